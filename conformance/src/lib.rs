@@ -1,0 +1,1 @@
+//! Black-box tests of the built binaries against other programs.

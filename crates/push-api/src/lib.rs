@@ -1,0 +1,1 @@
+//! The application-facing contract: requests, answers, events and refusals.

@@ -1,0 +1,1 @@
+//! The Push Client of Push-CAI as a machine without I/O.

@@ -1,0 +1,1 @@
+//! The application-facing contract as HTTP and server-sent events.

@@ -1,0 +1,1 @@
+//! Push servers for tests, demos and labs.

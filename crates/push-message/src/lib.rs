@@ -1,0 +1,1 @@
+//! The vocabulary of push: messages, application ids, content types, addresses, whitelists.

@@ -1,0 +1,1 @@
+//! Push OTA protocol machines without I/O.

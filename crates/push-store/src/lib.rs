@@ -1,0 +1,1 @@
+//! Durable storage of registrations, the journal of events and the duplicate window.

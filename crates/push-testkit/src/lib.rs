@@ -1,0 +1,1 @@
+//! Virtual clock, simulated bearers and the reference model for tests.

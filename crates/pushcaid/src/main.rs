@@ -1,0 +1,3 @@
+//! The Push Client daemon.
+
+fn main() {}
