@@ -1,0 +1,110 @@
+//! The programs of other people that tests run against, and how they get onto the machine.
+
+use std::{env, fs, process::Command};
+
+use anyhow::bail;
+
+use crate::command;
+
+/// A program that tests need, and the Debian package that has it.
+struct Peer {
+    program: &'static str,
+    package: &'static str,
+    used_for: &'static str,
+}
+
+const PEERS: &[Peer] = &[
+    Peer {
+        program: "bearerbox",
+        package: "kannel",
+        used_for: "conformance with Kannel's PPG",
+    },
+    Peer {
+        program: "wapbox",
+        package: "kannel",
+        used_for: "conformance with Kannel's PPG",
+    },
+    Peer {
+        program: "tshark",
+        package: "tshark",
+        used_for: "conformance with Wireshark's decoder",
+    },
+    Peer {
+        program: "valgrind",
+        package: "valgrind",
+        used_for: "instruction counts",
+    },
+];
+
+/// Installs what is missing where that is possible, and says what stays missing; with CI=true that is an error.
+pub(crate) fn provide() -> anyhow::Result<()> {
+    if missing().is_empty() {
+        println!("==> peers: all here");
+        return Ok(());
+    }
+    let trouble = install_missing();
+    let still = missing();
+    if still.is_empty() {
+        return Ok(());
+    }
+    let reason = trouble.err().map_or_else(
+        || "the packages did not bring them".to_owned(),
+        |error| error.to_string(),
+    );
+    let lines: Vec<String> = still
+        .iter()
+        .map(|peer| {
+            format!(
+                "{} (Debian package {}): {}",
+                peer.program, peer.package, peer.used_for
+            )
+        })
+        .collect();
+    let list = lines.join("\n  ");
+    if command::is_ci() {
+        bail!("missing, and CI=true skips nothing ({reason}):\n  {list}");
+    }
+    println!("==> peers: missing, what needs them is SKIPPED ({reason}):\n  {list}");
+    Ok(())
+}
+
+fn missing() -> Vec<&'static Peer> {
+    PEERS
+        .iter()
+        .filter(|peer| command::find_program(peer.program).is_none())
+        .collect()
+}
+
+fn install_missing() -> anyhow::Result<()> {
+    if command::find_program("apt-get").is_none() {
+        bail!("this machine has no apt-get");
+    }
+    if !is_root() {
+        bail!("only root may install packages");
+    }
+    let mut packages: Vec<&str> = missing().iter().map(|peer| peer.package).collect();
+    packages.dedup();
+    let mut update = apt_get();
+    command::step("package lists", update.args(["--quiet", "update"]))?;
+    let mut install = apt_get();
+    install.args(["--quiet", "--yes", "--no-install-recommends", "install"]);
+    command::step("peers from Debian", install.args(packages))
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(["-o", "DPkg::Lock::Timeout=300"]);
+    command
+}
+
+/// Whether this process runs with the effective user id 0.
+fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    match ids {
+        Some(ids) => ids.split_whitespace().nth(1) == Some("0"),
+        None => env::var("USER").is_ok_and(|user| user == "root"),
+    }
+}
