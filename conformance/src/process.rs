@@ -1,0 +1,184 @@
+//! Running programs and waiting for what they say.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long anything on this machine may take before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many lines a program may be ahead of its reader.
+const LINES: usize = 100_000;
+
+/// A program that runs until it is stopped or this value is dropped; it is killed by its own process id.
+#[derive(Debug)]
+pub struct Running {
+    name: String,
+    child: Child,
+    output: Lines,
+    errors: Lines,
+}
+
+impl Running {
+    /// Starts `command`; `name` stands in error messages.
+    ///
+    /// # Errors
+    ///
+    /// The program cannot be started.
+    pub fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {name}: {command:?}"))?;
+        let output = child.stdout.take().context("stdout is piped")?;
+        let errors = child.stderr.take().context("stderr is piped")?;
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            output: Lines::of(output),
+            errors: Lines::of(errors),
+        })
+    }
+
+    /// The next line of standard output.
+    ///
+    /// # Errors
+    ///
+    /// None came within [`PATIENCE`], or the program ended; both say what stood on standard error.
+    pub fn next_line(&mut self) -> anyhow::Result<String> {
+        match self.output.next() {
+            Ok(line) => Ok(line),
+            Err(error) => bail!("no line came ({error}); {}", self.complaints()),
+        }
+    }
+
+    /// The next line of standard output that comes within `patience`; `None` if none does.
+    pub fn next_line_within(&mut self, patience: Duration) -> Option<String> {
+        self.output.next_within(patience).ok()
+    }
+
+    /// Reads standard error until a line holds `fragment`, and returns that line.
+    ///
+    /// # Errors
+    ///
+    /// No such line came before the program fell silent for [`PATIENCE`] or ended.
+    pub fn wait_for_error_line(&mut self, fragment: &str) -> anyhow::Result<String> {
+        loop {
+            match self.errors.next() {
+                Ok(line) if line.contains(fragment) => return Ok(line),
+                Ok(_) => {}
+                Err(error) => bail!("no {fragment:?} came ({error}); {}", self.complaints()),
+            }
+        }
+    }
+
+    /// Asks the program to end (SIGTERM) and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// The signal cannot be sent.
+    pub fn terminate(mut self) -> anyhow::Result<ExitStatus> {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM)
+            .with_context(|| format!("cannot send SIGTERM to {}", self.name))?;
+        Ok(self.child.wait()?)
+    }
+
+    /// Ends the program with SIGKILL and waits until it is gone.
+    ///
+    /// # Errors
+    ///
+    /// The signal cannot be sent.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Waits until the program ends by itself.
+    ///
+    /// # Errors
+    ///
+    /// The system cannot wait for it.
+    pub fn wait(mut self) -> anyhow::Result<ExitStatus> {
+        Ok(self.child.wait()?)
+    }
+
+    /// The last lines of its standard error, for an error message.
+    pub fn complaints(&mut self) -> String {
+        let lines = self.errors.so_far();
+        format!(
+            "the last of {}'s standard error:\n{}",
+            self.name,
+            lines.join("\n")
+        )
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Either may fail only because the program has ended and been waited for.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The lines of a pipe, read by a thread so that its writer is never held up.
+#[derive(Debug)]
+struct Lines {
+    receiver: Receiver<String>,
+    last: Vec<String>,
+}
+
+impl Lines {
+    fn of(pipe: impl Read + Send + 'static) -> Self {
+        let (sender, receiver) = mpsc::sync_channel(LINES);
+        thread::spawn(move || {
+            for line in BufReader::new(pipe).split(b'\n') {
+                let Ok(line) = line else { break };
+                let text = String::from_utf8_lossy(&line).into_owned();
+                // A reader who has gone, or who lags far behind, must not stop the program.
+                if let Err(mpsc::TrySendError::Disconnected(_)) = sender.try_send(text) {
+                    break;
+                }
+            }
+        });
+        Self {
+            receiver,
+            last: Vec::new(),
+        }
+    }
+
+    fn next(&mut self) -> Result<String, RecvTimeoutError> {
+        self.next_within(PATIENCE)
+    }
+
+    fn next_within(&mut self, patience: Duration) -> Result<String, RecvTimeoutError> {
+        let line = self.receiver.recv_timeout(patience)?;
+        self.remember(line.clone());
+        Ok(line)
+    }
+
+    fn so_far(&mut self) -> Vec<String> {
+        while let Ok(line) = self.receiver.try_recv() {
+            self.remember(line);
+        }
+        self.last.clone()
+    }
+
+    fn remember(&mut self, line: String) {
+        if self.last.len() == 40 {
+            self.last.remove(0);
+        }
+        self.last.push(line);
+    }
+}

@@ -1,0 +1,209 @@
+//! This project's own programs, run from outside: `pushcaid` on addresses of its own, `pushcai` against it.
+
+use std::{
+    env,
+    fmt::Write,
+    fs,
+    net::{Ipv4Addr, SocketAddrV4},
+    os::unix::net::UnixDatagram,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{PATIENCE, Running};
+
+/// A running daemon with a state directory and a socket of its own.
+#[derive(Debug)]
+pub struct Daemon {
+    running: Running,
+    directory: TempDir,
+}
+
+/// What a command wrote and how it ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Outcome {
+    /// The exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub output: String,
+    /// Standard error.
+    pub errors: String,
+}
+
+impl Daemon {
+    /// Starts a daemon that takes connectionless pushes at `address`, with more configuration in `extra`, and waits
+    /// until it says that it is ready.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started or does not get ready.
+    pub fn start(address: Ipv4Addr, extra: &str) -> anyhow::Result<Self> {
+        Self::start_in(tempfile::tempdir()?, address, extra)
+    }
+
+    /// As [`Daemon::start`], on the state that lies in `directory` already.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started or does not get ready.
+    pub fn start_in(directory: TempDir, address: Ipv4Addr, extra: &str) -> anyhow::Result<Self> {
+        let configuration = directory.path().join("pushcaid.toml");
+        fs::write(
+            &configuration,
+            self::configuration(directory.path(), address, extra)?,
+        )?;
+        let notify = directory.path().join("notify.sock");
+        drop(fs::remove_file(&notify));
+        let notifications = UnixDatagram::bind(&notify)?;
+        notifications.set_read_timeout(Some(PATIENCE))?;
+        let mut command = Command::new(program("pushcaid", "PUSHCAID_BIN")?);
+        command
+            .arg("--config")
+            .arg(&configuration)
+            .env("NOTIFY_SOCKET", &notify);
+        let mut running = Running::start("pushcaid", &mut command)?;
+        wait_until_ready(&notifications, &mut running)?;
+        Ok(Self { running, directory })
+    }
+
+    /// The path of its socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("api.sock")
+    }
+
+    /// A `pushcai` command for this daemon.
+    ///
+    /// # Errors
+    ///
+    /// The program is not built.
+    pub fn command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+        let mut command = Command::new(program("pushcai", "PUSHCAI_BIN")?);
+        command.arg("--socket").arg(self.socket()).args(arguments);
+        Ok(command)
+    }
+
+    /// Runs `pushcai` with `arguments` to its end.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub fn pushcai(&self, arguments: &[&str]) -> anyhow::Result<Outcome> {
+        run(&mut self.command(arguments)?)
+    }
+
+    /// Runs `pushcai` with `arguments`, which has to succeed, and returns the JSON values that it wrote, one a line.
+    ///
+    /// # Errors
+    ///
+    /// It fails or writes something else.
+    pub fn pushcai_json(&self, arguments: &[&str]) -> anyhow::Result<Vec<Value>> {
+        let outcome = self.pushcai(arguments)?;
+        if outcome.code != Some(0) {
+            bail!("pushcai {arguments:?} failed: {outcome:?}");
+        }
+        let values = outcome.output.lines().map(serde_json::from_str);
+        values
+            .collect::<Result<_, _>>()
+            .with_context(|| format!("pushcai {arguments:?} wrote no JSON lines: {outcome:?}"))
+    }
+
+    /// Starts `pushcai` with `arguments` and leaves it running.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub fn follow(&self, arguments: &[&str]) -> anyhow::Result<Running> {
+        Running::start("pushcai", &mut self.command(arguments)?)
+    }
+
+    /// Asks the daemon to end and returns how it ended, and the directory with its state.
+    ///
+    /// # Errors
+    ///
+    /// The signal cannot be sent.
+    pub fn terminate(self) -> anyhow::Result<(ExitStatus, TempDir)> {
+        Ok((self.running.terminate()?, self.directory))
+    }
+
+    /// Ends the daemon with SIGKILL and returns the directory with its state.
+    ///
+    /// # Errors
+    ///
+    /// The signal cannot be sent.
+    pub fn kill(self) -> anyhow::Result<TempDir> {
+        self.running.kill()?;
+        Ok(self.directory)
+    }
+}
+
+/// Runs `command` to its end.
+///
+/// # Errors
+///
+/// It cannot be started.
+pub fn run(command: &mut Command) -> anyhow::Result<Outcome> {
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {command:?}"))?;
+    Ok(Outcome {
+        code: output.status.code(),
+        output: String::from_utf8_lossy(&output.stdout).into_owned(),
+        errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// Where the program `name` is: where the environment's `variable` says, or where cargo built it.
+///
+/// # Errors
+///
+/// It is not built.
+pub fn program(name: &str, variable: &str) -> anyhow::Result<PathBuf> {
+    if let Some(path) = env::var_os(variable) {
+        return Ok(PathBuf::from(path));
+    }
+    let test = env::current_exe()?;
+    let built = test
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|directory| directory.join(name));
+    built
+        .into_iter()
+        .find(|path| path.is_file())
+        .with_context(|| {
+            format!(
+                "{name} is not built: `cargo xtask test` builds it, or {variable} says where it is"
+            )
+        })
+}
+
+fn configuration(directory: &Path, address: Ipv4Addr, extra: &str) -> anyhow::Result<String> {
+    let listen = SocketAddrV4::new(address, crate::kannel::CONNECTIONLESS_PUSH);
+    let (state, socket) = (directory.join("state"), directory.join("api.sock"));
+    let mut text = String::new();
+    writeln!(text, "state_dir = {:?}", state.display().to_string())?;
+    writeln!(text, "[api]\nsocket = {:?}", socket.display().to_string())?;
+    writeln!(text, "[ota_wsp]\nlisten = [\"{listen}\"]\n{extra}")?;
+    Ok(text)
+}
+
+fn wait_until_ready(notifications: &UnixDatagram, running: &mut Running) -> anyhow::Result<()> {
+    let mut buffer = [0; 4096];
+    loop {
+        let length = notifications
+            .recv(&mut buffer)
+            .with_context(|| format!("pushcaid did not say READY=1; {}", running.complaints()))?;
+        let said = buffer.get(..length).unwrap_or_default();
+        if said
+            .split(|octet| *octet == b'\n')
+            .any(|line| line == b"READY=1")
+        {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Wireshark's decoder on octets of ours: what tshark reads in a datagram.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddrV4},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, bail};
+
+use crate::peer;
+
+/// The decoder.
+#[derive(Debug)]
+pub struct Tshark {
+    program: PathBuf,
+}
+
+/// What tshark reads in one connectionless push.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Reading {
+    /// The transaction identifier.
+    pub tid: u8,
+    /// The PDU type.
+    pub pdu: u8,
+    /// How many octets the content type and the headers take.
+    pub headers_length: usize,
+    /// The content type with its parameters.
+    pub content_type: String,
+    /// The headers in their order.
+    pub headers: Vec<Header>,
+    /// tshark calls something in the PDU or its headers malformed or invalid.
+    pub is_doubtful: bool,
+}
+
+/// One header as tshark reads it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Header {
+    /// Its name, from tshark's own table of assigned numbers or from the octets.
+    pub name: String,
+    /// Its value as tshark words it.
+    pub value: String,
+    /// How many octets name and value take.
+    pub size: usize,
+}
+
+impl Tshark {
+    /// Finds tshark; `None` if it is not installed and may be skipped.
+    ///
+    /// # Errors
+    ///
+    /// It is missing though nothing may be skipped.
+    pub fn find() -> anyhow::Result<Option<Self>> {
+        Ok(peer::find(["tshark"])?.map(|[program]| Self { program }))
+    }
+
+    /// Reads `datagrams` as connectionless pushes, all in one run; the readings come in the same order.
+    ///
+    /// # Errors
+    ///
+    /// tshark fails, or reads another number of datagrams.
+    pub fn read_pushes(&self, datagrams: &[Vec<u8>]) -> anyhow::Result<Vec<Reading>> {
+        let directory = tempfile::tempdir()?;
+        let file = directory.path().join("pushes.pcap");
+        fs::write(&file, pcap(datagrams))?;
+        let text = self.details(&file)?;
+        let readings: Vec<Reading> = text.split("<packet>").skip(1).map(reading).collect();
+        if readings.len() != datagrams.len() {
+            bail!(
+                "tshark read {} of {} datagrams",
+                readings.len(),
+                datagrams.len()
+            );
+        }
+        Ok(readings)
+    }
+
+    /// The packet details of a capture file, one XML element a line.
+    fn details(&self, file: &Path) -> anyhow::Result<String> {
+        let output = Command::new(&self.program)
+            .arg("-r")
+            .arg(file)
+            .args(["-d", "udp.port==2948,wsp", "-T", "pdml"])
+            .output()
+            .context("cannot start tshark")?;
+        if !output.status.success() {
+            bail!("tshark: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+/// Reads the WSP layer of one packet.
+fn reading(packet: &str) -> Reading {
+    let mut reading = Reading::default();
+    let layer = packet
+        .lines()
+        .skip_while(|line| !line.contains("<proto name=\"wsp\""));
+    let mut name = String::new();
+    for line in layer.take_while(|line| !line.contains("</proto>")) {
+        let shown = attribute(line, "showname");
+        let value = || {
+            shown
+                .split_once(": ")
+                .map_or("", |(_, value)| value)
+                .to_owned()
+        };
+        match attribute(line, "name").as_str() {
+            "wsp.TID" => reading.tid = number(&attribute(line, "show")),
+            "wsp.pdu_type" => reading.pdu = number(&attribute(line, "show")),
+            "wsp.headers_length" => reading.headers_length = number(&attribute(line, "show")),
+            "wsp.header.name_value" => name = assigned_name(&shown),
+            "wsp.header.content_type" => reading.content_type = value(),
+            "wsp.header.name_string" => {}
+            field if field == "wsp.header_text_value" || field.starts_with("wsp.header.") => {
+                if field == "wsp.header_text_value" {
+                    shown
+                        .split(": ")
+                        .next()
+                        .unwrap_or_default()
+                        .clone_into(&mut name);
+                }
+                reading.headers.push(Header {
+                    name: name.clone(),
+                    value: value(),
+                    size: number(&attribute(line, "size")),
+                });
+            }
+            field => reading.is_doubtful |= field.starts_with("_ws."),
+        }
+    }
+    reading
+}
+
+/// `Expires` of `.001 0100 = Header name: Expires (20)`.
+fn assigned_name(shown: &str) -> String {
+    let (_, rest) = shown.split_once("Header name: ").unwrap_or_default();
+    rest.rsplit_once(" (").unwrap_or_default().0.to_owned()
+}
+
+/// The value of an attribute of the XML element on `line`; empty if there is none.
+fn attribute(line: &str, name: &str) -> String {
+    let start = format!(" {name}=\"");
+    let value = line.split_once(&start).map_or("", |(_, rest)| rest);
+    let value = value.split('"').next().unwrap_or_default();
+    let entities = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&amp;", "&"),
+    ];
+    entities
+        .iter()
+        .fold(value.to_owned(), |text, (entity, character)| {
+            text.replace(entity, character)
+        })
+}
+
+/// A number in decimal, or in hexadecimal after `0x`; 0 if it is none or out of range.
+fn number<N: TryFrom<u64> + Default>(text: &str) -> N {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number
+        .ok()
+        .and_then(|number| N::try_from(number).ok())
+        .unwrap_or_default()
+}
+
+/// A capture file of raw IPv4 packets, one UDP datagram to port 2948 each.
+fn pcap(datagrams: &[Vec<u8>]) -> Vec<u8> {
+    const LINKTYPE_RAW: u32 = 101;
+    let mut file = Vec::new();
+    for word in [
+        0xA1B2_C3D4_u32,
+        0x0002_0004,
+        0,
+        0,
+        0x0004_0000,
+        LINKTYPE_RAW,
+    ] {
+        file.extend_from_slice(&word.to_be_bytes());
+    }
+    for datagram in datagrams {
+        let packet = ipv4(datagram);
+        let length = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+        for word in [0, 0, length, length] {
+            file.extend_from_slice(&word.to_be_bytes());
+        }
+        file.extend_from_slice(&packet);
+    }
+    file
+}
+
+fn ipv4(payload: &[u8]) -> Vec<u8> {
+    let source = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9200);
+    let destination = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 2), 2948);
+    let udp_length = u16::try_from(payload.len() + 8).unwrap_or(u16::MAX);
+    let mut packet = vec![0x45, 0];
+    packet.extend_from_slice(&udp_length.saturating_add(20).to_be_bytes());
+    packet.extend_from_slice(&[0, 0, 0, 0, 64, 17, 0, 0]);
+    packet.extend_from_slice(&source.ip().octets());
+    packet.extend_from_slice(&destination.ip().octets());
+    for half in [source.port(), destination.port(), udp_length, 0] {
+        packet.extend_from_slice(&half.to_be_bytes());
+    }
+    packet.extend_from_slice(payload);
+    packet
+}

@@ -1,0 +1,3 @@
+//! Other people's programs on the same octets as ours.
+
+mod harness;
