@@ -1,0 +1,93 @@
+//! What can be wrong with octets, and with values that shall become octets.
+
+use core::fmt;
+
+/// Why octets could not be decoded, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DecodeError {
+    /// What is wrong.
+    pub code: DecodeErrorCode,
+    /// The octet at which the field begins that could not be decoded, counted from the first octet the caller gave.
+    pub offset: usize,
+}
+
+impl DecodeError {
+    /// An error of this code at this offset.
+    #[must_use]
+    pub const fn new(code: DecodeErrorCode, offset: usize) -> Self {
+        Self { code, offset }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at octet {}", self.code.message(), self.offset)
+    }
+}
+
+impl core::error::Error for DecodeError {}
+
+macro_rules! decode_error_codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident $word:literal $message:literal,)+) => {
+        /// What is wrong with the octets.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum DecodeErrorCode { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl DecodeErrorCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The stable word for this code, in kebab case.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// The sentence for people, without the offset.
+            #[must_use]
+            pub const fn message(self) -> &'static str {
+                match self { $(Self::$variant => $message,)+ }
+            }
+        }
+    };
+}
+
+decode_error_codes! {
+    /// The octets end before a field does.
+    Truncated "truncated" "the octets end before the field does",
+    /// A uintvar has more than five octets or more than 32 bits (WSP 8.1.2).
+    UintvarTooLong "uintvar-too-long" "the variable length integer exceeds five octets or 32 bits",
+    /// The PDU type is not one that is expected here (WSP table 34).
+    UnexpectedPdu "unexpected-pdu" "the PDU type is not one that is expected here",
+    /// The length of the headers exceeds the octets that follow.
+    HeadersLengthOverrun "headers-length-overrun" "the headers length exceeds the octets that follow",
+    /// The length of the capabilities exceeds the octets that follow.
+    CapabilitiesLengthOverrun "capabilities-length-overrun" "the capabilities length exceeds the octets that follow",
+    /// The length of a value exceeds the octets that follow.
+    ValueLengthOverrun "value-length-overrun" "the value length exceeds the octets that follow",
+    /// The length of the data of a multipart entry exceeds the octets that follow.
+    DataLengthOverrun "data-length-overrun" "the data length exceeds the octets that follow",
+    /// The length of an address exceeds the octets that follow.
+    AddressLengthOverrun "address-length-overrun" "the address length exceeds the octets that follow",
+    /// A text has no terminating zero octet.
+    UnterminatedText "unterminated-text" "the text has no terminating zero octet",
+    /// A value is empty where the header needs one.
+    EmptyValue "empty-value" "the value is empty",
+    /// An integer does not fit into 64 bits, or not into the range of its field.
+    IntegerTooLarge "integer-too-large" "the integer is too large",
+    /// The value has a form that this header or parameter cannot take.
+    WrongForm "wrong-form" "the value has a form that is not allowed here",
+    /// A short integer is not assigned to any token of this header.
+    UnassignedToken "unassigned-token" "the number is not assigned to any token of this header",
+    /// A quality factor is out of range.
+    InvalidQuality "invalid-quality" "the quality factor is out of range",
+    /// A digest has not 16 octets.
+    InvalidDigest "invalid-digest" "the digest has not 16 octets",
+}
+
+impl fmt::Display for DecodeErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
