@@ -1,1 +1,23 @@
 //! The application-facing contract: requests, answers, events and refusals.
+//!
+//! The JSON names are those of Push-CAI 1.0 where it has one. [`PushService`] is what a binding calls; the Push Client
+//! implements it, and a test may put anything in its place.
+
+mod event;
+mod problem;
+mod registration;
+mod service;
+mod status;
+
+pub use event::{
+    AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, EventPorts, Outcome,
+    PushEvent, PushEventView,
+};
+pub use problem::Problem;
+pub use push_message::{Owner, Reason, Refusal};
+pub use registration::{
+    ConnectionProfile, DeregistrationAnswer, DeregistrationQuery, Registration, RegistrationAnswer,
+    RegistrationRequest, ServerAnswer,
+};
+pub use service::{Caller, DeliveredEvent, EventStream, FetchQuery, PushService, SubscribeQuery};
+pub use status::{ExplainAnswer, ExplainRequest, Explanation, Refused, Server, Status};

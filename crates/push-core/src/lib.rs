@@ -1,1 +1,40 @@
 //! The Push Client of Push-CAI as a machine without I/O.
+//!
+//! [`PushClient`] holds the registry of applications, judges every push, and delivers events until each is acknowledged.
+//! It reads no clock, opens no socket and writes no file: time comes in with every call, effects go out as [`Output`]s.
+//!
+//! The contract: give one [`Input`], drain [`PushClient::poll_output`] to `None`, then wait for the next input or for
+//! [`PushClient::poll_timeout`].
+
+mod ids;
+mod input;
+mod output;
+mod record;
+mod settings;
+
+pub use ids::{EventId, PersistTicket, RegistrationId, RequestTicket, SubscriberId};
+pub use input::{
+    Acknowledgement, DeregistrationRequest, Input, Outcome, ProfileRequest, RegistrationRequest,
+    Selector,
+};
+pub use output::{
+    Answer, Capabilities, Decision, Delivery, Occurrence, Output, PushRefusal, ServerReport,
+    ServerState, Verdict,
+};
+pub use record::{
+    Change, EventRecord, EventState, Fingerprint, RegistrationRecord, RegistrationState, Snapshot,
+};
+pub use settings::{ProtocolSettings, Settings};
+
+use std::time::Duration;
+
+use push_message::UnixMillis;
+
+/// The time at a call: a monotonic clock for timers, the wall clock for what is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Time since the driver started; never goes back.
+    pub monotonic: Duration,
+    /// Wall-clock time; may jump.
+    pub unix: UnixMillis,
+}

@@ -1,0 +1,117 @@
+//! What the Push Client says of itself.
+
+use serde::{Deserialize, Serialize};
+
+/// The state of the Push Client in one page.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The version of the program.
+    pub version: String,
+    /// Seconds since it started.
+    pub uptime_seconds: u64,
+    /// Registrations in force.
+    pub registrations: usize,
+    /// Events that wait for their applications.
+    pub waiting_events: usize,
+    /// Events delivered and not yet acknowledged.
+    pub unacknowledged_events: usize,
+    /// Events held that matched nobody.
+    pub held_events: usize,
+    /// Dead letters.
+    pub dead_letters: usize,
+    /// Octets of all of these.
+    pub octets: usize,
+    /// Addresses that bearers listen on: protocol, then address.
+    pub listening: Vec<(String, String)>,
+    /// Whether the store can write, with the last failure where it cannot.
+    pub store_failure: Option<String>,
+    /// Counters since the start, by name.
+    pub counters: std::collections::BTreeMap<String, u64>,
+}
+
+/// A Push Server that the client registers with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Server {
+    /// The server.
+    pub uri: String,
+    /// The Push OTA protocol.
+    pub protocol: String,
+    /// `requested`, `announced`, `confirmed`, `rejected` or `unreachable`.
+    pub state: String,
+    /// Why, where it refused or could not be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A push that did not happen, to learn how it would be judged; every field may be left out.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExplainRequest {
+    /// The Push Application ID that it would name.
+    #[serde(
+        rename = "pushApplicationID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub push_application_id: Option<String>,
+    /// Its content type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Its server's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The port that it would come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+}
+
+/// How pushes were judged, and how one would be.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainAnswer {
+    /// How the push asked about would be judged, step by step; absent where none was described.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
+    /// The last pushes that were refused, held or dropped, newest first.
+    pub recent: Vec<Refused>,
+}
+
+/// How a push would be judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// `accepted`, `held`, or the refusal's word.
+    pub verdict: String,
+    /// One sentence a step.
+    pub steps: Vec<String>,
+}
+
+/// A push that reached nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refused {
+    /// When: milliseconds since 1970.
+    pub received_at: u64,
+    /// The verdict's or the decoder's word.
+    pub verdict: String,
+    /// The Push Application ID, where it could be read.
+    #[serde(
+        rename = "pushApplicationID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub push_application_id: Option<String>,
+    /// The content type, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The Push OTA protocol.
+    pub protocol: String,
+    /// The sender.
+    pub server: String,
+    /// Octets of content, or of the whole where it could not be read.
+    pub length: usize,
+    /// Why, for people, and what would work.
+    pub detail: String,
+}

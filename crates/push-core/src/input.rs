@@ -1,0 +1,175 @@
+//! What comes into the machine.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use push_message::{Owner, ReceivedPush};
+
+use crate::{EventId, PersistTicket, RequestTicket, ServerReport, SubscriberId};
+
+/// One thing that happened outside.
+#[derive(Debug)]
+pub enum Input {
+    /// An application asks to be registered. Answered by [`Answer::Registered`](crate::Answer) or a refusal.
+    Register {
+        /// Names the answer.
+        ticket: RequestTicket,
+        /// Who asks, as the transport proved it.
+        owner: Owner,
+        /// What is asked, unchecked.
+        request: RegistrationRequest,
+    },
+    /// An application asks to be deregistered. Answered by [`Answer::Deregistered`](crate::Answer) or a refusal.
+    Deregister {
+        /// Names the answer.
+        ticket: RequestTicket,
+        /// Who asks, as the transport proved it.
+        owner: Owner,
+        /// What is asked, unchecked.
+        request: DeregistrationRequest,
+    },
+    /// A push arrived. Answered by [`Output::Judged`](crate::Output), after the journal is written where it is accepted.
+    Push {
+        /// Names the verdict.
+        ticket: RequestTicket,
+        /// The push.
+        push: ReceivedPush,
+    },
+    /// The store answered a [`Persist`](crate::Output::Persist): everything of it is durable, or nothing of it is written.
+    Persisted {
+        /// The persist answered.
+        ticket: PersistTicket,
+        /// Why it failed, in words for people.
+        result: Result<(), String>,
+    },
+    /// The Push Servers' answers to an [`Announce`](crate::Output::Announce).
+    Announced {
+        /// The announcement answered.
+        ticket: PersistTicket,
+        /// What each server said; none where no server is provisioned.
+        servers: Vec<ServerReport>,
+    },
+    /// What a host name of a whitelist resolves to; answers [`Resolve`](crate::Output::Resolve).
+    Resolved {
+        /// The name, as asked.
+        host: Box<str>,
+        /// Its addresses; none where it could not be resolved.
+        addresses: Vec<IpAddr>,
+    },
+    /// A connection of an application wants events as they come.
+    Subscribe {
+        /// The connection.
+        subscriber: SubscriberId,
+        /// Whose events.
+        owner: Owner,
+        /// Which of them.
+        selector: Selector,
+        /// The last event that the application has already received (Last-Event-ID): events up to it that were delivered
+        /// before are not sent again at once, but wait for their acknowledgement.
+        after: Option<EventId>,
+        /// How many unacknowledged events the connection holds at most; bounded by the settings too.
+        window: u32,
+    },
+    /// A connection of an application is gone; what it left unacknowledged is delivered again to the next one.
+    Unsubscribe {
+        /// The connection.
+        subscriber: SubscriberId,
+    },
+    /// An application asks for the events that wait, once. Answered by [`Answer::Fetched`](crate::Answer).
+    Fetch {
+        /// Names the answer.
+        ticket: RequestTicket,
+        /// Whose events.
+        owner: Owner,
+        /// Which of them.
+        selector: Selector,
+        /// How many at most.
+        limit: u32,
+        /// How long to wait for the first one.
+        wait: Duration,
+    },
+    /// The application that waited in a [`Fetch`](Self::Fetch) is gone; nothing is delivered to it.
+    CancelFetch {
+        /// The fetch.
+        ticket: RequestTicket,
+    },
+    /// An application acknowledges events. Answered by [`Answer::Acknowledged`](crate::Answer), once it is durable.
+    Acknowledge {
+        /// Names the answer.
+        ticket: RequestTicket,
+        /// Who acknowledges, as the transport proved it.
+        owner: Owner,
+        /// What became of each event.
+        acknowledgements: Vec<Acknowledgement>,
+    },
+}
+
+/// An Application Registration request (Push-CAI 5.1), its values as the application wrote them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RegistrationRequest {
+    /// `pushApplicationID`, which every request must have.
+    pub push_application_id: String,
+    /// `applicationID`.
+    pub application_id: Option<String>,
+    /// `eventHandler`.
+    pub event_handler: Option<String>,
+    /// `whitelist`; absent or empty: the default whitelist alone counts.
+    pub whitelist: Vec<String>,
+    /// `connectionProfile`.
+    pub connection_profile: Vec<ProfileRequest>,
+    /// `Accept`.
+    pub accept: Option<String>,
+    /// For how long equal content from any server and bearer is one push; absent: never (an option of this client).
+    pub suppress_equal_content: Option<Duration>,
+}
+
+/// One `connectionProfile`, its values as the application wrote them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProfileRequest {
+    /// `protocol`.
+    pub protocol: Option<String>,
+    /// `bearerType`.
+    pub bearer_type: Option<String>,
+    /// `port`.
+    pub port: Option<String>,
+}
+
+/// An Application Deregistration request (Push-CAI 5.2), its values as the application wrote them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeregistrationRequest {
+    /// `pushApplicationID`, which every request must have.
+    pub push_application_id: String,
+    /// `applicationID`; absent: the application that registered without one.
+    pub application_id: Option<String>,
+    /// Remove the registration here even if a Push Server cannot be told.
+    pub force: bool,
+}
+
+/// Which events of an owner are meant. Absent: all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selector {
+    /// Those to this Push Application ID, as the application wrote it.
+    pub push_application_id: Option<String>,
+    /// Those of the application with this name.
+    pub application_id: Option<String>,
+}
+
+/// What became of one event at its application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// The event.
+    pub event: EventId,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What an application says of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// It is done with.
+    Accepted,
+    /// It is to be delivered again after a back-off.
+    Later,
+    /// It cannot be used; it is kept as a dead letter.
+    Rejected,
+}

@@ -1,0 +1,118 @@
+//! The bounds and choices of the machine; every one has a default.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use push_message::{Bearer, DefaultWhitelistEntry, MediaType, Protocol, PushApplicationId};
+
+/// The settings of a [`PushClient`](crate::PushClient).
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The protocols that this client runs. One that is missing is refused as `unsupportedOption`.
+    pub protocols: BTreeMap<Protocol, ProtocolSettings>,
+    /// The terminal's default whitelist; empty: anyone, unless an application lists somebody.
+    pub default_whitelist: Vec<DefaultWhitelistEntry>,
+    /// Content types that the client takes on its own account, announced beside those of the applications.
+    pub own_content_types: Vec<MediaType>,
+    /// Which id a push is meant for that names none, by its content type; `x-wap-application:wml.ua` for the rest.
+    pub default_applications: Vec<(MediaType, PushApplicationId)>,
+    /// Schemes of `eventHandler` that are served.
+    pub handler_schemes: Vec<String>,
+    /// Take only Push Application IDs that the OMNA registry knows.
+    pub omna_only: bool,
+    /// Owners that may register; absent: everyone (Push-CAI 6).
+    pub allowed_owners: Option<Vec<String>>,
+    /// A registration succeeds only when the servers confirmed it, rather than when they were told.
+    pub confirm: bool,
+    /// Registrations in all.
+    pub max_registrations: usize,
+    /// Registrations of one owner.
+    pub max_registrations_per_owner: usize,
+    /// Addresses in the whitelist of one registration.
+    pub max_whitelist: usize,
+    /// Profiles in one registration.
+    pub max_profiles: usize,
+    /// Events that wait for one registration.
+    pub max_queue_events: usize,
+    /// Octets (content and header text) that wait for one registration.
+    pub max_queue_octets: usize,
+    /// Octets that wait in all, those held for nobody and dead letters included.
+    pub max_total_octets: usize,
+    /// Events held that matched nobody.
+    pub max_held_events: usize,
+    /// For how long an event is held that matched nobody; zero: not at all.
+    pub hold_unmatched: Duration,
+    /// Dead letters kept in all; the oldest give way.
+    pub max_dead_letters: usize,
+    /// For how long an event is kept for its application, dead letters included.
+    pub event_lifetime: Duration,
+    /// How long an application may take to acknowledge before the event counts as `later`.
+    pub acknowledgement_timeout: Duration,
+    /// Deliveries without an acknowledgement (or answered `later`) before an event becomes a dead letter.
+    pub max_attempts: u32,
+    /// The first back-off; it doubles with each attempt.
+    pub backoff_base: Duration,
+    /// The greatest back-off.
+    pub backoff_limit: Duration,
+    /// Unacknowledged events on one connection.
+    pub max_window: u32,
+    /// Connections and waiting fetches of one owner.
+    pub max_subscribers_per_owner: usize,
+    /// The window in which the same transmission again is a duplicate.
+    pub duplicate_window: Duration,
+    /// Transmissions remembered; the oldest give way.
+    pub max_remembered: usize,
+    /// How often host names of whitelists are resolved again.
+    pub resolve_interval: Duration,
+    /// How long the Push Servers may take to answer an announcement.
+    pub announce_timeout: Duration,
+}
+
+/// What one protocol offers here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtocolSettings {
+    /// Registrations are told to Push Servers on this protocol.
+    pub explicit_registration: bool,
+    /// Applications that share an id are told apart by their own name (OTA-SIP: the IARI).
+    pub tells_instances_apart: bool,
+    /// The bearers present, each with the ports that it listens on; the first is the standard port.
+    pub bearers: BTreeMap<Bearer, Vec<u16>>,
+    /// Whether an application may ask for a port of its own. False: refused as `optionNotAvailable`.
+    pub own_ports: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            protocols: BTreeMap::new(),
+            default_whitelist: Vec::new(),
+            own_content_types: Vec::new(),
+            default_applications: Vec::new(),
+            handler_schemes: Vec::new(),
+            omna_only: false,
+            allowed_owners: None,
+            confirm: false,
+            max_registrations: 16_384,
+            max_registrations_per_owner: 16_384,
+            max_whitelist: 64,
+            max_profiles: 16,
+            max_queue_events: 4_096,
+            max_queue_octets: 8 << 20,
+            max_total_octets: 64 << 20,
+            max_held_events: 256,
+            hold_unmatched: Duration::from_hours(1),
+            max_dead_letters: 1_024,
+            event_lifetime: Duration::from_hours(7 * 24),
+            acknowledgement_timeout: Duration::from_secs(30),
+            max_attempts: 16,
+            backoff_base: Duration::from_secs(1),
+            backoff_limit: Duration::from_hours(1),
+            max_window: 256,
+            max_subscribers_per_owner: 64,
+            duplicate_window: Duration::from_mins(5),
+            max_remembered: 65_536,
+            resolve_interval: Duration::from_mins(5),
+            announce_timeout: Duration::from_secs(20),
+        }
+    }
+}

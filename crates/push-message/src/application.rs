@@ -1,0 +1,211 @@
+//! Who an application is: its owner, its name, and the Push Application ID that it asks for.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use iri_string::types::UriStr;
+use wap_wire::omna;
+
+/// The most octets that a Push Application ID or an application's own name may have.
+const MAX_ID_LENGTH: usize = 255;
+
+/// A Push Application ID (X-Wap-Application-Id; Push-CAI 5.1 `pushApplicationID`), in its one canonical form.
+///
+/// `x-wap-application:mms.ua`, `urn:X-WAP-Application:MMS.UA`, `4` and `0x04` are the same id. URIs compare without
+/// regard to case; an id with a number in the OMNA registry is held as that number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PushApplicationId(Repr);
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Repr {
+    Number(u32),
+    Uri(Box<str>),
+}
+
+impl PushApplicationId {
+    /// `x-wap-application:wml.ua`, the addressee of a push that names none (WAP-235 6.2.3, 7.3).
+    pub const WML_UA: Self = Self(Repr::Number(2));
+
+    /// Parses a URI (with or without `urn:` in front), a decimal number, or a hexadecimal number after `0x`.
+    pub fn parse(text: &str) -> Result<Self, InvalidPushApplicationId> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(InvalidPushApplicationId::Empty);
+        }
+        if text.len() > MAX_ID_LENGTH {
+            return Err(InvalidPushApplicationId::TooLong {
+                length: text.len(),
+                most: MAX_ID_LENGTH,
+            });
+        }
+        if let Some(number) = parse_number(text)? {
+            return Ok(Self::from_number(number));
+        }
+        Self::from_uri(text)
+    }
+
+    /// The id with this number in the OMNA registry, or the bare number where the registry has none.
+    pub fn from_number(number: u32) -> Self {
+        // A number that the registry lists twice for one URI is folded onto the one that is sent.
+        let canonical = omna::application_uri(number).and_then(omna::application_number);
+        Self(Repr::Number(canonical.unwrap_or(number)))
+    }
+
+    /// The number in the OMNA registry, where there is one.
+    pub fn number(&self) -> Option<u32> {
+        match self.0 {
+            Repr::Number(number) => Some(number),
+            Repr::Uri(_) => None,
+        }
+    }
+
+    /// Whether the OMNA registry knows this id.
+    pub fn is_registered_with_omna(&self) -> bool {
+        self.number()
+            .is_some_and(|number| omna::application_uri(number).is_some())
+    }
+
+    /// The canonical text: the registered URI, the private URI in lower case, or `0x` and the number.
+    pub fn as_text(&self) -> Cow<'_, str> {
+        match &self.0 {
+            Repr::Uri(uri) => Cow::Borrowed(uri),
+            Repr::Number(number) => match omna::application_uri(*number) {
+                Some(uri) => Cow::Borrowed(uri),
+                None => Cow::Owned(format!("{number:#x}")),
+            },
+        }
+    }
+
+    fn from_uri(text: &str) -> Result<Self, InvalidPushApplicationId> {
+        let lower = text.to_ascii_lowercase();
+        let uri = lower
+            .strip_prefix("urn:")
+            .filter(|rest| rest.starts_with("x-"))
+            .unwrap_or(&lower);
+        UriStr::new(uri).map_err(|_| InvalidPushApplicationId::NotAUri {
+            text: text.to_owned(),
+        })?;
+        Ok(omna::application_number(uri)
+            .map_or_else(|| Self(Repr::Uri(uri.into())), Self::from_number))
+    }
+}
+
+fn parse_number(text: &str) -> Result<Option<u32>, InvalidPushApplicationId> {
+    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => (digits, 16),
+        None if text.bytes().all(|octet| octet.is_ascii_digit()) => (text, 10),
+        None => return Ok(None),
+    };
+    u32::from_str_radix(digits, radix)
+        .map(Some)
+        .map_err(|_| InvalidPushApplicationId::NotANumber {
+            text: text.to_owned(),
+        })
+}
+
+impl fmt::Display for PushApplicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.as_text())
+    }
+}
+
+/// Why a text is no Push Application ID.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPushApplicationId {
+    /// Nothing was given.
+    #[error(
+        "the Push Application ID is empty; give a URI such as x-wap-application:mms.ua, or an OMNA number such as 4"
+    )]
+    Empty,
+    /// Longer than the bound.
+    #[error("the Push Application ID has {length} octets; at most {most} are taken")]
+    TooLong {
+        /// Octets given.
+        length: usize,
+        /// Octets taken at most.
+        most: usize,
+    },
+    /// Digits that are no number of 32 bits.
+    #[error(
+        "`{text}` is no OMNA number; decimal (4) or hexadecimal (0x04) up to 0xffffffff is taken"
+    )]
+    NotANumber {
+        /// What was given.
+        text: String,
+    },
+    /// Neither a number nor a URI.
+    #[error(
+        "`{text}` is neither a URI with a scheme (x-wap-application:mms.ua) nor an OMNA number (4, 0x04)"
+    )]
+    NotAUri {
+        /// What was given.
+        text: String,
+    },
+}
+
+/// The application's own name (Push-CAI 5.1 `applicationID`), recommended to be a URI. Compared octet for octet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApplicationId(Box<str>);
+
+impl ApplicationId {
+    /// Takes 1 to 255 octets of text without control characters or white space at its ends.
+    pub fn parse(text: &str) -> Result<Self, InvalidApplicationId> {
+        if text.is_empty()
+            || text.len() > MAX_ID_LENGTH
+            || text.trim() != text
+            || text.chars().any(char::is_control)
+        {
+            return Err(InvalidApplicationId {
+                length: text.len(),
+                most: MAX_ID_LENGTH,
+            });
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ApplicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is no application's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an applicationID has 1 to {most} octets, no control characters and no white space at its ends ({length} octets \
+     given); a URI such as https://example.net/my-app is recommended"
+)]
+pub struct InvalidApplicationId {
+    length: usize,
+    most: usize,
+}
+
+/// Whom an application belongs to, as the transport proved it: never a value that the application sent.
+///
+/// The text is the binding's own: `uid:1000`, `uid:0/unit:meter.service`, `token:lab`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner(Box<str>);
+
+impl Owner {
+    /// The owner that a binding has proved.
+    pub fn proved(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text of the owner.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

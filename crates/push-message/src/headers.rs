@@ -1,0 +1,91 @@
+//! The headers of a push message, in the order in which they came.
+
+use std::fmt;
+
+/// Header names and values as text, in order of arrival, repeated names kept apart.
+///
+/// One buffer holds them all, because every push carries some and each lives only as long as its message.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    text: String,
+    ends: Vec<(u32, u32)>,
+}
+
+impl Headers {
+    /// No headers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a header behind the others, its name and value written by whatever can be displayed.
+    ///
+    /// Headers beyond 4 GiB of text are not taken; a bearer's own limits lie far below.
+    pub fn push(&mut self, name: impl fmt::Display, value: impl fmt::Display) {
+        use fmt::Write as _;
+        let start = self.text.len();
+        let name_written = write!(self.text, "{name}");
+        let name_end = self.text.len();
+        let value_written = write!(self.text, "{value}");
+        let ends = (u32::try_from(name_end), u32::try_from(self.text.len()));
+        if let ((Ok(name_end), Ok(value_end)), Ok(()), Ok(())) = (ends, name_written, value_written)
+        {
+            self.ends.push((name_end, value_end));
+        } else {
+            self.text.truncate(start);
+        }
+    }
+
+    /// The headers as (name, value), in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|&(_, value_end)| value_end));
+        self.ends
+            .iter()
+            .zip(starts)
+            .filter_map(|(&(name_end, value_end), start)| {
+                let (start, name_end, value_end) =
+                    (start as usize, name_end as usize, value_end as usize);
+                Some((
+                    self.text.get(start..name_end)?,
+                    self.text.get(name_end..value_end)?,
+                ))
+            })
+    }
+
+    /// The value of the first header with this name, compared without regard to case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter()
+            .find(|(candidate, _)| candidate.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// How many headers there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Octets of text held.
+    pub fn text_length(&self) -> usize {
+        self.text.len()
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<N: fmt::Display, V: fmt::Display> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
+        let mut all = Self::new();
+        for (name, value) in headers {
+            all.push(name, value);
+        }
+        all
+    }
+}

@@ -1,0 +1,101 @@
+//! A push as it reached the terminal: the message, and where it came from.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::{Bearer, ContentType, Headers, Protocol, PushApplicationId};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct UnixMillis(pub u64);
+
+/// A push message (WAP-251): entity headers and content, whatever protocol carried it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PushMessage {
+    /// The addressed application; absent where the message names none.
+    pub application: Option<PushApplicationId>,
+    /// The media type of the content and its parameters (Push-CAI 5.3 `content-type`).
+    pub content_type: ContentType,
+    /// Every other header as text, in order, X-Wap-Application-Id included.
+    pub headers: Headers,
+    /// The content, octet for octet (Push-CAI 5.3 `content`).
+    pub content: Box<[u8]>,
+    /// What the Push Proxy Gateway says of the initiator.
+    pub trust: InitiatorTrust,
+}
+
+impl fmt::Debug for PushMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Content and header values are personal data: their sizes are enough for a log.
+        f.debug_struct("PushMessage")
+            .field("application", &self.application)
+            .field("content_type", &self.content_type)
+            .field("headers", &self.headers.len())
+            .field("content_length", &self.content.len())
+            .field("trust", &self.trust)
+            .finish()
+    }
+}
+
+/// The gateway's statements on the initiator (Push-Flag on WSP, X-Wap-Push-Info on OTA-HTTP; WAP-235 6.2.4, 6.2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InitiatorTrust {
+    /// The initiator's URI was authenticated by the gateway.
+    pub authenticated: bool,
+    /// The content comes from a trusted source.
+    pub trusted: bool,
+    /// The gateway has no further push waiting.
+    pub last: bool,
+}
+
+/// The Push Server as the bearer shows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServerAddress {
+    /// An address on an IP bearer.
+    Ip(IpAddr),
+    /// An SMS centre (or originator) in E.164, with its `+`.
+    E164(Box<str>),
+    /// A SIP or SIPS URI that our own core asserted.
+    Sip(Box<str>),
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::E164(text) | Self::Sip(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Where a push came from and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The Push OTA protocol.
+    pub protocol: Protocol,
+    /// The bearer below it.
+    pub bearer: Bearer,
+    /// The sender.
+    pub server: ServerAddress,
+    /// The terminal's port that it came to.
+    pub destination_port: Option<u16>,
+    /// The sender's port.
+    pub origin_port: Option<u16>,
+    /// What the protocol uses to tell transmissions apart (TID, SIP Call-ID and `CSeq`, SMS reference and time stamp).
+    pub transaction: Box<[u8]>,
+    /// The instance that the push addresses, where the protocol has one (OTA-SIP: the IARI).
+    pub instance: Option<Box<str>>,
+    /// Whether the protocol carries an answer back to the server.
+    pub answerable: bool,
+}
+
+/// A push message, its origin, and when it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedPush {
+    /// The message.
+    pub message: PushMessage,
+    /// Its origin.
+    pub origin: Origin,
+    /// When the terminal received it.
+    pub received: UnixMillis,
+}

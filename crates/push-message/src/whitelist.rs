@@ -1,0 +1,226 @@
+//! Push Servers that an application, or the terminal, takes pushes from (Push-CAI 5.1 `whitelist`).
+
+use std::fmt;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::{Accept, MediaType, PushApplicationId, ServerAddress};
+
+/// One entry of a whitelist, in its canonical form.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Address {
+    /// One IP address.
+    Ip(IpAddr),
+    /// A network in CIDR notation, its host bits cleared.
+    Network(IpNet),
+    /// A host name, in lower case; it matches the addresses that it resolves to.
+    Host(Box<str>),
+    /// A SIP or SIPS URI, scheme and host in lower case.
+    SipUri(Box<str>),
+    /// The domain of SIP URIs, after `sip:` or `sips:` without a user part.
+    SipDomain(Box<str>),
+    /// An SMS centre in E.164, as `+` and digits.
+    E164(Box<str>),
+}
+
+impl Address {
+    /// Parses an IP address, a CIDR, a host name, a SIP URI or domain, or an E.164 number.
+    pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
+        let text = text.trim();
+        let invalid = || InvalidAddress {
+            text: text.to_owned(),
+        };
+        if text.is_empty() || text.len() > 255 {
+            return Err(invalid());
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self::Ip(address.to_canonical()));
+        }
+        if text.contains('/') {
+            return text
+                .parse::<IpNet>()
+                .map(|network| Self::Network(network.trunc()))
+                .map_err(|_| invalid());
+        }
+        if text.starts_with('+') {
+            return parse_e164(text).ok_or_else(invalid);
+        }
+        let lower = text.to_ascii_lowercase();
+        if lower.starts_with("sip:") || lower.starts_with("sips:") {
+            return parse_sip(text).ok_or_else(invalid);
+        }
+        if is_host_name(&lower) {
+            Ok(Self::Host(lower.into()))
+        } else {
+            Err(invalid())
+        }
+    }
+
+    /// Whether this entry names `server`; `resolves` says whether a host name resolves to an address.
+    pub fn names(&self, server: &ServerAddress, resolves: impl Fn(&str, IpAddr) -> bool) -> bool {
+        match (self, server) {
+            (Self::Ip(own), ServerAddress::Ip(address)) => *own == address.to_canonical(),
+            (Self::Network(network), ServerAddress::Ip(address)) => {
+                network.contains(&address.to_canonical())
+            }
+            (Self::Host(host), ServerAddress::Ip(address)) => {
+                resolves(host, address.to_canonical())
+            }
+            (Self::E164(own), ServerAddress::E164(number)) => own == number,
+            (Self::SipUri(own), ServerAddress::Sip(uri)) => {
+                parse_sip(uri).is_some_and(|parsed| parsed == Self::SipUri(own.clone()))
+            }
+            (Self::SipDomain(own) | Self::Host(own), ServerAddress::Sip(uri)) => {
+                sip_host(uri).is_some_and(|host| **own == *host)
+            }
+            _ => false,
+        }
+    }
+
+    /// The host name that has to be resolved for this entry to match IP addresses.
+    pub fn host(&self) -> Option<&str> {
+        if let Self::Host(host) = self {
+            Some(host)
+        } else {
+            None
+        }
+    }
+}
+
+fn parse_e164(text: &str) -> Option<Address> {
+    let digits: String = text
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '-' | '(' | ')'))
+        .collect();
+    let number = digits.strip_prefix('+')?;
+    let fits =
+        (3..=15).contains(&number.len()) && number.bytes().all(|octet| octet.is_ascii_digit());
+    fits.then(|| Address::E164(digits.into()))
+}
+
+/// Splits a SIP URI into scheme, user part and host with port; parameters are left out.
+fn split_sip(uri: &str) -> Option<(String, Option<&str>, String)> {
+    let (scheme, rest) = uri.split_once(':')?;
+    let rest = rest.split([';', '?']).next()?;
+    let (user, host) = rest
+        .rsplit_once('@')
+        .map_or((None, rest), |(user, host)| (Some(user), host));
+    Some((scheme.to_ascii_lowercase(), user, host.to_ascii_lowercase()))
+}
+
+fn sip_host(uri: &str) -> Option<String> {
+    split_sip(uri).map(|(_, _, host)| host)
+}
+
+fn parse_sip(uri: &str) -> Option<Address> {
+    let (scheme, user, host) = split_sip(uri)?;
+    let (name, port) = host
+        .rsplit_once(':')
+        .map_or((host.as_str(), None), |(name, port)| (name, Some(port)));
+    let port_fits = port.is_none_or(|port| port.parse::<u16>().is_ok());
+    if !port_fits || !(is_host_name(name) || name.parse::<IpAddr>().is_ok()) {
+        return None;
+    }
+    match user {
+        None => Some(Address::SipDomain(host.into())),
+        Some("") => None,
+        Some(user) => Some(Address::SipUri(format!("{scheme}:{user}@{host}").into())),
+    }
+}
+
+/// Labels of letters, digits and hyphens; not all digits and dots, which is a broken IPv4 address rather than a name.
+fn is_host_name(text: &str) -> bool {
+    let label_fits = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253
+        && text.split('.').all(label_fits)
+        && !text
+            .bytes()
+            .all(|octet| octet.is_ascii_digit() || octet == b'.')
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Network(network) => network.fmt(f),
+            Self::Host(text) | Self::SipUri(text) | Self::E164(text) => f.write_str(text),
+            Self::SipDomain(host) => write!(f, "sip:{host}"),
+        }
+    }
+}
+
+/// Why a text is no address of a whitelist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` is no address of a Push Server; give an IP address (192.0.2.7), a network (192.0.2.0/24), a host name \
+     (ppg.example.net), a SIP URI or domain (sip:psa@example.net, sip:example.net) or an SMS centre (+4917099999)"
+)]
+pub struct InvalidAddress {
+    text: String,
+}
+
+/// The addresses that one application gave.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Whitelist(Box<[Address]>);
+
+impl Whitelist {
+    /// Parses every entry; repeated ones are folded.
+    pub fn parse<'a>(entries: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidAddress> {
+        let mut addresses = entries
+            .into_iter()
+            .map(Address::parse)
+            .collect::<Result<Vec<_>, _>>()?;
+        addresses.sort_unstable();
+        addresses.dedup();
+        Ok(Self(addresses.into()))
+    }
+
+    /// The entries, sorted.
+    pub fn addresses(&self) -> &[Address] {
+        &self.0
+    }
+
+    /// Whether no address is listed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// An entry of the terminal's default whitelist; it may count only for some ids and types (Push Management Object).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultWhitelistEntry {
+    /// Whom the entry names.
+    pub address: Address,
+    /// The ids that it counts for; empty: every id.
+    pub applications: Vec<PushApplicationId>,
+    /// The types that it counts for; absent: every type.
+    pub content_types: Option<Accept>,
+}
+
+impl DefaultWhitelistEntry {
+    /// An entry without limits.
+    pub const fn unlimited(address: Address) -> Self {
+        Self {
+            address,
+            applications: Vec::new(),
+            content_types: None,
+        }
+    }
+
+    /// Whether the entry counts for a push to `application` with content of `media_type`.
+    pub fn counts_for(&self, application: &PushApplicationId, media_type: &MediaType) -> bool {
+        (self.applications.is_empty() || self.applications.contains(application))
+            && self
+                .content_types
+                .as_ref()
+                .is_none_or(|accept| accept.accepts(media_type))
+    }
+}
