@@ -1,5 +1,6 @@
 //! What can be wrong with octets, and with values that shall become octets.
 
+use alloc::string::String;
 use core::fmt;
 
 /// Why octets could not be decoded, and where.
@@ -91,3 +92,42 @@ impl fmt::Display for DecodeErrorCode {
         f.write_str(self.as_str())
     }
 }
+/// Why a value could not be encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// A header name or a parameter name is not a token.
+    InvalidName(String),
+    /// A text holds a zero octet, which would end it.
+    ZeroInText(String),
+    /// A content type is not of the form `type/subtype` with optional parameters.
+    InvalidContentType(String),
+    /// A part is longer than its length field can say (32 bits; 63 octets for an address).
+    TooLong(usize),
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidName(name) => write!(
+                f,
+                "{name:?} is not a token: use letters, digits and hyphens"
+            ),
+            Self::ZeroInText(text) => write!(
+                f,
+                "{text:?} holds a zero octet, which ends a text: leave it out"
+            ),
+            Self::InvalidContentType(text) => {
+                write!(
+                    f,
+                    "{text:?} is not a content type: write type/subtype; name=value"
+                )
+            }
+            Self::TooLong(length) => {
+                write!(f, "{length} octets exceed what the length field can say")
+            }
+        }
+    }
+}
+
+impl core::error::Error for EncodeError {}

@@ -2,6 +2,19 @@
 //!
 //! Decoding borrows from the octets it is given and allocates nothing; every function is total: any octets give a value
 //! or a [`DecodeError`] with a code and an offset. Encoding writes into a [`alloc::vec::Vec`].
+//!
+//! ```
+//! use wap_wire::wsp::{UnitPush, encode_unit_push};
+//!
+//! let headers = [("X-Wap-Application-Id", "x-wap-application:mms.ua")];
+//! let octets = encode_unit_push(7, "text/vnd.wap.si", &headers, b"<si/>")?;
+//! assert_eq!(octets, b"\x07\x06\x03\xAD\xAF\x84<si/>");
+//!
+//! let decoded = UnitPush::decode(&octets)?;
+//! assert_eq!(decoded.push.content_type.to_string(), "text/vnd.wap.si");
+//! assert_eq!(decoded.push.application_id().and_then(|id| id.number()), Some(4));
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -23,5 +36,5 @@ pub mod uintvar;
 pub mod wsp;
 
 pub use date::Date;
-pub use error::{DecodeError, DecodeErrorCode};
+pub use error::{DecodeError, DecodeErrorCode, EncodeError};
 pub use text::Text;

@@ -1,5 +1,6 @@
 //! Text as it comes over the wire: UTF-8 where it is valid, ISO-8859-1 otherwise.
 
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 /// Text of a header, a parameter or an address, without its terminating zero.
@@ -159,6 +160,36 @@ fn base64_digit(bits: u32) -> char {
     char::from(BASE64_DIGITS.get(index).copied().unwrap_or_default())
 }
 
+/// The octets of a text in base64, with or without padding; nothing for any other text.
+pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=').as_bytes();
+    let mut octets = Vec::new();
+    for group in digits.chunks(4) {
+        let mut bits = 0_u32;
+        for position in 0..4 {
+            let digit = group
+                .get(position)
+                .map_or(Some(0), |digit| base64_value(*digit))?;
+            bits = bits << 6 | digit;
+        }
+        let [_, first, second, third] = bits.to_be_bytes();
+        match group.len() {
+            4 => octets.extend([first, second, third]),
+            3 => octets.extend([first, second]),
+            2 => octets.push(first),
+            _ => return None,
+        }
+    }
+    Some(octets)
+}
+
+fn base64_value(digit: u8) -> Option<u32> {
+    BASE64_DIGITS
+        .iter()
+        .position(|&own| own == digit)
+        .and_then(|value| u32::try_from(value).ok())
+}
+
 struct Escaping<'f, 'b>(&'f mut fmt::Formatter<'b>);
 
 impl Write for Escaping<'_, '_> {
@@ -184,6 +215,23 @@ mod tests {
         assert_eq!(Text::new(b"\xE9\xC3\xA9").to_string(), "éÃ©");
         assert_eq!(Text::new(b"\xE9").as_str(), None);
         assert_eq!(Text::new(b"").to_string(), "");
+    }
+
+    #[test]
+    fn base64_goes_both_ways() {
+        for (octets, text) in [
+            (&b""[..], ""),
+            (b"a", "YQ=="),
+            (b"ab", "YWI="),
+            (b"abc", "YWJj"),
+            (b"\xFF\xFE", "//4="),
+        ] {
+            assert_eq!(Base64(octets).to_string(), text);
+            assert_eq!(decode_base64(text).as_deref(), Some(octets));
+        }
+        assert_eq!(decode_base64("YQ").as_deref(), Some(&b"a"[..]));
+        assert_eq!(decode_base64("Y"), None);
+        assert_eq!(decode_base64("Y*=="), None);
     }
 
     #[test]

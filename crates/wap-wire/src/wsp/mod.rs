@@ -6,6 +6,7 @@ mod capability;
 mod charset;
 mod content_type;
 mod content_type_table;
+mod encode;
 mod encoding_version;
 mod header;
 mod language;
@@ -28,6 +29,7 @@ pub use capability::{
 };
 pub use charset::{Charset, charset_name, charset_number};
 pub use content_type::{ContentType, Media, content_type_name, content_type_number};
+pub use encode::{ApplicationIdForm, EncodeOptions, Encoder, HeaderForm, encode_unit_push};
 pub use encoding_version::EncodingVersion;
 pub use header::{
     AuthParameters, CacheDirective, Challenge, ContentDisposition, ContentRange, Cookie,

@@ -1,5 +1,6 @@
 //! Tokens that WSP gives a number within the header they stand in.
 
+use super::header::WellKnownHeader;
 use super::pdu::PduType;
 use crate::Text;
 use core::fmt;
@@ -69,6 +70,20 @@ pub(crate) static DISPOSITION: [Option<W>; 3] =
     [Some(W::FormData), Some(W::Attachment), Some(W::Inline)];
 pub(crate) static SECURITY: [Option<W>; 1] = [Some(W::CloseSubordinate)];
 pub(crate) static EXPECT: [Option<W>; 1] = [Some(W::Continue)];
+
+/// The tokens of this header; none where its value is no token.
+pub(crate) const fn table_of(header: WellKnownHeader) -> &'static TokenTable {
+    match header {
+        WellKnownHeader::AcceptRanges => &ACCEPT_RANGES,
+        WellKnownHeader::Connection => &CONNECTION,
+        WellKnownHeader::ContentEncoding => &CONTENT_ENCODING,
+        WellKnownHeader::Pragma => &PRAGMA,
+        WellKnownHeader::TransferEncoding => &TRANSFER_ENCODING,
+        WellKnownHeader::XWapSecurity => &SECURITY,
+        WellKnownHeader::Expect | WellKnownHeader::ExpectVersion13 => &EXPECT,
+        _ => &[],
+    }
+}
 
 /// The token this number stands for.
 #[inline]

@@ -11,6 +11,7 @@ mod value;
 mod warning;
 
 pub use authorization::{AuthParameters, Challenge, Credentials};
+pub(crate) use cache_control::DIRECTIVES as CACHE_DIRECTIVES;
 pub use cache_control::{CacheDirective, FieldNames};
 pub use cookie::{Cookie, CookieEntry, Cookies, SetCookie};
 pub use disposition::{ContentDisposition, Expectation};
