@@ -4,6 +4,8 @@
 //! implements it, and a test may put anything in its place.
 
 mod event;
+mod json;
+mod nearest;
 mod problem;
 mod registration;
 mod service;
@@ -13,6 +15,8 @@ pub use event::{
     AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, EventPorts, Outcome,
     PushEvent, PushEventView,
 };
+pub use json::from_json;
+pub use nearest::nearest;
 pub use problem::Problem;
 pub use push_message::{Owner, Reason, Refusal};
 pub use registration::{
@@ -21,3 +25,6 @@ pub use registration::{
 };
 pub use service::{Caller, DeliveredEvent, EventStream, FetchQuery, PushService, SubscribeQuery};
 pub use status::{ExplainAnswer, ExplainRequest, Explanation, Refused, Server, Status};
+
+/// The contract over HTTP as an `OpenAPI` 3.1 document.
+pub const OPENAPI: &str = include_str!("../openapi.yaml");

@@ -26,6 +26,9 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The media type of the document.
+    pub const MEDIA_TYPE: &'static str = "application/problem+json";
+
     /// The document for a refusal, with the HTTP status of its reason.
     pub fn of(refusal: &Refusal) -> Self {
         let (status, title) = meaning(refusal.reason);
@@ -38,6 +41,18 @@ impl Problem {
             option: refusal.option.map(str::to_owned),
             detail: refusal.detail.clone(),
         }
+    }
+
+    /// The document for what is wrong with the request itself, with status 400.
+    pub fn invalid_request(detail: impl Into<String>) -> Self {
+        Self::of(&Refusal::new(Reason::InvalidRequest, detail))
+    }
+
+    /// The same document with the option at fault.
+    #[must_use]
+    pub fn with_option(mut self, option: impl Into<String>) -> Self {
+        self.option = Some(option.into());
+        self
     }
 
     /// The same document under another HTTP status (404 for an unknown path, 413 for a body over the limit, ...).

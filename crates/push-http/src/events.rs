@@ -1,0 +1,258 @@
+//! Push events (Push-CAI 5.3): as a stream of server-sent events, or as a list.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use http::header::{ACCEPT, HeaderMap};
+use http::request::Parts;
+use http::{HeaderName, Method, Response, StatusCode};
+use push_api::{
+    Caller, DeliveredEvent, EventStream, FetchQuery, PushEventView, PushService, SubscribeQuery,
+};
+use tokio::time::{Sleep, sleep};
+
+use crate::answer;
+use crate::body::{Body, Frames};
+use crate::connection::Shared;
+use crate::failure::{Failure, Fallible};
+use crate::limits::Place;
+use crate::parameters::Parameters;
+
+const STREAM: &str = "text/event-stream";
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// A frame is handed over once it has this many octets, so that long events do not pile up.
+const FRAME_OCTETS: usize = 64 * 1024;
+
+/// Answers `GET /v1/events`.
+pub(crate) async fn answer<S: PushService>(
+    shared: &Arc<Shared<S>>,
+    caller: Caller,
+    head: &Parts,
+) -> Fallible<Response<Body>> {
+    let query = head.uri.query();
+    let known = &[
+        "pushApplicationID",
+        "applicationID",
+        "window",
+        "fetch",
+        "wait",
+    ];
+    let mut parameters = Parameters::parse(query, known)?;
+    if let Some(limit) = parameters.number("fetch", &(1..=shared.settings.max_fetch))? {
+        check_list_wanted(&head.headers)?;
+        let query = fetch_query(parameters, limit, shared.settings.max_wait)?;
+        fetch(shared, caller, query, &head.method).await
+    } else {
+        let query = subscribe_query(parameters, &head.headers)?;
+        stream(shared, caller, query, &head.method).await
+    }
+}
+
+fn check_list_wanted(headers: &HeaderMap) -> Fallible<()> {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    match accept {
+        Some(accept) if accept.trim().eq_ignore_ascii_case(STREAM) => Err(Failure::invalid(
+            406,
+            "`fetch` gives a list in application/json, but `Accept` asks for text/event-stream alone; leave one of \
+             the two out",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn fetch_query(mut parameters: Parameters, limit: u32, most: Duration) -> Fallible<FetchQuery> {
+    let wait = parameters.number("wait", &(0..=most.as_secs()))?;
+    if parameters.number("window", &(1..=u32::MAX))?.is_some() {
+        return Err(Failure::invalid_option(
+            "window",
+            "`window` is for streams; with `fetch`, the number fetched bounds what is under way",
+        ));
+    }
+    Ok(FetchQuery {
+        push_application_id: parameters.text("pushApplicationID")?,
+        application_id: parameters.text("applicationID")?,
+        limit,
+        wait: Duration::from_secs(wait.unwrap_or_default()),
+    })
+}
+
+fn subscribe_query(mut parameters: Parameters, headers: &HeaderMap) -> Fallible<SubscribeQuery> {
+    if parameters.text("wait")?.is_some() {
+        return Err(Failure::invalid_option(
+            "wait",
+            "`wait` goes with `fetch`; a stream waits for as long as it is open",
+        ));
+    }
+    let after = headers.get(LAST_EVENT_ID).map(|value| value.to_str());
+    let after = after.transpose().map_err(|_| {
+        Failure::invalid_option(
+            "Last-Event-ID",
+            "the header `Last-Event-ID` is no event's id",
+        )
+    })?;
+    Ok(SubscribeQuery {
+        push_application_id: parameters.text("pushApplicationID")?,
+        application_id: parameters.text("applicationID")?,
+        after: after.filter(|after| !after.is_empty()).map(str::to_owned),
+        window: parameters.number("window", &(1..=u32::MAX))?,
+    })
+}
+
+async fn stream<S: PushService>(
+    shared: &Arc<Shared<S>>,
+    caller: Caller,
+    query: SubscribeQuery,
+    method: &Method,
+) -> Fallible<Response<Body>> {
+    // HEAD opens no stream: it would take the events away from the connection that has one.
+    if method == Method::HEAD {
+        return Ok(answer::with_body(StatusCode::OK, STREAM, Body::whole("")));
+    }
+    let place = take_wait(shared)?;
+    let events = shared.service.subscribe(caller, query).await?;
+    let shared = Arc::clone(shared);
+    let body = Body::frames(|frames| write_stream(shared, events, frames, place));
+    Ok(answer::with_body(StatusCode::OK, STREAM, body))
+}
+
+fn take_wait<S>(shared: &Shared<S>) -> Fallible<Place> {
+    shared.waits.take().ok_or_else(|| {
+        let most = shared.waits.most();
+        let detail =
+            format!("{most} streams and fetches wait already; try again when one has ended");
+        Failure::bound(503, detail)
+    })
+}
+
+async fn write_stream<S: PushService>(
+    shared: Arc<Shared<S>>,
+    mut stream: S::Events,
+    frames: Frames,
+    _place: Place,
+) {
+    let retry = format!(
+        "retry: {}\n: push events\n\n",
+        shared.settings.retry.as_millis()
+    );
+    frames.write(Bytes::from(retry)).await;
+    let mut closing = pin!(shared.closing.clone().begun());
+    let mut heartbeat = Heartbeat::new(shared.settings.heartbeat);
+    let mut events = Vec::new();
+    let mut text = BytesMut::new();
+    loop {
+        let taken = tokio::select! {
+            biased;
+            () = &mut closing => return frames.write(Bytes::from_static(b": the Push Client shuts down\n\n")).await,
+            taken = stream.next(&mut events, shared.settings.events_per_write) => taken,
+            () = heartbeat.due() => {
+                frames.write(Bytes::from_static(b":\n\n")).await;
+                continue;
+            }
+        };
+        if taken == 0 {
+            return;
+        }
+        heartbeat.quiet = false;
+        for event in events.drain(..) {
+            if let Err(error) = write_event(&mut text, &event.view()) {
+                tracing::error!(%error, "an event could not be written as JSON; its stream is ended");
+                return;
+            }
+            if text.len() >= FRAME_OCTETS {
+                frames.write(text.split().freeze()).await;
+            }
+        }
+        frames.write(text.split().freeze()).await;
+    }
+}
+
+fn write_event(text: &mut BytesMut, event: &PushEventView<'_>) -> io::Result<()> {
+    text.extend_from_slice(b"event: push\nid: ");
+    io::Write::write_fmt(&mut text.writer(), format_args!("{:016x}", event.id))?;
+    text.extend_from_slice(b"\ndata: ");
+    serde_json::to_writer(text.writer(), event)?;
+    text.extend_from_slice(b"\n\n");
+    Ok(())
+}
+
+/// Tells when a stream had no event for a while. The timer runs through, because arming it anew for each event would
+/// cost more than waking once in a period.
+struct Heartbeat {
+    period: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    quiet: bool,
+}
+
+impl Heartbeat {
+    fn new(period: Duration) -> Self {
+        Self {
+            period,
+            timer: None,
+            quiet: true,
+        }
+    }
+
+    /// Waits for the end of a period without an event; for ever where the period is zero.
+    async fn due(&mut self) {
+        if self.period.is_zero() {
+            return std::future::pending().await;
+        }
+        loop {
+            let period = self.period;
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(period)));
+            timer.as_mut().await;
+            self.timer = None;
+            if std::mem::replace(&mut self.quiet, true) {
+                return;
+            }
+        }
+    }
+}
+
+async fn fetch<S: PushService>(
+    shared: &Arc<Shared<S>>,
+    caller: Caller,
+    query: FetchQuery,
+    method: &Method,
+) -> Fallible<Response<Body>> {
+    if method == Method::HEAD {
+        return Ok(answer::with_body(
+            StatusCode::OK,
+            "application/json",
+            Body::whole(""),
+        ));
+    }
+    let _place = if query.wait.is_zero() {
+        None
+    } else {
+        Some(take_wait(shared)?)
+    };
+    let events = tokio::select! {
+        biased;
+        events = shared.service.fetch(caller, query) => events?,
+        () = shared.closing.clone().begun() => Vec::new(),
+    };
+    let body = Body::frames(|frames| write_list(events, frames));
+    Ok(answer::with_body(StatusCode::OK, "application/json", body))
+}
+
+async fn write_list<E: DeliveredEvent>(events: Vec<E>, frames: Frames) {
+    let mut text = BytesMut::from("[");
+    for (index, event) in events.into_iter().enumerate() {
+        if index > 0 {
+            text.extend_from_slice(b",");
+        }
+        if let Err(error) = serde_json::to_writer((&mut text).writer(), &event.view()) {
+            tracing::error!(%error, "an event could not be written as JSON; its list is cut off");
+            return;
+        }
+        if text.len() >= FRAME_OCTETS {
+            frames.write(text.split().freeze()).await;
+        }
+    }
+    text.extend_from_slice(b"]");
+    frames.write(text.freeze()).await;
+}
