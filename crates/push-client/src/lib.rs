@@ -1,1 +1,50 @@
 //! The Push Client as a library: sockets, clock and store around the machines.
+//!
+//! A [`Builder`] gives a [`Client`], the handle that applications and bindings speak through, and an [`Engine`], which runs as
+//! one task of a tokio runtime.
+//!
+//! ```no_run
+//! use push_client::{Builder, RegistrationRequest, Selector};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let (client, engine) = Builder::new().listen("127.0.0.1:2948".parse()?).build()?;
+//! let engine = tokio::spawn(engine.run());
+//! let application = client.application("embedded");
+//! application
+//!     .register(RegistrationRequest { push_application_id: "x-wap-application:mms.ua".to_owned(), ..Default::default() })
+//!     .await?;
+//! let mut events = application.subscribe(Selector::default()).await?;
+//! while let Some(event) = events.next_event().await {
+//!     println!("{} octets of {}", event.content().len(), event.content_type());
+//! }
+//! client.shut_down().await;
+//! engine.await??;
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod client;
+mod clock;
+mod counters;
+mod engine;
+mod event;
+mod mailbox;
+mod masked;
+mod metrics;
+mod recent;
+mod resolver;
+mod service;
+mod settings;
+
+pub use builder::{BuildError, Builder};
+pub use client::{Application, Client, Registered};
+pub use engine::{Engine, EngineError};
+pub use event::{Event, Events};
+pub use masked::Masked;
+pub use push_core::{Acknowledgement, DeregistrationRequest, Outcome, ProfileRequest, RegistrationRequest, Selector, Settings};
+pub use push_ota::wsp::connectionless::Limits as DatagramLimits;
+pub use push_store::{StoreError, StoreSettings};
+pub use settings::{ClientSettings, Durability};

@@ -1,1 +1,3 @@
-//! Push OTA protocol machines without I/O.
+//! Push OTA protocol machines without I/O: octets of a bearer in, [`push_message::ReceivedPush`]es out.
+
+pub mod wsp;

@@ -1,0 +1,72 @@
+//! What the engine counts. One task owns them, so they are plain numbers.
+
+use std::collections::BTreeMap;
+
+use push_core::{Occurrence, Verdict};
+
+/// Counters since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) datagrams: u64,
+    pub(crate) datagram_octets: u64,
+    pub(crate) socket_errors: u64,
+    /// Datagrams that gave no push, by the reason's word.
+    pub(crate) datagrams_refused: BTreeMap<&'static str, u64>,
+    /// Pushes by verdict: `accepted`, `duplicate`, `held`, or the refusal's word.
+    pub(crate) pushes: BTreeMap<&'static str, u64>,
+    pub(crate) registered: u64,
+    /// Registrations refused, by the reason's word.
+    pub(crate) registrations_refused: BTreeMap<&'static str, u64>,
+    pub(crate) deregistered: u64,
+    pub(crate) delivered: u64,
+    pub(crate) redelivered: u64,
+    pub(crate) completed: u64,
+    pub(crate) delayed: u64,
+    pub(crate) died: u64,
+    pub(crate) expired: u64,
+    pub(crate) store_failures: u64,
+    pub(crate) persists: u64,
+    pub(crate) persist_groups: u64,
+    pub(crate) requests: u64,
+    pub(crate) subscriptions: u64,
+    pub(crate) subscriptions_overrun: u64,
+    pub(crate) hosts_resolved: u64,
+}
+
+/// The word of a verdict.
+pub(crate) const fn verdict_word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Accepted { .. } => "accepted",
+        Verdict::Duplicate => "duplicate",
+        Verdict::Held { .. } => "held",
+        Verdict::Refused(refusal) => refusal.as_str(),
+    }
+}
+
+impl Counters {
+    /// Counts an occurrence.
+    pub(crate) fn count(&mut self, occurrence: &Occurrence) {
+        match occurrence {
+            Occurrence::PushJudged(decision) => {
+                *self.pushes.entry(verdict_word(&decision.verdict)).or_default() += 1;
+            }
+            Occurrence::Registered(_) => self.registered += 1,
+            Occurrence::RegistrationRefused { refusal, .. } => {
+                *self.registrations_refused.entry(refusal.reason.as_str()).or_default() += 1;
+            }
+            Occurrence::Deregistered(_) => self.deregistered += 1,
+            Occurrence::Delivered { attempt: 1, .. } => self.delivered += 1,
+            Occurrence::Delivered { .. } => self.redelivered += 1,
+            Occurrence::Completed { .. } => self.completed += 1,
+            Occurrence::Delayed { .. } => self.delayed += 1,
+            Occurrence::Died { .. } => self.died += 1,
+            Occurrence::Expired { .. } => self.expired += 1,
+            Occurrence::StoreFailed { .. } => self.store_failures += 1,
+        }
+    }
+
+    /// Counts a datagram that gave no push.
+    pub(crate) fn refuse_datagram(&mut self, word: &'static str) {
+        *self.datagrams_refused.entry(word).or_default() += 1;
+    }
+}

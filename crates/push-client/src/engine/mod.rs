@@ -1,0 +1,353 @@
+//! The engine: one task that owns the machine, its sockets, its timer and its way to the store.
+
+mod answer;
+mod persistence;
+mod request;
+mod socket;
+mod timer;
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use push_core::{Answer, Delivery, Input, Now, Output, PushClient, RequestTicket, SubscriberId};
+use push_message::Refusal;
+use push_ota::wsp::connectionless::{self, Datagram};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::mailbox::{Mailbox, Notice};
+use crate::masked::Masked;
+use crate::recent::Recent;
+use crate::resolver::Resolver;
+use crate::settings::ClientSettings;
+
+use persistence::Persistence;
+use socket::Reading;
+use timer::Timer;
+
+pub(crate) use persistence::Backing;
+pub(crate) use request::{Request, Subscription};
+pub(crate) use socket::Listener;
+
+/// Requests taken from the channel before others get their turn.
+const REQUEST_BATCH: usize = 64;
+
+/// Runs a [`Client`](crate::Client): give [`Engine::run`] to a task of a tokio runtime, of whatever flavour.
+#[derive(Debug)]
+pub struct Engine {
+    core: PushClient,
+    clock: Clock,
+    timer: Timer,
+    settings: ClientSettings,
+    listeners: Vec<Listener>,
+    buffer: Box<[u8]>,
+    persistence: Persistence,
+    mailbox: Arc<Mailbox>,
+    notices: Vec<Notice>,
+    requests: mpsc::Receiver<Request>,
+    batch: Vec<Request>,
+    answers: BTreeMap<RequestTicket, oneshot::Sender<Answer>>,
+    subscribers: BTreeMap<SubscriberId, mpsc::Sender<Delivery>>,
+    subscribing: Vec<(SubscriberId, oneshot::Sender<Result<(), Refusal>>)>,
+    resolver: Resolver,
+    counters: Counters,
+    recent: Recent,
+    store_failure: Option<String>,
+    pushes: u64,
+    stopping: bool,
+}
+
+/// What an [`Engine`] is made of.
+pub(crate) struct Parts {
+    pub(crate) core: PushClient,
+    pub(crate) clock: Clock,
+    pub(crate) settings: ClientSettings,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) backing: Backing,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) requests: mpsc::Receiver<Request>,
+}
+
+/// Why an engine ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store could not be closed cleanly. What was reported as written is written.
+    #[error("the store could not be closed cleanly: {0}")]
+    Store(#[from] push_store::StoreError),
+}
+
+impl Engine {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { core, clock, settings, listeners, backing, mailbox, requests } = parts;
+        Self {
+            core,
+            timer: Timer::new(clock),
+            clock,
+            // One octet more than is taken shows that a datagram was longer.
+            buffer: vec![0; settings.datagram_limits.datagram_length.saturating_add(1).min(65_536)].into(),
+            persistence: Persistence::new(backing, settings.max_unwritten),
+            resolver: Resolver::new(settings.max_resolving, Arc::clone(&mailbox)),
+            recent: Recent::new(settings.recent_refusals),
+            settings,
+            listeners,
+            mailbox,
+            notices: Vec::new(),
+            requests,
+            batch: Vec::new(),
+            answers: BTreeMap::new(),
+            subscribers: BTreeMap::new(),
+            subscribing: Vec::new(),
+            counters: Counters::default(),
+            store_failure: None,
+            pushes: 0,
+            stopping: false,
+        }
+    }
+
+    /// Runs until [`Client::shut_down`](crate::Client::shut_down) is called or every client is dropped; then nothing more is
+    /// taken, what is under way is written, streams end, and the store is closed.
+    pub async fn run(mut self) -> Result<(), EngineError> {
+        self.carry_out(self.clock.now());
+        while !(self.stopping && self.persistence.is_idle()) {
+            self.wait().await;
+            if self.turn() {
+                // More datagrams wait: whoever reads the events gets a turn before they are taken.
+                tokio::task::yield_now().await;
+            }
+        }
+        self.answers.clear();
+        self.subscribers.clear();
+        self.requests.close();
+        self.persistence.close()?;
+        Ok(())
+    }
+
+    /// Waits until there is something to do.
+    async fn wait(&mut self) {
+        poll_fn(|context| self.poll_ready(context)).await;
+    }
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut ready = self.mailbox.poll_take(context, &mut self.notices).is_ready();
+        ready |= self.timer.poll(context);
+        if self.takes_more() {
+            match self.requests.poll_recv_many(context, &mut self.batch, REQUEST_BATCH) {
+                Poll::Ready(0) => {
+                    self.stop();
+                    ready = true;
+                }
+                Poll::Ready(_) => ready = true,
+                Poll::Pending => {}
+            }
+            for listener in &mut self.listeners {
+                ready |= listener.poll_readable(context);
+            }
+        }
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether there is room for more: while the store lags behind, datagrams wait in the kernel and requests in their channel.
+    fn takes_more(&self) -> bool {
+        !self.stopping && self.persistence.has_room()
+    }
+
+    /// Does everything that waits once, and says whether datagrams still wait.
+    fn turn(&mut self) -> bool {
+        let now = self.clock.now();
+        self.take_requests(now);
+        self.take_notices(now);
+        let more = self.take_datagrams(now);
+        if self.timer.is_due(now) {
+            self.core.handle_timeout(now);
+        }
+        self.carry_out(now);
+        more && !self.stopping
+    }
+
+    fn take_requests(&mut self, now: Now) {
+        let mut batch = std::mem::take(&mut self.batch);
+        self.counters.requests += batch.len() as u64;
+        for request in batch.drain(..) {
+            self.take_request(request, now);
+        }
+        self.batch = batch;
+    }
+
+    fn take_request(&mut self, request: Request, now: Now) {
+        match request {
+            Request::Ask { answer, .. } if answer.is_closed() => {}
+            Request::Ask { ticket, input, answer } => {
+                self.answers.insert(ticket, answer);
+                self.core.handle(input, now);
+            }
+            Request::Subscribe(subscription) => self.subscribe(subscription, now),
+            Request::ShutDown => self.stop(),
+            Request::Registrations { .. }
+            | Request::Status { .. }
+            | Request::Explain { .. }
+            | Request::Metrics { .. } => self.report(request, now),
+        }
+    }
+
+    fn subscribe(&mut self, subscription: Subscription, now: Now) {
+        let Subscription { subscriber, owner, selector, after, window, deliveries, answer } = subscription;
+        if deliveries.is_closed() {
+            return;
+        }
+        self.counters.subscriptions += 1;
+        self.subscribers.insert(subscriber, deliveries);
+        self.subscribing.push((subscriber, answer));
+        self.core.handle(Input::Subscribe { subscriber, owner, selector, after, window }, now);
+    }
+
+    fn stop(&mut self) {
+        self.stopping = true;
+        // What the kernel holds was sent to us: it is taken before the end.
+        self.listeners.iter_mut().for_each(Listener::probe);
+        tracing::info!("stopping");
+    }
+
+    fn take_notices(&mut self, now: Now) {
+        let mut notices = std::mem::take(&mut self.notices);
+        for notice in notices.drain(..) {
+            match notice {
+                Notice::Persisted(ticket, result) => {
+                    self.persistence.answered();
+                    self.persisted(ticket, result, now);
+                }
+                Notice::Unsubscribed(subscriber) => self.unsubscribe(subscriber, now),
+                Notice::FetchDropped(ticket) => {
+                    self.answers.remove(&ticket);
+                    self.core.handle(Input::CancelFetch { ticket }, now);
+                }
+                Notice::Resolved(host, addresses) => {
+                    self.counters.hosts_resolved += 1;
+                    self.resolver.finished();
+                    self.core.handle(Input::Resolved { host, addresses }, now);
+                }
+            }
+        }
+        self.notices = notices;
+    }
+
+    fn unsubscribe(&mut self, subscriber: SubscriberId, now: Now) {
+        if self.subscribers.remove(&subscriber).is_some() {
+            self.core.handle(Input::Unsubscribe { subscriber }, now);
+        }
+    }
+
+    /// Takes datagrams from each readable socket, and says whether one of them has more.
+    fn take_datagrams(&mut self, now: Now) -> bool {
+        let mut listeners = std::mem::take(&mut self.listeners);
+        for listener in &mut listeners {
+            self.take_datagrams_from(listener, now);
+        }
+        let more = listeners.iter().any(Listener::is_readable);
+        self.listeners = listeners;
+        more
+    }
+
+    fn take_datagrams_from(&mut self, listener: &mut Listener, now: Now) {
+        for _ in 0..self.settings.datagram_batch {
+            if !listener.is_readable() {
+                break;
+            }
+            let port = listener.address().port();
+            match listener.read(&mut self.buffer) {
+                Reading::Datagram(length, source) => self.take_datagram(length, source, port, now),
+                Reading::Empty => {}
+                Reading::Failed(error) => {
+                    self.counters.socket_errors += 1;
+                    tracing::warn!(address = %listener.address(), %error, "cannot read from a socket");
+                }
+            }
+        }
+    }
+
+    fn take_datagram(&mut self, length: usize, source: std::net::SocketAddr, port: u16, now: Now) {
+        self.counters.datagrams += 1;
+        self.counters.datagram_octets += length as u64;
+        let octets = self.buffer.get(..length).unwrap_or_default();
+        let datagram = Datagram { octets, source, destination_port: port, received: now.unix };
+        let shown = self.settings.show_personal_data;
+        tracing::trace!(length, source = %Masked::new(source, shown), port, "datagram");
+        match connectionless::receive(&datagram, &self.settings.datagram_limits) {
+            Ok(push) => {
+                self.pushes += 1;
+                // Requests of applications count from zero up, pushes from the top down.
+                let ticket = RequestTicket(u64::MAX - self.pushes);
+                self.core.handle(Input::Push { ticket, push }, now);
+            }
+            Err(refusal) => {
+                self.counters.refuse_datagram(refusal.as_str());
+                self.recent.malformed(now.unix, source, length, refusal);
+                tracing::debug!(%refusal, source = %Masked::new(source, shown), length, "datagram refused");
+            }
+        }
+    }
+
+    /// Carries out every effect that the machine asks for.
+    fn carry_out(&mut self, now: Now) {
+        loop {
+            while let Some(output) = self.core.poll_output() {
+                self.carry_out_one(output, now);
+            }
+            if !self.flush_to_store(now) {
+                break;
+            }
+        }
+        for (_, answer) in self.subscribing.drain(..) {
+            // The application may have gone meanwhile; its stream says so by itself.
+            answer.send(Ok(())).ok();
+        }
+        self.timer.arm(self.core.poll_timeout());
+    }
+
+    fn carry_out_one(&mut self, output: Output, now: Now) {
+        match output {
+            Output::Persist { ticket, changes } => self.persistence.add(ticket, changes, now),
+            // No protocol with Push Servers to tell is built, so there is nobody to tell.
+            Output::Announce { ticket, .. } => {
+                self.core.handle(Input::Announced { ticket, servers: Vec::new() }, now);
+            }
+            Output::Resolve { host } => self.resolver.resolve(host),
+            Output::Answer { ticket, answer } => self.answer(ticket, answer, now),
+            // The connectionless service carries no answer.
+            Output::Judged { .. } => {}
+            Output::Deliver { subscriber, delivery } => self.deliver(subscriber, delivery, now),
+            Output::SubscriptionRefused { subscriber, refusal } => self.refuse_subscription(subscriber, refusal),
+            Output::Occurred(occurrence) => self.note(occurrence),
+        }
+    }
+
+    fn deliver(&mut self, subscriber: SubscriberId, delivery: Delivery, now: Now) {
+        let Some(deliveries) = self.subscribers.get(&subscriber) else { return };
+        if let Err(error) = deliveries.try_send(delivery) {
+            if matches!(error, mpsc::error::TrySendError::Full(_)) {
+                self.counters.subscriptions_overrun += 1;
+                tracing::warn!("a stream holds more events than its window; it is ended");
+            }
+            self.unsubscribe(subscriber, now);
+        }
+    }
+
+    fn refuse_subscription(&mut self, subscriber: SubscriberId, refusal: Refusal) {
+        self.subscribers.remove(&subscriber);
+        if let Some(index) = self.subscribing.iter().position(|(candidate, _)| *candidate == subscriber) {
+            let (_, answer) = self.subscribing.swap_remove(index);
+            // The application may have gone meanwhile, which ends the matter as well.
+            answer.send(Err(refusal)).ok();
+        }
+    }
+
+    fn answer(&mut self, ticket: RequestTicket, answer: Answer, now: Now) {
+        let Some(waiting) = self.answers.remove(&ticket) else { return };
+        if let Err(Answer::Fetched(_)) = waiting.send(answer) {
+            // Nobody reads the events any more: they go to the next one who asks.
+            self.core.handle(Input::CancelFetch { ticket }, now);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a [`Client`](crate::Client) asks of its engine.
+
+use push_api::{ExplainAnswer, ExplainRequest, Registration, Status};
+use push_core::{Answer, EventId, Input, Delivery, RequestTicket, Selector, SubscriberId};
+use push_message::{Owner, Refusal};
+use tokio::sync::{mpsc, oneshot};
+
+/// One request on its way to the engine.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// A request that the machine answers.
+    Ask {
+        /// Names the answer; the same as in `input`.
+        ticket: RequestTicket,
+        /// The request.
+        input: Input,
+        /// Where the answer goes.
+        answer: oneshot::Sender<Answer>,
+    },
+    /// A connection wants events.
+    Subscribe(Subscription),
+    /// Which registrations there are: those of one owner, or all.
+    Registrations { owner: Option<Owner>, answer: oneshot::Sender<Vec<Registration>> },
+    /// The state of the client.
+    Status { answer: oneshot::Sender<Status> },
+    /// How pushes were and would be judged: as far as one owner may know, or all.
+    Explain { owner: Option<Owner>, request: ExplainRequest, answer: oneshot::Sender<Result<ExplainAnswer, Refusal>> },
+    /// The metrics.
+    Metrics { answer: oneshot::Sender<String> },
+    /// Stop: take nothing more, write what is under way, end the streams.
+    ShutDown,
+}
+
+/// A connection that wants events.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) subscriber: SubscriberId,
+    pub(crate) owner: Owner,
+    pub(crate) selector: Selector,
+    pub(crate) after: Option<EventId>,
+    pub(crate) window: u32,
+    /// Where the events go; it has room for `window` of them.
+    pub(crate) deliveries: mpsc::Sender<Delivery>,
+    /// Whether the subscription stands.
+    pub(crate) answer: oneshot::Sender<Result<(), Refusal>>,
+}

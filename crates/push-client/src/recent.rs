@@ -1,0 +1,122 @@
+//! The last pushes that reached nobody.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use push_api::Refused;
+use push_core::{Decision, PushRefusal, Verdict};
+use push_message::{Protocol, PushApplicationId, UnixMillis};
+use push_ota::wsp::connectionless;
+
+use crate::counters::verdict_word;
+
+/// A bounded memory of refusals; the oldest give way.
+#[derive(Debug)]
+pub(crate) struct Recent {
+    most: usize,
+    refusals: VecDeque<Refusal>,
+}
+
+#[derive(Debug)]
+enum Refusal {
+    Judged(Box<Decision>),
+    Malformed { received: UnixMillis, source: SocketAddr, length: usize, refusal: connectionless::Refusal },
+}
+
+impl Recent {
+    /// A memory of the `most` last refusals.
+    pub(crate) const fn new(most: usize) -> Self {
+        Self { most, refusals: VecDeque::new() }
+    }
+
+    /// Remembers a push that was judged, unless it was accepted or is a repetition.
+    pub(crate) fn judged(&mut self, decision: Decision) {
+        if matches!(decision.verdict, Verdict::Held { .. } | Verdict::Refused(_)) {
+            self.remember(Refusal::Judged(Box::new(decision)));
+        }
+    }
+
+    /// Remembers a datagram that gave no push.
+    pub(crate) fn malformed(
+        &mut self,
+        received: UnixMillis,
+        source: SocketAddr,
+        length: usize,
+        refusal: connectionless::Refusal,
+    ) {
+        self.remember(Refusal::Malformed { received, source, length, refusal });
+    }
+
+    /// What is remembered, newest first; `may_see` says of which Push Application IDs, and of those without one.
+    pub(crate) fn view(&self, may_see: impl Fn(Option<&PushApplicationId>) -> bool) -> Vec<Refused> {
+        let visible = self.refusals.iter().rev().filter(|refusal| may_see(refusal.application()));
+        visible.map(Refusal::view).collect()
+    }
+
+    fn remember(&mut self, refusal: Refusal) {
+        if self.refusals.len() >= self.most {
+            self.refusals.pop_front();
+        }
+        if self.most > 0 {
+            self.refusals.push_back(refusal);
+        }
+    }
+}
+
+impl Refusal {
+    const fn application(&self) -> Option<&PushApplicationId> {
+        match self {
+            Self::Judged(decision) => Some(&decision.application),
+            Self::Malformed { .. } => None,
+        }
+    }
+
+    fn view(&self) -> Refused {
+        match self {
+            Self::Judged(decision) => Refused {
+                received_at: decision.received.0,
+                verdict: verdict_word(&decision.verdict).to_owned(),
+                push_application_id: Some(decision.application.to_string()),
+                content_type: Some(decision.media_type.to_string()),
+                protocol: decision.protocol.to_string(),
+                server: decision.server.to_string(),
+                length: decision.content_length,
+                detail: detail(decision),
+            },
+            Self::Malformed { received, source, length, refusal } => Refused {
+                received_at: received.0,
+                verdict: refusal.as_str().to_owned(),
+                push_application_id: None,
+                content_type: None,
+                protocol: Protocol::OtaWsp.to_string(),
+                server: source.ip().to_string(),
+                length: *length,
+                detail: refusal.to_string(),
+            },
+        }
+    }
+}
+
+fn detail(decision: &Decision) -> String {
+    let Decision { application, media_type, server, protocol, verdict, .. } = decision;
+    let named = if decision.application_named { "" } else { ", which is meant where a push names none" };
+    match verdict {
+        Verdict::Accepted { events } => format!("accepted for {} applications", events.len()),
+        Verdict::Duplicate => "the same transmission again".to_owned(),
+        Verdict::Held { .. } => format!(
+            "no application is registered for {application}{named} on {protocol}; the push waits for one that registers in time"
+        ),
+        Verdict::Refused(PushRefusal::NoSuchApplication) => {
+            format!("no application is registered for {application}{named} on {protocol}; register one")
+        }
+        Verdict::Refused(PushRefusal::ContentType) => {
+            format!("no registration for {application} accepts {media_type}; name the type in Accept, or leave Accept out")
+        }
+        Verdict::Refused(PushRefusal::ServerNotListed) => {
+            format!("{server} is on no whitelist that counts for {application}; list it there, or by default")
+        }
+        Verdict::Refused(PushRefusal::NoRoom) => {
+            "there is no room, or the store cannot write; acknowledge events that wait, or see the status".to_owned()
+        }
+    }
+}

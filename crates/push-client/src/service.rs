@@ -1,0 +1,174 @@
+//! The Push Client as bindings see it: the documents of [`push_api`] in, the machine's values out, and back.
+
+use std::time::Duration;
+
+use push_api::{
+    BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeregistrationAnswer, DeregistrationQuery, ExplainAnswer,
+    ExplainRequest, FetchQuery, PushService, Registration, RegistrationAnswer, Server, ServerAnswer, Status,
+    SubscribeQuery,
+};
+use push_core::{
+    Acknowledgement, DeregistrationRequest, EventId, Outcome, ProfileRequest, RegistrationRequest, Selector,
+    ServerReport, ServerState,
+};
+use push_message::{Owner, Reason, Refusal};
+
+use crate::client::Client;
+use crate::engine::Request;
+use crate::event::{Event, Events};
+
+impl PushService for Client {
+    type Event = Event;
+    type Events = Events;
+
+    async fn register(
+        &self,
+        caller: Caller,
+        request: push_api::RegistrationRequest,
+    ) -> Result<RegistrationAnswer, Refusal> {
+        //= specs/push-cai.md#accepted-registration
+        //# An accepted registration MUST be answered with a response that tells the application of its success.
+        let registered = self.register_for(caller.owner, registration_request(request)).await?;
+        Ok(RegistrationAnswer {
+            result: "success".to_owned(),
+            registration_id: registered.registration.to_string(),
+            servers: registered.servers.into_iter().map(server_answer).collect(),
+        })
+    }
+
+    async fn deregister(&self, caller: Caller, query: DeregistrationQuery) -> Result<DeregistrationAnswer, Refusal> {
+        let DeregistrationQuery { push_application_id, application_id, force } = query;
+        let request = DeregistrationRequest { push_application_id, application_id, force };
+        //= specs/push-cai.md#answer-to-a-deregistration
+        //# A deregistration that is accepted, and carried out with the Push Server where one has to be told, MUST be answered with a response that tells the application of its success.
+        let servers = self.deregister_for(caller.owner, request).await?;
+        Ok(DeregistrationAnswer {
+            result: "success".to_owned(),
+            servers: servers.into_iter().map(server_answer).collect(),
+        })
+    }
+
+    async fn registrations(&self, caller: Caller) -> Result<Vec<Registration>, Refusal> {
+        let owner = visible_to(caller);
+        self.query(|answer| Request::Registrations { owner, answer }).await
+    }
+
+    async fn subscribe(&self, caller: Caller, query: SubscribeQuery) -> Result<Events, Refusal> {
+        let SubscribeQuery { push_application_id, application_id, after, window } = query;
+        let after = after.as_deref().map(|id| event_id(id, "Last-Event-ID")).transpose()?;
+        self.subscribe_for(caller.owner, Selector { push_application_id, application_id }, after, window).await
+    }
+
+    async fn fetch(&self, caller: Caller, query: FetchQuery) -> Result<Vec<Event>, Refusal> {
+        let FetchQuery { push_application_id, application_id, limit, wait } = query;
+        self.fetch_for(caller.owner, Selector { push_application_id, application_id }, limit, wait).await
+    }
+
+    async fn acknowledge(
+        &self,
+        caller: Caller,
+        acknowledgements: Vec<BatchAcknowledgement>,
+    ) -> Result<BatchAcknowledgeAnswer, Refusal> {
+        let mut answer = BatchAcknowledgeAnswer::default();
+        let mut known = Vec::with_capacity(acknowledgements.len());
+        for BatchAcknowledgement { id, outcome } in acknowledgements {
+            match event_id(&id, "id") {
+                Ok(event) => known.push(Acknowledgement { event, outcome: outcome_of(outcome) }),
+                Err(refusal) => answer.refused.push(refused(id, refusal)),
+            }
+        }
+        let asked = known.len();
+        if asked > 0 {
+            let refusals = self.acknowledge_for(caller.owner, known).await?;
+            answer.acknowledged = asked.saturating_sub(refusals.len());
+            answer.refused.extend(refusals.into_iter().map(|(event, refusal)| refused(event.to_string(), refusal)));
+        }
+        Ok(answer)
+    }
+
+    async fn status(&self, _: Caller) -> Result<Status, Refusal> {
+        self.query(|answer| Request::Status { answer }).await
+    }
+
+    async fn servers(&self, _: Caller) -> Result<Vec<Server>, Refusal> {
+        // Connectionless push over WSP has no server to register with.
+        Ok(Vec::new())
+    }
+
+    async fn explain(&self, caller: Caller, request: ExplainRequest) -> Result<ExplainAnswer, Refusal> {
+        let owner = visible_to(caller);
+        self.query(|answer| Request::Explain { owner, request, answer }).await?
+    }
+
+    async fn metrics(&self) -> String {
+        self.query(|answer| Request::Metrics { answer }).await.unwrap_or_default()
+    }
+}
+
+/// Whose registrations a caller sees: its own, or (absent) all.
+fn visible_to(caller: Caller) -> Option<Owner> {
+    (!caller.administrator).then_some(caller.owner)
+}
+
+fn registration_request(request: push_api::RegistrationRequest) -> RegistrationRequest {
+    let push_api::RegistrationRequest {
+        push_application_id,
+        application_id,
+        event_handler,
+        whitelist,
+        connection_profile,
+        accept,
+        suppress_equal_content,
+    } = request;
+    let profile = |profile: push_api::ConnectionProfile| ProfileRequest {
+        protocol: profile.protocol,
+        bearer_type: profile.bearer_type,
+        port: profile.port,
+    };
+    RegistrationRequest {
+        push_application_id,
+        application_id,
+        event_handler,
+        whitelist,
+        connection_profile: connection_profile.into_iter().map(profile).collect(),
+        accept,
+        suppress_equal_content: suppress_equal_content.map(|seconds| Duration::from_secs(seconds.into())),
+    }
+}
+
+fn server_answer(report: ServerReport) -> ServerAnswer {
+    let state = match report.state {
+        ServerState::Requested => "requested",
+        ServerState::Announced => "announced",
+        ServerState::Confirmed => "confirmed",
+        ServerState::Rejected => "rejected",
+        ServerState::Unreachable => "unreachable",
+    };
+    ServerAnswer {
+        uri: report.uri,
+        protocol: report.protocol.to_string(),
+        state: state.to_owned(),
+        reason: report.reason,
+    }
+}
+
+const fn outcome_of(outcome: push_api::Outcome) -> Outcome {
+    match outcome {
+        push_api::Outcome::Accepted => Outcome::Accepted,
+        push_api::Outcome::Later => Outcome::Later,
+        push_api::Outcome::Rejected => Outcome::Rejected,
+    }
+}
+
+fn event_id(text: &str, option: &'static str) -> Result<EventId, Refusal> {
+    let digits = text.len() == 16 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
+    text.parse().ok().filter(|_| digits).ok_or_else(|| {
+        let shown: String = text.chars().take(40).collect();
+        let detail = format!("`{shown}` is no event; an id has 16 hexadecimal digits, as in the event's `id`");
+        Refusal::of_option(Reason::InvalidRequest, option, detail)
+    })
+}
+
+fn refused(id: String, refusal: Refusal) -> (String, String, String) {
+    (id, refusal.reason.to_string(), refusal.detail)
+}

@@ -1,0 +1,51 @@
+//! The bounds and choices of the driver; those of the machine are [`push_core::Settings`].
+
+use push_ota::wsp::connectionless::Limits;
+
+/// What an accepted push survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The loss of power: synced to the disk before anybody hears of it.
+    #[default]
+    PowerLoss,
+    /// The end of this process, not that of the system: written, not synced.
+    Process,
+    /// Nothing: held in memory alone, and no file is written.
+    None,
+}
+
+/// The settings of a [`Client`](crate::Client) that its machine does not know of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientSettings {
+    /// Octets of the receive buffer asked of the kernel for each UDP address.
+    pub receive_buffer: usize,
+    /// How much one datagram may hold.
+    pub datagram_limits: Limits,
+    /// Datagrams taken from one socket before others get their turn.
+    pub datagram_batch: usize,
+    /// Changes under way to the disk; while so many wait, sockets and requests wait as well.
+    pub max_unwritten: usize,
+    /// Requests that wait for the engine; when it is full, the next ones wait.
+    pub request_queue: usize,
+    /// Host names resolved at a time.
+    pub max_resolving: usize,
+    /// Pushes that reached nobody, kept for explanations; the oldest give way.
+    pub recent_refusals: usize,
+    /// Show addresses, numbers and URLs in log lines. Content is never logged.
+    pub show_personal_data: bool,
+}
+
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self {
+            receive_buffer: 2 << 20,
+            datagram_limits: Limits::default(),
+            datagram_batch: 64,
+            max_unwritten: 4_096,
+            request_queue: 256,
+            max_resolving: 4,
+            recent_refusals: 64,
+            show_personal_data: false,
+        }
+    }
+}

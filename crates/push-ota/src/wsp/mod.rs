@@ -1,0 +1,3 @@
+//! Push OTA over WSP (WAP-235 section 6).
+
+pub mod connectionless;

@@ -1,0 +1,88 @@
+//! The documentation of the configuration, made from its definition.
+
+use std::fmt::Write as _;
+
+use super::section::{Key, Section};
+use super::{Config, SECTIONS};
+
+const HEAD: &str = "# Configuration of pushcaid
+
+`pushcaid --config FILE` reads a TOML document. Every key has a default, so an empty file is a configuration too; a key that does
+not exist is refused. `pushcaid --check --config FILE` reads a file and says what is wrong with it, `pushcaid --print-config`
+prints what is in force.
+
+Spans of time are whole seconds or texts such as `\"500ms\"`, `\"30s\"`, `\"5m\"`, `\"1h\"`, `\"7d\"`. Numbers of octets are whole numbers or
+texts such as `\"64 KiB\"`, `\"8 MiB\"`.
+
+This file is made from the program (`cargo test -p pushcaid` compares them; `UPDATE_DOCS=1 cargo test -p pushcaid` writes it).
+";
+
+/// The text of `docs/configuration.md`.
+pub fn reference() -> String {
+    let defaults = toml::Table::try_from(Config::default()).unwrap_or_default();
+    let mut text = HEAD.to_owned();
+    for section in &SECTIONS {
+        write_section(&mut text, section, &defaults);
+    }
+    text
+}
+
+fn write_section(text: &mut String, section: &Section, defaults: &toml::Table) {
+    let title = match section.name {
+        "" => "The top of the file".to_owned(),
+        name => format!("[{name}]"),
+    };
+    let inner = defaults.get(section.name).and_then(toml::Value::as_table);
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\n## {title}\n\n{}\n", paragraph(section.documentation));
+    for key in section.keys {
+        write_key(text, key, inner.unwrap_or(defaults));
+    }
+}
+
+fn write_key(text: &mut String, key: &Key, defaults: &toml::Table) {
+    let default = defaults.get(key.name).map_or_else(|| "absent".to_owned(), |value| format!("`{value}`"));
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\n- `{}` (default: {default}): {}\n", key.name, paragraph(key.documentation));
+}
+
+fn paragraph(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_is_that_of_the_program() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, reference()).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap();
+        assert!(written == reference(), "docs/configuration.md is stale: run UPDATE_DOCS=1 cargo test -p pushcaid");
+    }
+
+    #[test]
+    fn every_key_that_is_read_is_documented() {
+        let defaults = toml::Table::try_from(Config::default()).unwrap();
+        let documented: Vec<&str> =
+            SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| key.name)).collect();
+        for (name, value) in &defaults {
+            match value {
+                toml::Value::Table(section) => {
+                    assert!(SECTIONS.iter().any(|known| known.name == name), "[{name}]");
+                    assert!(section.keys().all(|key| documented.contains(&key.as_str())), "[{name}]");
+                }
+                _ => assert!(documented.contains(&name.as_str()), "{name}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        let printed = toml::to_string(&Config::default()).unwrap();
+        assert_eq!(Config::parse("printed", &printed), Ok(Config::default()));
+    }
+}

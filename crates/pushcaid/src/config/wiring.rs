@@ -1,0 +1,205 @@
+//! From the configuration to the settings of the parts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use push_client::{ClientSettings, DatagramLimits, Durability, StoreSettings};
+use push_core::Settings;
+use push_http::HttpSettings;
+use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplicationId};
+use tracing_subscriber::filter::Targets;
+
+use super::{Config, LimitedEntry, WhitelistEntry};
+
+/// The settings of the parts, every value of the configuration parsed.
+#[derive(Debug)]
+pub struct Wiring {
+    /// Of the machine.
+    pub core: Settings,
+    /// Of the driver.
+    pub client: ClientSettings,
+    /// Of the store.
+    pub store: StoreSettings,
+    /// What an accepted push survives.
+    pub durability: Durability,
+    /// The database.
+    pub database: PathBuf,
+    /// UDP addresses of the connectionless service.
+    pub listen: Vec<SocketAddr>,
+    /// Of the interface for applications.
+    pub http: HttpSettings,
+    /// The mode of the Unix socket.
+    pub socket_mode: u32,
+    /// What is logged.
+    pub log: Targets,
+}
+
+/// A value that is of the right type but means nothing.
+#[derive(Debug)]
+pub struct Wrong {
+    pub(crate) section: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) message: String,
+}
+
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{}] {}: {}", self.section, self.key, self.message)
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+/// Names the key at fault.
+fn wrong(section: &'static str, key: &'static str) -> impl Fn(&dyn std::fmt::Display) -> Wrong {
+    move |message| Wrong { section, key, message: message.to_string() }
+}
+
+impl Config {
+    /// The settings of the parts.
+    pub fn wiring(&self) -> Result<Wiring, Wrong> {
+        if self.api.tcp.is_some() && self.api.token_file.is_none() {
+            let message = "HTTP over TCP needs token_file: a connection over TCP has no user to be known by";
+            return Err(wrong("api", "tcp")(&message));
+        }
+        Ok(Wiring {
+            core: self.core_settings()?,
+            client: self.client_settings(),
+            store: self.store_settings()?,
+            durability: self.store.durability.into(),
+            database: self.general.state_dir.join("pushcai.db"),
+            listen: self.ota_wsp.listen.clone(),
+            http: self.http_settings(),
+            socket_mode: socket_mode(&self.api.socket_mode)?,
+            log: self.log.level.parse().map_err(|error| wrong("log", "level")(&error))?,
+        })
+    }
+
+    fn core_settings(&self) -> Result<Settings, Wrong> {
+        let Self { applications, delivery, queue, duplicates, engine, whitelist, .. } = self;
+        let default_whitelist = whitelist.default.iter().map(default_entry).collect::<Result<_, _>>()?;
+        Ok(Settings {
+            default_whitelist,
+            resolve_interval: whitelist.resolve_interval.0,
+            own_content_types: self.own_content_types()?,
+            default_applications: self.default_applications()?,
+            omna_only: applications.omna_only,
+            allowed_owners: applications.allowed_owners.clone(),
+            confirm: applications.confirm,
+            announce_timeout: applications.announce_timeout.0,
+            max_registrations: applications.max_registrations,
+            max_registrations_per_owner: applications.max_registrations_per_owner,
+            max_whitelist: applications.max_whitelist,
+            max_profiles: applications.max_profiles,
+            event_lifetime: delivery.event_lifetime.0,
+            acknowledgement_timeout: delivery.acknowledgement_timeout.0,
+            max_attempts: delivery.max_attempts,
+            backoff_base: delivery.backoff_base.0,
+            backoff_limit: delivery.backoff_limit.0,
+            max_window: delivery.max_window,
+            max_completed: delivery.max_completed,
+            max_subscribers_per_owner: delivery.max_subscribers_per_owner,
+            max_queue_events: queue.max_queue_events,
+            max_queue_octets: queue.max_queue_octets.0,
+            max_total_octets: queue.max_total_octets.0,
+            hold_unmatched: queue.hold_unmatched.0,
+            max_held_events: queue.max_held_events,
+            max_dead_letters: queue.max_dead_letters,
+            duplicate_window: duplicates.window.0,
+            max_remembered: duplicates.max_remembered,
+            max_waiting_requests: engine.max_waiting_requests,
+            ..Settings::default()
+        })
+    }
+
+    fn own_content_types(&self) -> Result<Vec<MediaType>, Wrong> {
+        let wrong = wrong("applications", "content_types");
+        let types = self.applications.content_types.iter();
+        types.map(|text| MediaType::parse(text).map_err(|error| wrong(&error))).collect()
+    }
+
+    fn default_applications(&self) -> Result<Vec<(MediaType, PushApplicationId)>, Wrong> {
+        let wrong = wrong("applications", "default_applications");
+        let parse = |entry: &super::DefaultApplication| {
+            let media_type = MediaType::parse(&entry.content_type).map_err(|error| wrong(&error))?;
+            let application = PushApplicationId::parse(&entry.application).map_err(|error| wrong(&error))?;
+            Ok((media_type, application))
+        };
+        self.applications.default_applications.iter().map(parse).collect()
+    }
+
+    fn client_settings(&self) -> ClientSettings {
+        let Self { ota_wsp, engine, .. } = self;
+        ClientSettings {
+            receive_buffer: ota_wsp.receive_buffer.0,
+            datagram_limits: DatagramLimits {
+                datagram_length: ota_wsp.max_datagram.0,
+                headers_length: ota_wsp.max_headers_length.0,
+                headers: ota_wsp.max_headers,
+            },
+            datagram_batch: engine.datagram_batch.max(1),
+            max_unwritten: self.store.max_unwritten.max(1),
+            request_queue: engine.request_queue,
+            max_resolving: engine.max_resolving,
+            recent_refusals: engine.recent_refusals,
+            show_personal_data: self.log.personal_data,
+        }
+    }
+
+    fn store_settings(&self) -> Result<StoreSettings, Wrong> {
+        let page_cache = u32::try_from(self.store.page_cache.0);
+        let max_remembered = u32::try_from(self.duplicates.max_remembered);
+        Ok(StoreSettings {
+            page_cache_octets: page_cache.map_err(|_| wrong("store", "page_cache")(&"at most 4 GiB"))?,
+            checkpoint_frames: self.store.checkpoint_pages,
+            max_remembered: max_remembered
+                .map_err(|_| wrong("duplicates", "max_remembered")(&"at most 4294967295"))?,
+            max_pages: self.store.max_pages,
+            ..StoreSettings::default()
+        })
+    }
+
+    fn http_settings(&self) -> HttpSettings {
+        let Self { api, http, .. } = self;
+        HttpSettings {
+            identity: api.identity.into(),
+            hosts: api.hosts.clone(),
+            max_connections: http.max_connections,
+            max_connections_per_owner: http.max_connections_per_owner,
+            max_waits: http.max_waits,
+            max_header_octets: http.max_header_octets.0,
+            max_body_octets: http.max_body_octets.0,
+            max_fetch: http.max_fetch,
+            max_wait: http.max_wait.0,
+            events_per_write: http.events_per_write,
+            header_timeout: http.header_timeout.0,
+            body_timeout: http.body_timeout.0,
+            idle_timeout: http.idle_timeout.0,
+            write_timeout: http.write_timeout.0,
+            heartbeat: http.heartbeat.0,
+            retry: http.retry.0,
+            shutdown_timeout: http.shutdown_timeout.0,
+            ..HttpSettings::default()
+        }
+    }
+}
+
+fn default_entry(entry: &WhitelistEntry) -> Result<DefaultWhitelistEntry, Wrong> {
+    let wrong = wrong("whitelist", "default");
+    let address = |text: &str| Address::parse(text).map_err(|error| wrong(&error));
+    let LimitedEntry { address: text, applications, accept } = match entry {
+        WhitelistEntry::Address(text) => return address(text).map(DefaultWhitelistEntry::unlimited),
+        WhitelistEntry::Limited(limited) => limited,
+    };
+    let applications = applications.iter().map(|id| PushApplicationId::parse(id).map_err(|error| wrong(&error)));
+    Ok(DefaultWhitelistEntry {
+        address: address(text)?,
+        applications: applications.collect::<Result<_, _>>()?,
+        content_types: accept.as_deref().map(Accept::parse).transpose().map_err(|error| wrong(&error))?,
+    })
+}
+
+fn socket_mode(text: &str) -> Result<u32, Wrong> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| wrong("api", "socket_mode")(&format!("`{text}` is no file mode; write octal digits, such as \"0660\"")))
+}

@@ -1,0 +1,235 @@
+//! The daemon: its parts put together, run, and ended in order.
+
+use std::fs::{self, DirBuilder};
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+
+use push_client::{BuildError, Builder, Client, Durability, Engine, EngineError};
+use push_http::{HttpSettings, InvalidTokens, Tokens};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::{Config, Wiring};
+use crate::manager::{Manager, notify_ready, notify_stopping};
+use crate::socket::BoundSocket;
+
+/// Why the daemon could not start, or ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// A value of the configuration means nothing.
+    #[error("the configuration is wrong: {0}")]
+    Configuration(String),
+    /// Nothing can be logged.
+    #[error("cannot log: {0}")]
+    Logging(io::Error),
+    /// The runtime cannot be started.
+    #[error("cannot start the runtime: {0}")]
+    Runtime(io::Error),
+    /// What the service manager passed cannot be used.
+    #[error("cannot use what the service manager passed: {0}")]
+    Activation(io::Error),
+    /// The directory of the store cannot be made.
+    #[error("cannot make the state directory {}: {source}; set state_dir to a place that this user may write to", path.display())]
+    StateDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process listens on the Unix socket.
+    #[error("another process listens on {}; is pushcaid running already?", path.display())]
+    SocketInUse {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// The Unix socket cannot be had.
+    #[error("cannot listen on {}: {source}", path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The TCP address cannot be listened on.
+    #[error("cannot listen on TCP {address}: {source}")]
+    Tcp {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The tokens cannot be taken.
+    #[error(transparent)]
+    Tokens(#[from] InvalidTokens),
+    /// The Push Client cannot be started.
+    #[error(transparent)]
+    Client(#[from] BuildError),
+    /// The Push Client ended badly.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A task ended before its time.
+    #[error("a part of the daemon ended before its time: {0}")]
+    Ended(String),
+}
+
+/// A daemon whose parts are open, but do not run.
+#[derive(Debug)]
+pub struct Daemon {
+    client: Client,
+    engine: Engine,
+    api: Option<(UnixListener, Option<BoundSocket>)>,
+    tcp: Option<(std::net::TcpListener, Tokens)>,
+    http: HttpSettings,
+    signals: [Signal; 3],
+}
+
+type Listening = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
+
+impl Daemon {
+    /// Opens the store and every socket. Has to be called within a tokio runtime with I/O and time.
+    pub fn open(config: &Config, wiring: Wiring, manager: Manager) -> Result<Self, DaemonError> {
+        // From here on a SIGTERM is an order to end well, even while the store is read.
+        let signals = signals().map_err(DaemonError::Runtime)?;
+        if wiring.durability != Durability::None {
+            make_state_directory(&config.general.state_dir)?;
+        }
+        let tcp = open_tcp(config)?;
+        let (client, engine) = build(&wiring)?;
+        // The socket comes last: what connects to it finds everything else in place.
+        let api = match manager.api {
+            Some(listener) => Some((listener, None)),
+            None => open_socket(config, wiring.socket_mode)?,
+        };
+        Ok(Self { client, engine, api, tcp, http: wiring.http, signals })
+    }
+
+    /// The handle to the daemon's Push Client.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Runs until SIGTERM or SIGINT, then ends well: applications first, then the store.
+    pub async fn run(self) -> Result<(), DaemonError> {
+        let Self { client, engine, api, tcp, http, signals } = self;
+        let mut engine = tokio::spawn(engine.run());
+        let (stop, stopped) = watch::channel(false);
+        let (api, bound) = api.map_or((None, None), |(listener, bound)| (Some(listener), bound));
+        let mut listening = JoinSet::new();
+        for listener in listeners(&client, api, tcp, &http, &stopped)? {
+            listening.spawn(listener);
+        }
+        announce(&client);
+        let ended_early = tokio::select! {
+            () = ordered_to_end(signals) => None,
+            Some(ended) = listening.join_next() => Some(format!("an interface for applications: {ended:?}")),
+            ended = &mut engine => Some(format!("the engine: {ended:?}")),
+        };
+        notify_stopping();
+        stop.send_replace(true);
+        while listening.join_next().await.is_some() {}
+        drop(bound);
+        if let Some(what) = ended_early {
+            client.shut_down().await;
+            return Err(DaemonError::Ended(what));
+        }
+        client.shut_down().await;
+        engine.await.map_err(|error| DaemonError::Ended(error.to_string()))??;
+        tracing::info!("ended");
+        Ok(())
+    }
+}
+
+fn build(wiring: &Wiring) -> Result<(Client, Engine), BuildError> {
+    let mut builder = Builder::new()
+        .core_settings(wiring.core.clone())
+        .client_settings(wiring.client.clone())
+        .store_settings(wiring.store.clone())
+        .durability(wiring.durability)
+        .store(&wiring.database);
+    for address in &wiring.listen {
+        builder = builder.listen(*address);
+    }
+    builder.build()
+}
+
+fn make_state_directory(path: &Path) -> Result<(), DaemonError> {
+    let failed = |source| DaemonError::StateDirectory { path: path.to_owned(), source };
+    if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)
+}
+
+fn open_tcp(config: &Config) -> Result<Option<(std::net::TcpListener, Tokens)>, DaemonError> {
+    let (Some(address), Some(token_file)) = (config.api.tcp, &config.api.token_file) else { return Ok(None) };
+    let tokens = Tokens::read(token_file)?;
+    let failed = |source| DaemonError::Tcp { address, source };
+    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+    Ok(Some((listener, tokens)))
+}
+
+fn open_socket(config: &Config, mode: u32) -> Result<Option<(UnixListener, Option<BoundSocket>)>, DaemonError> {
+    let path = &config.api.socket;
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let (listener, bound) = BoundSocket::bind(path, mode)?;
+    Ok(Some((listener, Some(bound))))
+}
+
+/// The interfaces for applications, each as a task to run.
+fn listeners(
+    client: &Client,
+    api: Option<UnixListener>,
+    tcp: Option<(std::net::TcpListener, Tokens)>,
+    http: &HttpSettings,
+    stopped: &watch::Receiver<bool>,
+) -> Result<Vec<Listening>, DaemonError> {
+    let mut tasks: Vec<Listening> = Vec::new();
+    if let Some(listener) = api {
+        listener.set_nonblocking(true).map_err(DaemonError::Runtime)?;
+        let listener = tokio::net::UnixListener::from_std(listener).map_err(DaemonError::Runtime)?;
+        let end = until(stopped.clone());
+        tasks.push(Box::pin(push_http::serve_unix(listener, client.clone(), http.clone(), end)));
+    }
+    if let Some((listener, tokens)) = tcp {
+        listener.set_nonblocking(true).map_err(DaemonError::Runtime)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(DaemonError::Runtime)?;
+        let end = until(stopped.clone());
+        tasks.push(Box::pin(push_http::serve_tcp(listener, tokens, client.clone(), http.clone(), end)));
+    }
+    Ok(tasks)
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // A sender that is gone means the end as well.
+    stopped.wait_for(|stopped| *stopped).await.ok();
+}
+
+fn announce(client: &Client) {
+    let addresses: Vec<String> = client.listening().iter().map(ToString::to_string).collect();
+    let addresses = if addresses.is_empty() { "nowhere".to_owned() } else { addresses.join(", ") };
+    tracing::info!(ota_wsp = %addresses, version = env!("CARGO_PKG_VERSION"), "ready");
+    notify_ready(&format!("listening for pushes on {addresses}"));
+}
+
+/// SIGTERM, SIGINT and SIGHUP.
+fn signals() -> io::Result<[Signal; 3]> {
+    Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?])
+}
+
+async fn ordered_to_end([mut terminate, mut interrupt, mut hang_up]: [Signal; 3]) {
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
+            _ = hang_up.recv() => tracing::info!("SIGHUP changes nothing; restart the daemon to read its configuration again"),
+        }
+    }
+}
