@@ -1,0 +1,190 @@
+//! The store in one `SQLite` database.
+//!
+//! The database is held with an exclusive lock and a write-ahead log whose index stays in this process's memory, so a
+//! commit costs the pages written and, under [`Durability::PowerLoss`], one sync of the log. The log is moved into the
+//! database after the answers are out, by [`Store::maintain`], and is used again from its start.
+
+mod open;
+mod read;
+mod schema;
+mod write;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use push_core::{Change, Snapshot};
+use push_message::UnixMillis;
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use crate::{Durability, Store, StoreError, StoreSettings};
+use write::{Counters, Statements};
+
+/// A store in one `SQLite` database and its write-ahead log beside it (`-wal`).
+///
+/// The directory that holds the database is locked for as long as the store lives: one store a directory.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    counters: Counters,
+    /// Frames in the log after the last commit.
+    log_frames: Arc<AtomicU32>,
+    settings: StoreSettings,
+    /// Declared last, so that it goes after the connection.
+    _directory: File,
+}
+
+impl SqliteStore {
+    /// Opens the database, or makes a new one where there is none, and reads what it holds.
+    ///
+    /// A database that an earlier version wrote is brought up to date. A new one appears under its name only when it is
+    /// whole. After a shutdown that was not clean, the whole database is checked.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], [`StoreError::NotWritable`], [`StoreError::Foreign`], [`StoreError::Newer`] and
+    /// [`StoreError::Damaged`] as they say; the files are left as they were.
+    pub fn open(path: &Path, settings: &StoreSettings) -> Result<(Self, Snapshot), StoreError> {
+        let directory = open::lock_directory(path)?;
+        let mut connection = open::open_connection(path, settings)?;
+        let (snapshot, counters) = read::read_snapshot(&connection, path)?;
+        let log_frames = Arc::new(AtomicU32::new(0));
+        let of_hook = Arc::clone(&log_frames);
+        let ready = open::set_for_work(&connection, settings).and_then(|()| {
+            connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, frames| {
+                of_hook.store(u32::try_from(frames).unwrap_or(0), Ordering::Relaxed);
+                Ok(())
+            }))
+        });
+        ready.map_err(|error| open::explain(path, error))?;
+        let store = Self {
+            connection,
+            counters,
+            log_frames,
+            settings: settings.clone(),
+            _directory: directory,
+        };
+        Ok((store, snapshot))
+    }
+
+    /// Runs `work` in a transaction; what fails leaves nothing behind, here or in the database.
+    fn in_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &mut Counters) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut counters = self.counters.clone();
+        let connection = &self.connection;
+        run(connection, "beginning a transaction", "BEGIN IMMEDIATE")?;
+        let result = work(connection, &mut counters).and_then(|value| {
+            run(connection, "committing", "COMMIT")?;
+            Ok(value)
+        });
+        if result.is_ok() {
+            self.counters = counters;
+        } else if !connection.is_autocommit() {
+            run(connection, "rolling back", "ROLLBACK")?;
+        }
+        result
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(
+        &mut self,
+        now: UnixMillis,
+        changes: &mut dyn Iterator<Item = &Change>,
+    ) -> Result<(), StoreError> {
+        let mut changes = changes.peekable();
+        if changes.peek().is_none() {
+            return Ok(());
+        }
+        let max_remembered = self.settings.max_remembered;
+        self.in_transaction(|connection, counters| {
+            let mut statements = Statements::new(connection, counters);
+            statements.apply(&mut changes)?;
+            statements.finish(now, max_remembered)
+        })
+    }
+
+    fn commit_each(
+        &mut self,
+        now: UnixMillis,
+        sets: &[&[Change]],
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        let max_remembered = self.settings.max_remembered;
+        self.in_transaction(|connection, counters| {
+            sets.iter()
+                .map(|set| commit_one(connection, counters, now, max_remembered, set))
+                .collect()
+        })
+    }
+
+    fn maintain(&mut self, idle: bool) -> Result<(), StoreError> {
+        // Moving the log while nothing waits delays nobody, so it is done sooner then.
+        let bound = self.settings.checkpoint_frames / if idle { 2 } else { 1 };
+        if self.log_frames.load(Ordering::Relaxed) < bound.max(1) {
+            return Ok(());
+        }
+        checkpoint(&self.connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+        self.log_frames.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) -> Result<(), StoreError> {
+        let doing = "closing";
+        if self.settings.durability == Durability::Process {
+            run(&self.connection, doing, "PRAGMA synchronous=FULL")?;
+        }
+        checkpoint(&self.connection, "PRAGMA wal_checkpoint(TRUNCATE)")?;
+        self.connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+            .map_err(|error| StoreError::while_doing(doing, error))?;
+        self.connection
+            .close()
+            .map_err(|(_, error)| StoreError::while_doing(doing, error))
+    }
+}
+
+/// Applies one set inside a savepoint. The outer failure is one of the store, the inner one of the set.
+fn commit_one(
+    connection: &Connection,
+    counters: &mut Counters,
+    now: UnixMillis,
+    max_remembered: u32,
+    set: &[Change],
+) -> Result<Result<(), StoreError>, StoreError> {
+    let mut tried = counters.clone();
+    run(connection, "setting a savepoint", "SAVEPOINT one")?;
+    let mut statements = Statements::new(connection, &mut tried);
+    let applied = statements
+        .apply(&mut set.iter())
+        .and_then(|()| statements.finish(now, max_remembered));
+    drop(statements);
+    match applied {
+        Ok(()) => *counters = tried,
+        Err(error) if error.is_change() => {
+            run(connection, "rolling back", "ROLLBACK TO one")?;
+            run(connection, "releasing a savepoint", "RELEASE one")?;
+            return Ok(Err(error));
+        }
+        Err(error) => return Err(error),
+    }
+    run(connection, "releasing a savepoint", "RELEASE one")?;
+    Ok(Ok(()))
+}
+
+/// Runs a statement without parameters, and any rows it gives into the void.
+fn run(connection: &Connection, doing: &'static str, statement: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(statement)
+        .and_then(|mut statement| statement.raw_execute())
+        .map(|_| ())
+        .map_err(|error| StoreError::while_doing(doing, error))
+}
+
+fn checkpoint(connection: &Connection, statement: &str) -> Result<(), StoreError> {
+    connection
+        .query_row(statement, [], |_| Ok(()))
+        .map_err(|error| StoreError::while_doing("moving the log into the database", error))
+}

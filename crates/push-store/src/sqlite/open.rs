@@ -1,0 +1,258 @@
+//! Files: finding out what is there before anything is touched, and making what is not.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::schema::{self, APPLICATION_ID, MIGRATIONS};
+use crate::{Durability, StoreError, StoreSettings};
+
+/// The first octets of every `SQLite` database, and the length of its header.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+const HEADER_LENGTH: usize = 100;
+
+/// Locks the directory of the database for this process. The lock is released when the file is dropped.
+pub(super) fn lock_directory(path: &Path) -> Result<File, StoreError> {
+    let directory = directory_of(path);
+    let not_writable = |source| StoreError::NotWritable {
+        path: directory.to_owned(),
+        source,
+    };
+    let file = File::open(directory).map_err(not_writable)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
+            path: path.to_owned(),
+        }),
+        // A file system without such locks still has those that SQLite takes on the database.
+        Ok(()) | Err(TryLockError::Error(_)) => {
+            probe_directory(path).map_err(not_writable)?;
+            Ok(file)
+        }
+    }
+}
+
+/// Opens the database so that closing it changes no octet of it, whatever was found; makes it where there is none.
+pub(super) fn open_connection(
+    path: &Path,
+    settings: &StoreSettings,
+) -> Result<Connection, StoreError> {
+    let not_writable = |source| StoreError::NotWritable {
+        path: path.to_owned(),
+        source,
+    };
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(mut file) => check_header(path, &mut file)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
+        Err(error) => return Err(not_writable(error)),
+    }
+    let was_unclean = fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let connection = connect(path, settings).map_err(|error| explain(path, error))?;
+    let version = check_version(&connection, path)?;
+    if was_unclean {
+        check_whole(&connection, path)?;
+    }
+    schema::migrate(&connection, MIGRATIONS, version).map_err(|error| explain(path, error))?;
+    schema::check(&connection, path)?;
+    Ok(connection)
+}
+
+/// Sets what holds while the store works: durability, and no bound or pace of the log but our own.
+pub(super) fn set_for_work(
+    connection: &Connection,
+    settings: &StoreSettings,
+) -> rusqlite::Result<()> {
+    let synchronous = match settings.durability {
+        Durability::PowerLoss => "FULL",
+        Durability::Process => "OFF",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
+    connection.query_row("PRAGMA journal_size_limit=-1", [], |_| Ok(()))?;
+    if let Some(pages) = settings.max_pages {
+        connection.query_row(&format!("PRAGMA max_page_count={pages}"), [], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// What `SQLite` reported about a database that is being opened.
+pub(super) fn explain(path: &Path, error: rusqlite::Error) -> StoreError {
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse { path },
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
+            path,
+            detail: error.to_string(),
+        },
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            StoreError::NotWritable {
+                path,
+                source: io::Error::other(error),
+            }
+        }
+        _ => StoreError::while_doing("opening", error),
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// Makes and removes a file, because permissions alone do not tell: the file system may be mounted for reading only.
+fn probe_directory(path: &Path) -> io::Result<()> {
+    let probe = beside(path, "-new");
+    remove_if_present(&probe)?;
+    File::create_new(&probe)?;
+    fs::remove_file(&probe)
+}
+
+fn remove_if_present(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Reads the header before `SQLite` does, which would recover, and so change, a database that is not ours.
+fn check_header(path: &Path, file: &mut File) -> Result<(), StoreError> {
+    let mut header = [0; HEADER_LENGTH];
+    let foreign = |detail: String| StoreError::Foreign {
+        path: path.to_owned(),
+        detail,
+    };
+    match file.read_exact(&mut header) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Err(foreign(format!(
+                "it has fewer than the {HEADER_LENGTH} octets of a database's header"
+            )));
+        }
+        Err(source) => {
+            return Err(StoreError::NotWritable {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    }
+    if !header.starts_with(MAGIC) {
+        return Err(foreign("it is no SQLite database".to_owned()));
+    }
+    let application = number_at(&header, 68);
+    if application != APPLICATION_ID {
+        return Err(foreign(format!(
+            "it is the SQLite database of another program (application_id {application:#010x})"
+        )));
+    }
+    check_known(path, number_at(&header, 60))
+}
+
+fn number_at(header: &[u8; HEADER_LENGTH], offset: usize) -> u32 {
+    let octets = header.get(offset..).and_then(|rest| rest.first_chunk());
+    octets.copied().map_or(0, u32::from_be_bytes)
+}
+
+fn check_known(path: &Path, found: u32) -> Result<(), StoreError> {
+    let known = schema::latest(MIGRATIONS);
+    if found <= known {
+        return Ok(());
+    }
+    Err(StoreError::Newer {
+        path: path.to_owned(),
+        found,
+        known,
+    })
+}
+
+/// Makes a whole database under another name, and gives it its own only then.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let unfinished = beside(path, "-new");
+    let not_writable = |source| StoreError::NotWritable {
+        path: path.to_owned(),
+        source,
+    };
+    for suffix in ["-wal", "-journal"] {
+        let log = beside(path, suffix);
+        if log.exists() {
+            return Err(StoreError::Damaged {
+                path: path.to_owned(),
+                detail: format!("only its log {} is there", log.display()),
+            });
+        }
+    }
+    for leftover in ["-new", "-new-journal", "-new-wal"] {
+        remove_if_present(&beside(path, leftover)).map_err(not_writable)?;
+    }
+    fill(&unfinished).map_err(|error| explain(path, error))?;
+    fs::rename(&unfinished, path)
+        .and_then(|()| File::open(directory_of(path))?.sync_all())
+        .map_err(not_writable)
+}
+
+fn fill(path: &Path) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.query_row("PRAGMA locking_mode=EXCLUSIVE", [], |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "page_size", PAGE_OCTETS)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    schema::migrate(&connection, MIGRATIONS, 0)?;
+    // The mode is kept in the file's header; closing leaves no log behind.
+    connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
+    connection.close().map_err(|(_, error)| error)
+}
+
+/// Octets a page of a new database.
+const PAGE_OCTETS: u32 = 4_096;
+
+fn connect(path: &Path, settings: &StoreSettings) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // Only a store that is closed as such moves its log into the database: until then, and after a failure, the files
+    // stay as they are.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    // Before the first access: the index of the log is in memory then, rather than in a shared file.
+    connection.query_row("PRAGMA locking_mode=EXCLUSIVE", [], |_| Ok(()))?;
+    let cache_kibibytes = i64::from(settings.page_cache_octets.max(1 << 16) / 1024);
+    connection.pragma_update(None, "cache_size", -cache_kibibytes)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.set_prepared_statement_cache_capacity(24);
+    Ok(connection)
+}
+
+/// The version as the log has it, which may be later than the header of the database.
+fn check_version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
+    let version = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|error| explain(path, error))?;
+    check_known(path, version)?;
+    Ok(version)
+}
+
+fn check_whole(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let verdict: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| explain(path, error))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(StoreError::Damaged {
+        path: path.to_owned(),
+        detail: verdict,
+    })
+}
