@@ -26,8 +26,8 @@ pub struct Kannel {
     network: Network,
     pap: SocketAddrV4,
     // Dropped in this order: wapbox ends before the bearerbox it is connected to.
-    _wapbox: Running,
-    _bearerbox: Running,
+    wapbox: Running,
+    bearerbox: Running,
     _directory: TempDir,
 }
 
@@ -58,12 +58,14 @@ impl Kannel {
         let configuration = directory.path().join("kannel.conf");
         fs::write(&configuration, ports.configuration(network.host(1)))?;
         let bearerbox = start_box("bearerbox", bearerbox, &configuration, "Start-up done")?;
-        let wapbox = start_box("wapbox", wapbox, &configuration, "Connected to bearerbox")?;
+        // It says that it is connected before it has kept the connection; a push in between makes it panic.
+        // Its heartbeat starts after both.
+        let wapbox = start_box("wapbox", wapbox, &configuration, "heartbeat_thread")?;
         Ok(Self {
             network,
             pap: SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports.pap),
-            _wapbox: wapbox,
-            _bearerbox: bearerbox,
+            wapbox,
+            bearerbox,
             _directory: directory,
         })
     }
@@ -114,9 +116,17 @@ impl Kannel {
         let mut buffer = vec![0; 65_536];
         let (length, _) = socket
             .recv_from(&mut buffer)
-            .context("Kannel accepted the push and sent nothing")?;
+            .with_context(|| self.complaints())?;
         buffer.truncate(length);
         Ok(buffer)
+    }
+
+    fn complaints(&self) -> String {
+        format!(
+            "Kannel accepted the push and sent nothing; {}\n{}",
+            self.wapbox.complaints(),
+            self.bearerbox.complaints()
+        )
     }
 }
 
@@ -170,7 +180,7 @@ fn start_box(
 ) -> anyhow::Result<Running> {
     let mut command = Command::new(program);
     command.args(["-v", "0"]).arg(configuration);
-    let mut running = Running::start(name, &mut command)?;
+    let running = Running::start(name, &mut command)?;
     running.wait_for_error_line(ready)?;
     Ok(running)
 }

@@ -1,6 +1,8 @@
 //! Running programs and waiting for what they say.
 
 use std::{
+    cell::RefCell,
+    collections::VecDeque,
     io::{BufRead, BufReader, Read},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
@@ -54,7 +56,7 @@ impl Running {
     /// # Errors
     ///
     /// None came within [`PATIENCE`], or the program ended; both say what stood on standard error.
-    pub fn next_line(&mut self) -> anyhow::Result<String> {
+    pub fn next_line(&self) -> anyhow::Result<String> {
         match self.output.next() {
             Ok(line) => Ok(line),
             Err(error) => bail!("no line came ({error}); {}", self.complaints()),
@@ -62,7 +64,7 @@ impl Running {
     }
 
     /// The next line of standard output that comes within `patience`; `None` if none does.
-    pub fn next_line_within(&mut self, patience: Duration) -> Option<String> {
+    pub fn next_line_within(&self, patience: Duration) -> Option<String> {
         self.output.next_within(patience).ok()
     }
 
@@ -71,7 +73,7 @@ impl Running {
     /// # Errors
     ///
     /// No such line came before the program fell silent for [`PATIENCE`] or ended.
-    pub fn wait_for_error_line(&mut self, fragment: &str) -> anyhow::Result<String> {
+    pub fn wait_for_error_line(&self, fragment: &str) -> anyhow::Result<String> {
         loop {
             match self.errors.next() {
                 Ok(line) if line.contains(fragment) => return Ok(line),
@@ -114,7 +116,7 @@ impl Running {
     }
 
     /// The last lines of its standard error, for an error message.
-    pub fn complaints(&mut self) -> String {
+    pub fn complaints(&self) -> String {
         let lines = self.errors.so_far();
         format!(
             "the last of {}'s standard error:\n{}",
@@ -136,7 +138,7 @@ impl Drop for Running {
 #[derive(Debug)]
 struct Lines {
     receiver: Receiver<String>,
-    last: Vec<String>,
+    last: RefCell<VecDeque<String>>,
 }
 
 impl Lines {
@@ -154,31 +156,32 @@ impl Lines {
         });
         Self {
             receiver,
-            last: Vec::new(),
+            last: RefCell::default(),
         }
     }
 
-    fn next(&mut self) -> Result<String, RecvTimeoutError> {
+    fn next(&self) -> Result<String, RecvTimeoutError> {
         self.next_within(PATIENCE)
     }
 
-    fn next_within(&mut self, patience: Duration) -> Result<String, RecvTimeoutError> {
+    fn next_within(&self, patience: Duration) -> Result<String, RecvTimeoutError> {
         let line = self.receiver.recv_timeout(patience)?;
         self.remember(line.clone());
         Ok(line)
     }
 
-    fn so_far(&mut self) -> Vec<String> {
+    fn so_far(&self) -> Vec<String> {
         while let Ok(line) = self.receiver.try_recv() {
             self.remember(line);
         }
-        self.last.clone()
+        self.last.borrow().iter().cloned().collect()
     }
 
-    fn remember(&mut self, line: String) {
-        if self.last.len() == 40 {
-            self.last.remove(0);
+    fn remember(&self, line: String) {
+        let mut last = self.last.borrow_mut();
+        if last.len() == 40 {
+            last.pop_front();
         }
-        self.last.push(line);
+        last.push_back(line);
     }
 }

@@ -65,8 +65,8 @@ impl Daemon {
             .arg("--config")
             .arg(&configuration)
             .env("NOTIFY_SOCKET", &notify);
-        let mut running = Running::start("pushcaid", &mut command)?;
-        wait_until_ready(&notifications, &mut running)?;
+        let running = Running::start("pushcaid", &mut command)?;
+        wait_until_ready(&notifications, &running)?;
         Ok(Self { running, directory })
     }
 
@@ -192,7 +192,7 @@ fn configuration(directory: &Path, address: Ipv4Addr, extra: &str) -> anyhow::Re
     Ok(text)
 }
 
-fn wait_until_ready(notifications: &UnixDatagram, running: &mut Running) -> anyhow::Result<()> {
+fn wait_until_ready(notifications: &UnixDatagram, running: &Running) -> anyhow::Result<()> {
     let mut buffer = [0; 4096];
     loop {
         let length = notifications

@@ -1,6 +1,7 @@
 //! Project tasks: `cargo xtask --help` lists them.
 
 #![expect(
+    clippy::print_stderr,
     clippy::print_stdout,
     reason = "tasks talk to the person at the terminal"
 )]
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
     match run(Cli::parse().task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            println!("error: {error:#}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,6 @@
 //! The programs of other people that tests run against, and how they get onto the machine.
 
-use std::{env, fs, process::Command};
+use std::{env, fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use anyhow::bail;
 
@@ -86,6 +86,7 @@ fn install_missing() -> anyhow::Result<()> {
     packages.dedup();
     let mut update = apt_get();
     command::step("package lists", update.args(["--quiet", "update"]))?;
+    let _quiet = NoServices::hold()?;
     let mut install = apt_get();
     install.args(["--quiet", "--yes", "--no-install-recommends", "install"]);
     command::step("peers from Debian", install.args(packages))
@@ -97,6 +98,32 @@ fn apt_get() -> Command {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .args(["-o", "DPkg::Lock::Timeout=300"]);
     command
+}
+
+/// While this is held, a package that is installed does not start its services (Debian's policy-rc.d).
+struct NoServices {
+    is_ours: bool,
+}
+
+impl NoServices {
+    const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+    fn hold() -> anyhow::Result<Self> {
+        let is_ours = !Path::new(Self::POLICY).exists();
+        if is_ours {
+            fs::write(Self::POLICY, "#!/bin/sh\nexit 101\n")?;
+            fs::set_permissions(Self::POLICY, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(Self { is_ours })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.is_ours {
+            drop(fs::remove_file(Self::POLICY));
+        }
+    }
 }
 
 /// Whether this process runs with the effective user id 0.

@@ -1,3 +1,7 @@
 //! Other people's programs on the same octets as ours.
 
 mod harness;
+mod kannel_writes;
+mod matrix;
+mod reading;
+mod we_write;
