@@ -89,7 +89,14 @@ const RULES: &[Rule] = &[
     Rule {
         name: "push-api",
         ours: &["push-message"],
-        others: Some(&["base64", "jiff", "serde", "serde_json", "thiserror"]),
+        others: Some(&[
+            "base64",
+            "jiff",
+            "serde",
+            "serde_json",
+            "serde_path_to_error",
+            "thiserror",
+        ]),
     },
     Rule {
         name: "push-http",
@@ -99,6 +106,7 @@ const RULES: &[Rule] = &[
             "base64",
             "bytes",
             "http",
+            "http-body",
             "http-body-util",
             "hyper",
             "hyper-util",
