@@ -1,8 +1,111 @@
-//! `cargo xtask bench`: measurements.
+//! `cargo xtask bench`: measurements, as ratios against a floor or a peer of the same interleaved run.
+
+mod app;
+mod bus;
+mod clock;
+mod corpus;
+mod decode;
+mod delivery;
+mod driver;
+mod footprint;
+mod process;
+mod relay;
+mod report;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::command;
+use crate::workspace;
+
+/// Measure: instructions per decoded push, delivery beside its floor, footprint beside oFono's
+///
+/// Each number is printed beside a floor or a peer that ran in the same interleaved run; only ratios mean something. The daemon
+/// (or the relay that is the floor) runs on core 0, the sender and the application on core 1.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Cli {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Rounds of the delivery benchmark; medians are taken over them
+    #[arg(long, default_value_t = 5, global = true)]
+    rounds: usize,
+    /// Write the figures to docs/benchmarks.md and docs/benchmarks.svg
+    #[arg(long, global = true)]
+    write: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Instructions per push for decoding every header, by callgrind
+    Decode {
+        /// Fail when more than 2,200 instructions are needed
+        #[arg(long)]
+        gate: bool,
+    },
+    /// Datagram sent to event at the application, beside the relay that is the floor
+    Delivery,
+    /// Start-up time, idle memory and wake-ups, beside oFono's
+    Footprint,
+    /// The relay that is the floor of the delivery benchmark (run by it)
+    #[command(hide = true)]
+    Relay(relay::Options),
+}
 
 /// Runs the benchmarks that `arguments` ask for.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    anyhow::bail!(
-        "this checkout has no benchmarks to run with {arguments:?}; `cargo xtask test` runs the tests"
-    )
+    let name = std::iter::once("bench".to_owned());
+    let cli = match Cli::try_parse_from(name.chain(arguments.iter().cloned())) {
+        Ok(cli) => cli,
+        Err(error) => {
+            error.print().context("cannot print the help")?;
+            if error.use_stderr() {
+                anyhow::bail!("`cargo xtask bench --help` lists what it takes");
+            }
+            return Ok(());
+        }
+    };
+    match &cli.what {
+        Some(What::Relay(options)) => return relay::run(options),
+        Some(What::Decode { gate: true }) => return decode::gate(),
+        Some(_) | None => {}
+    }
+    let mut report = report::Report::new();
+    if matches!(cli.what, None | Some(What::Decode { .. })) {
+        report.decode = Some(decode::measure()?);
+    }
+    if matches!(cli.what, None | Some(What::Delivery)) {
+        report.delivery = delivery::measure(&Programs::build()?, cli.rounds)?;
+    }
+    if matches!(cli.what, None | Some(What::Footprint)) {
+        report.footprint = Some(footprint::measure(&Programs::build()?)?);
+    }
+    println!("{}", report.text());
+    if cli.write {
+        report.write(&workspace::root())?;
+    }
+    Ok(())
+}
+
+/// The programs under measurement, built as they are released.
+struct Programs {
+    pushcaid: PathBuf,
+    xtask: PathBuf,
+}
+
+impl Programs {
+    fn build() -> anyhow::Result<Self> {
+        let root = workspace::root();
+        let target = workspace::Workspace::load()?.target;
+        let daemon = ["build", "--release", "--package", "pushcaid"];
+        command::step("the daemon, optimised", &mut command::cargo(&root, &daemon))?;
+        let floor = ["build", "--release", "--package", "xtask"];
+        command::step("the floor, optimised", &mut command::cargo(&root, &floor))?;
+        Ok(Self {
+            pushcaid: target.join("release/pushcaid"),
+            xtask: target.join("release/xtask"),
+        })
+    }
 }

@@ -1,0 +1,281 @@
+//! The figures as tables and one plot.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::decode::Decode;
+use super::delivery::{Comparison, Figures};
+use super::footprint::{Footprint, Idle};
+
+/// Everything that one call of the benchmarks measured.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// Instructions per push.
+    pub(crate) decode: Option<Decode>,
+    /// The floor and the daemon, durable and not.
+    pub(crate) delivery: Vec<Comparison>,
+    /// Start-up and memory.
+    pub(crate) footprint: Option<Footprint>,
+}
+
+/// One bar of the plot: a ratio, and the ratio that is aimed at.
+struct Bar {
+    label: String,
+    ratio: f64,
+    aim: f64,
+    /// Whether more is better.
+    more: bool,
+}
+
+impl Report {
+    /// Nothing measured.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The tables, as Markdown.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        if let Some(decode) = self.decode {
+            text += &decode_table(decode);
+        }
+        if !self.delivery.is_empty() {
+            text += &delivery_table(&self.delivery);
+        }
+        if let Some(footprint) = &self.footprint {
+            text += &footprint_table(footprint);
+        }
+        text
+    }
+
+    /// Writes docs/benchmarks.md and its plot.
+    pub(crate) fn write(&self, root: &Path) -> anyhow::Result<()> {
+        let docs = root.join("docs");
+        let page = format!(
+            "# Benchmarks\n\nWritten by `cargo xtask bench --write`. Machine: {}. The daemon, the relay and oFono run on core 0, the \
+             sender and the application on core 1. Rounds of the floor and of the daemon are interleaved; only ratios within one \
+             run mean something, absolute times are the machine's.\n\n![Ratios](benchmarks.svg)\n\n{}",
+            machine()?,
+            self.text()
+        );
+        fs::write(
+            docs.join("benchmarks.md"),
+            page.trim_end().to_owned() + "\n",
+        )?;
+        fs::write(docs.join("benchmarks.svg"), plot(&self.bars())).context("cannot write the plot")
+    }
+
+    fn bars(&self) -> Vec<Bar> {
+        let mut bars = Vec::new();
+        for comparison in &self.delivery {
+            let word = comparison.durability;
+            let ratios = Ratios::of(comparison);
+            bars.push(Bar {
+                label: format!("rate at 64, {word}"),
+                ratio: ratios.rate,
+                aim: 0.5,
+                more: true,
+            });
+            bars.push(Bar {
+                label: format!("p50 at 1, {word}"),
+                ratio: ratios.p50,
+                aim: 1.5,
+                more: false,
+            });
+        }
+        if let Some(footprint) = &self.footprint
+            && let Some(ofono) = footprint.ofono
+        {
+            let memory = ratio(footprint.ours.resident, ofono.resident);
+            bars.push(Bar {
+                label: "idle memory / oFono".to_owned(),
+                ratio: memory,
+                aim: 1.0,
+                more: false,
+            });
+            let start = footprint.ours.ready.as_secs_f64() / ofono.ready.as_secs_f64();
+            bars.push(Bar {
+                label: "start-up / oFono".to_owned(),
+                ratio: start,
+                aim: 1.0,
+                more: false,
+            });
+        }
+        bars
+    }
+}
+
+/// The daemon's figures over the floor's, medians of the rounds.
+struct Ratios {
+    p50: f64,
+    rate: f64,
+}
+
+impl Ratios {
+    /// The median of the ratios of each round, because floor and daemon ran next to each other in it.
+    fn of(comparison: &Comparison) -> Self {
+        let rounds = || comparison.ours.iter().zip(&comparison.floor);
+        Self {
+            p50: median(
+                rounds().map(|(ours, floor)| ours.p50.as_secs_f64() / floor.p50.as_secs_f64()),
+            ),
+            rate: median(rounds().map(|(ours, floor)| ours.rate / floor.rate)),
+        }
+    }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures are far below 2^52")]
+fn ratio(ours: u64, theirs: u64) -> f64 {
+    ours as f64 / theirs as f64
+}
+
+fn decode_table(decode: Decode) -> String {
+    format!(
+        "## Decoding\n\nEvery header of 1,000 varied pushes to a typed name and value, counted by callgrind (difference of two runs).\n\n\
+         | | instructions per push | limit |\n| --- | ---: | ---: |\n| wap-wire | {} | 2,200 |\n\n",
+        decode.instructions
+    )
+}
+
+fn delivery_table(comparisons: &[Comparison]) -> String {
+    let mut text = String::from(
+        "## Delivery\n\nFrom handing a datagram to the kernel to having the event at the application, over the Unix socket (server-sent \
+         events, every event acknowledged). The floor is a relay that receives, appends and syncs all that waits at once, and sends; it \
+         decodes nothing, keeps nothing and is acknowledged by nobody. Medians of the rounds; the ratio is the median of each round's.\n\n\
+         | durability | | p50 at 1 | p99 at 1 | events/s at 64 |\n| --- | --- | ---: | ---: | ---: |\n",
+    );
+    for comparison in comparisons {
+        let ratios = Ratios::of(comparison);
+        text += &delivery_row(comparison.durability, "floor", &comparison.floor);
+        text += &delivery_row(comparison.durability, "pushcaid", &comparison.ours);
+        let _infallible = writeln!(
+            text,
+            "| {} | **ratio** (aim) | **{:.2}** (at most 1.5) | | **{:.2}** (at least 0.5) |",
+            comparison.durability, ratios.p50, ratios.rate
+        );
+    }
+    text + "\n"
+}
+
+fn delivery_row(durability: &str, who: &str, rounds: &[Figures]) -> String {
+    let time = |figure: fn(&Figures) -> Duration| {
+        median(rounds.iter().map(|round| figure(round).as_secs_f64() * 1e6))
+    };
+    format!(
+        "| {durability} | {who} | {:.0} us | {:.0} us | {:.0} |\n",
+        time(|round| round.p50),
+        time(|round| round.p99),
+        median(rounds.iter().map(|round| round.rate))
+    )
+}
+
+fn footprint_table(footprint: &Footprint) -> String {
+    let mut text = String::from(
+        "## Footprint\n\nMedians of five starts. Ready is READY=1 by sd_notify for pushcaid, the owned bus name for oFono; memory is read two \
+         seconds later, and wake-ups are counted over the two seconds after that.\n\n\
+         | | ready | resident | proportional | wake-ups in 2 s |\n| --- | ---: | ---: | ---: | ---: |\n",
+    );
+    text += &idle_row("pushcaid", footprint.ours);
+    if let Some(ofono) = footprint.ofono {
+        text += &idle_row("ofonod", ofono);
+    }
+    let _infallible = writeln!(
+        text,
+        "\nWith 10,000 registrations: {} KiB after making them, {} KiB after a restart that took {:.1} ms ({} KiB more than with none). \
+         The program's file has {} KiB.\n",
+        footprint.registered,
+        footprint.restarted,
+        footprint.restart.as_secs_f64() * 1e3,
+        footprint
+            .registered
+            .max(footprint.restarted)
+            .saturating_sub(footprint.ours.resident),
+        footprint.binary / 1_024
+    );
+    text
+}
+
+fn idle_row(who: &str, idle: Idle) -> String {
+    format!(
+        "| {who} | {:.1} ms | {} KiB | {} KiB | {} |\n",
+        idle.ready.as_secs_f64() * 1e3,
+        idle.resident,
+        idle.proportional,
+        idle.wakeups
+    )
+}
+
+/// Processor, cores, memory, kernel and compiler.
+fn machine() -> anyhow::Result<String> {
+    let processors = fs::read_to_string("/proc/cpuinfo")?;
+    let models = || {
+        processors
+            .lines()
+            .filter_map(|line| line.strip_prefix("model name")?.split_once(": "))
+    };
+    let model = models()
+        .next()
+        .map_or("unknown processor", |(_, model)| model);
+    let memory = fs::read_to_string("/proc/meminfo")?;
+    let memory = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let rustc = crate::command::output(std::process::Command::new("rustc").arg("--version"))?;
+    Ok(format!(
+        "{} x {model}, {memory}, Linux {}, {}",
+        models().count(),
+        kernel.trim(),
+        rustc.trim()
+    ))
+}
+
+/// Bars of ratios, each with a mark at its aim.
+fn plot(bars: &[Bar]) -> String {
+    const ROW: usize = 34;
+    const LEFT: f64 = 210.0;
+    const UNIT: f64 = 180.0;
+    let height = ROW * bars.len() + 40;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"13\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
+         <text x=\"10\" y=\"20\" font-weight=\"bold\">Ratio to the floor (or to oFono); the mark is the aim</text>\n"
+    );
+    for (index, bar) in bars.iter().enumerate() {
+        let top = 34 + ROW * index;
+        let met = if bar.more {
+            bar.ratio >= bar.aim
+        } else {
+            bar.ratio <= bar.aim
+        };
+        let (length, aim) = (bar.ratio.min(2.8) * UNIT, LEFT + bar.aim * UNIT);
+        let colour = if met { "#3a7d44" } else { "#b5523b" };
+        let sense = if bar.more { "at least" } else { "at most" };
+        let _infallible = write!(
+            svg,
+            "<text x=\"10\" y=\"{text}\">{}</text>\n<rect x=\"{LEFT}\" y=\"{top}\" width=\"{length:.0}\" height=\"20\" fill=\"{colour}\"/>\n\
+             <line x1=\"{aim:.0}\" x2=\"{aim:.0}\" y1=\"{top}\" y2=\"{bottom}\" stroke=\"black\" stroke-width=\"2\"/>\n\
+             <text x=\"{label:.0}\" y=\"{text}\">{:.2} ({sense} {})</text>\n",
+            bar.label,
+            bar.ratio,
+            bar.aim,
+            text = top + 15,
+            bottom = top + 20,
+            label = LEFT + length.max(bar.aim * UNIT) + 8.0,
+        );
+    }
+    svg + "</svg>\n"
+}
