@@ -6,12 +6,41 @@
 //! The contract: give one [`Input`], drain [`PushClient::poll_output`] to `None`, then wait for the next input or for
 //! [`PushClient::poll_timeout`].
 
+mod acknowledging;
+mod admission;
+mod capabilities;
+mod client;
+mod completed;
+mod delivery;
+mod deregistering;
+mod dispatch;
+mod duplicates;
+mod explain;
+mod fetching;
+mod fingerprint;
+mod holding;
 mod ids;
 mod input;
+mod journal;
 mod output;
+mod pending;
+mod queue;
+mod random;
 mod record;
+mod registering;
+mod registry;
+mod resolving;
+mod restoring;
 mod settings;
+mod subscribers;
+mod subscribing;
+mod timers;
+mod uniqueness;
+mod views;
+mod whitelist;
 
+pub use client::PushClient;
+pub use explain::{ExplainedVerdict, Explanation};
 pub use ids::{EventId, PersistTicket, RegistrationId, RequestTicket, SubscriberId};
 pub use input::{
     Acknowledgement, DeregistrationRequest, Input, Outcome, ProfileRequest, RegistrationRequest,
@@ -25,6 +54,7 @@ pub use record::{
     Change, EventRecord, EventState, Fingerprint, RegistrationRecord, RegistrationState, Snapshot,
 };
 pub use settings::{ProtocolSettings, Settings};
+pub use views::{Counts, RegistrationView};
 
 use std::time::Duration;
 

@@ -57,6 +57,13 @@ pub enum Output {
         /// The event.
         delivery: Delivery,
     },
+    /// Answer a [`Subscribe`](crate::Input::Subscribe) that cannot be taken; the connection gets no events.
+    SubscriptionRefused {
+        /// The connection.
+        subscriber: SubscriberId,
+        /// Why.
+        refusal: Refusal,
+    },
     /// Something to count and to be able to explain.
     Occurred(Occurrence),
 }

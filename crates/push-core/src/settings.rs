@@ -62,6 +62,10 @@ pub struct Settings {
     pub duplicate_window: Duration,
     /// Transmissions remembered; the oldest give way.
     pub max_remembered: usize,
+    /// Requests that wait for another one to be decided, in all: for the same Push Application ID, or the same transmission.
+    pub max_waiting_requests: usize,
+    /// Events remembered after they were acknowledged, so that the same acknowledgement again succeeds; the oldest give way.
+    pub max_completed: usize,
     /// How often host names of whitelists are resolved again.
     pub resolve_interval: Duration,
     /// How long the Push Servers may take to answer an announcement.
@@ -111,6 +115,8 @@ impl Default for Settings {
             max_subscribers_per_owner: 64,
             duplicate_window: Duration::from_mins(5),
             max_remembered: 65_536,
+            max_waiting_requests: 1_024,
+            max_completed: 4_096,
             resolve_interval: Duration::from_mins(5),
             announce_timeout: Duration::from_secs(20),
         }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use iri_string::types::UriStr;
 use wap_wire::omna;
@@ -188,13 +189,14 @@ pub struct InvalidApplicationId {
 
 /// Whom an application belongs to, as the transport proved it: never a value that the application sent.
 ///
-/// The text is the binding's own: `uid:1000`, `uid:0/unit:meter.service`, `token:lab`.
+/// The text is the binding's own: `uid:1000`, `uid:0/unit:meter.service`, `token:lab`. Cheap to clone, because one owner may
+/// have many registrations.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Owner(Box<str>);
+pub struct Owner(Arc<str>);
 
 impl Owner {
     /// The owner that a binding has proved.
-    pub fn proved(text: impl Into<Box<str>>) -> Self {
+    pub fn proved(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 

@@ -1,0 +1,427 @@
+//! Whether a registration can be taken at all: every value parsed, every option looked for (Push-CAI 5.1).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use push_message::{
+    Accept, ApplicationId, Bearer, ConnectionProfile, Owner, Protocol, PushApplicationId, Reason,
+    Refusal, Whitelist,
+};
+
+use crate::{ProfileRequest, ProtocolSettings, RegistrationRequest, Settings};
+
+/// The most octets that an event handler may have.
+const MAX_HANDLER_LENGTH: usize = 1024;
+/// Ports of Push over WSP with WTLS (WAP-259 appendix B).
+const WTLS_PORTS: [u16; 3] = [2949, 9202, 9203];
+
+/// A registration request with every value parsed.
+#[derive(Debug)]
+pub(crate) struct Application {
+    pub(crate) owner: Owner,
+    pub(crate) application_id: Option<ApplicationId>,
+    pub(crate) push_application_id: PushApplicationId,
+    pub(crate) event_handler: Option<Box<str>>,
+    pub(crate) whitelist: Whitelist,
+    pub(crate) profiles: Box<[ConnectionProfile]>,
+    pub(crate) accept: Option<Accept>,
+    pub(crate) suppress_equal_content_millis: Option<u64>,
+}
+
+impl Application {
+    /// Parses a request and judges everything in it that does not depend on other registrations.
+    //= specs/push-cai.md#options
+    //# A registration with an option that the Push Client does not support MUST be refused.
+    pub(crate) fn admit(
+        settings: &Settings,
+        owner: Owner,
+        request: &RegistrationRequest,
+    ) -> Result<Self, Refusal> {
+        let application = Self {
+            push_application_id: push_application_id(&request.push_application_id)?,
+            application_id: application_id(request.application_id.as_deref())?,
+            whitelist: whitelist(settings, &request.whitelist)?,
+            accept: accept(request.accept.as_deref())?,
+            event_handler: event_handler(settings, request.event_handler.as_deref())?,
+            profiles: profiles(settings, &request.connection_profile)?,
+            suppress_equal_content_millis: suppression(settings, request.suppress_equal_content)?,
+            owner,
+        };
+        application.authorize(settings)?;
+        Ok(application)
+    }
+
+    //= specs/push-cai.md#trust
+    //# Where no security policy is in force the Push Client MUST take an application as trusted and entitled to ask for registration.
+    fn authorize(&self, settings: &Settings) -> Result<(), Refusal> {
+        if let Some(allowed) = &settings.allowed_owners
+            && !allowed.iter().any(|owner| owner == self.owner.as_str())
+        {
+            return Err(Refusal::new(
+                Reason::NotAuthorized,
+                format!(
+                    "owner {} may not register here; the administrator has to list it among the allowed owners",
+                    self.owner
+                ),
+            ));
+        }
+        if settings.omna_only && !self.push_application_id.is_registered_with_omna() {
+            return Err(Refusal::of_option(
+                Reason::NotAuthorized,
+                "pushApplicationID",
+                format!(
+                    "{} is not in the OMNA registry and only registered ids are taken here; use one such as \
+                     x-wap-application:mms.ua",
+                    self.push_application_id
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Parses the id that every registration and deregistration names.
+//= specs/push-cai.md#registration-request
+//# A registration that names no pushApplicationID MUST be refused as an invalid request.
+//= specs/push-cai.md#deregistration-request
+//# A deregistration that names no pushApplicationID MUST be refused as an invalid request.
+pub(crate) fn push_application_id(text: &str) -> Result<PushApplicationId, Refusal> {
+    PushApplicationId::parse(text).map_err(|error| invalid("pushApplicationID", error))
+}
+
+/// Parses the application's own name; an explicit empty one is malformed.
+pub(crate) fn application_id(text: Option<&str>) -> Result<Option<ApplicationId>, Refusal> {
+    text.map(ApplicationId::parse)
+        .transpose()
+        .map_err(|error| invalid("applicationID", error))
+}
+
+fn invalid(option: &'static str, error: impl ToString) -> Refusal {
+    Refusal::of_option(Reason::InvalidRequest, option, error.to_string())
+}
+
+fn whitelist(settings: &Settings, entries: &[String]) -> Result<Whitelist, Refusal> {
+    if entries.len() > settings.max_whitelist {
+        return Err(Refusal::of_option(
+            Reason::QuotaExceeded,
+            "whitelist",
+            format!(
+                "{} addresses were given; at most {} are taken, and a network (192.0.2.0/24) names many at once",
+                entries.len(),
+                settings.max_whitelist
+            ),
+        ));
+    }
+    Whitelist::parse(entries.iter().map(String::as_str))
+        .map_err(|error| invalid("whitelist", error))
+}
+
+fn accept(text: Option<&str>) -> Result<Option<Accept>, Refusal> {
+    text.map(Accept::parse)
+        .transpose()
+        .map_err(|error| invalid("Accept", error))
+}
+
+fn suppression(settings: &Settings, window: Option<Duration>) -> Result<Option<u64>, Refusal> {
+    let Some(window) = window else {
+        return Ok(None);
+    };
+    let millis = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+    if millis == 0 {
+        return Err(Refusal::of_option(
+            Reason::InvalidRequest,
+            "suppressEqualContent",
+            "0 suppresses nothing; leave the option out, or give at least 1 s",
+        ));
+    }
+    if window > settings.event_lifetime {
+        return Err(Refusal::of_option(
+            Reason::QuotaExceeded,
+            "suppressEqualContent",
+            format!(
+                "{} s were asked for; at most {} s are taken",
+                window.as_secs(),
+                settings.event_lifetime.as_secs()
+            ),
+        ));
+    }
+    Ok(Some(millis))
+}
+
+fn event_handler(settings: &Settings, text: Option<&str>) -> Result<Option<Box<str>>, Refusal> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let malformed = text.len() > MAX_HANDLER_LENGTH
+        || text
+            .chars()
+            .any(|character| character.is_control() || character.is_whitespace());
+    let scheme = text
+        .split_once(':')
+        .map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest))
+        .filter(|(scheme, rest)| !malformed && is_scheme(scheme) && !rest.is_empty());
+    let Some((scheme, _)) = scheme else {
+        return Err(invalid(
+            "eventHandler",
+            format!(
+                "the event handler is no URI of at most {MAX_HANDLER_LENGTH} octets; {}",
+                usable_handlers(settings)
+            ),
+        ));
+    };
+    if !settings
+        .handler_schemes
+        .iter()
+        .any(|known| *known == scheme)
+    {
+        return Err(Refusal::of_option(
+            Reason::UnsupportedOption,
+            "eventHandler",
+            format!(
+                "handlers of scheme `{scheme}` are not served here; {}",
+                usable_handlers(settings)
+            ),
+        ));
+    }
+    Ok(Some(text.into()))
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet))
+}
+
+fn usable_handlers(settings: &Settings) -> String {
+    let connection = "leave it out to take events over the application's own connection";
+    if settings.handler_schemes.is_empty() {
+        connection.to_owned()
+    } else {
+        let schemes = settings.handler_schemes.join(", ");
+        format!("give one of scheme {schemes}, or {connection}")
+    }
+}
+
+fn profiles(
+    settings: &Settings,
+    requests: &[ProfileRequest],
+) -> Result<Box<[ConnectionProfile]>, Refusal> {
+    if requests.len() > settings.max_profiles {
+        return Err(Refusal::of_option(
+            Reason::QuotaExceeded,
+            "connectionProfile",
+            format!(
+                "{} profiles were given; at most {} are taken",
+                requests.len(),
+                settings.max_profiles
+            ),
+        ));
+    }
+    let mut profiles = Vec::new();
+    for request in requests {
+        profiles.extend(profile(settings, request)?);
+    }
+    profiles.sort_unstable();
+    profiles.dedup();
+    Ok(profiles.into())
+}
+
+/// One profile; a port makes it one for each protocol and bearer on which that port can be had.
+fn profile(
+    settings: &Settings,
+    request: &ProfileRequest,
+) -> Result<Vec<ConnectionProfile>, Refusal> {
+    let protocol = protocol(settings, request.protocol.as_deref())?;
+    let places: BTreeMap<_, _> = settings
+        .protocols
+        .iter()
+        .filter(|(candidate, _)| protocol.is_none_or(|protocol| protocol == **candidate))
+        .collect();
+    let bearer = bearer(&places, request.bearer_type.as_deref())?;
+    let Some(port) = &request.port else {
+        return Ok(vec![ConnectionProfile {
+            protocol,
+            bearer,
+            port: None,
+        }]);
+    };
+    Places::new(&places, bearer).with_port(parse_port(port)?)
+}
+
+fn protocol(settings: &Settings, name: Option<&str>) -> Result<Option<Protocol>, Refusal> {
+    let Some(name) = name else {
+        return Ok(None);
+    };
+    let known = Protocol::from_name(name);
+    known
+        .filter(|protocol| settings.protocols.contains_key(protocol))
+        .map(Some)
+        .ok_or_else(|| {
+            let supported = listed(settings.protocols.keys());
+            let detail = match known {
+                Some(protocol) => format!("protocol {protocol} is not run here; {supported}"),
+                None => format!("`{name}` is no Push OTA protocol; {supported}"),
+            };
+            Refusal::of_option(
+                Reason::UnsupportedOption,
+                "connectionProfile.protocol",
+                detail,
+            )
+        })
+}
+
+//= specs/push-cai.md#options
+//# A registration with an option that is supported but cannot be had at the moment MUST be refused.
+fn bearer(
+    places: &BTreeMap<&Protocol, &ProtocolSettings>,
+    name: Option<&str>,
+) -> Result<Option<Bearer>, Refusal> {
+    const OPTION: &str = "connectionProfile.bearerType";
+    let Some(name) = name else {
+        return Ok(None);
+    };
+    let present = || listed(places.values().flat_map(|place| place.bearers.keys()));
+    let Some(bearer) = Bearer::from_name(name) else {
+        let known = listed(&Bearer::ALL);
+        let detail = format!("`{name}` is no bearer that this client knows; {known}");
+        return Err(Refusal::of_option(
+            Reason::UnsupportedOption,
+            OPTION,
+            detail,
+        ));
+    };
+    if places
+        .values()
+        .any(|place| place.bearers.contains_key(&bearer))
+    {
+        return Ok(Some(bearer));
+    }
+    let detail = format!("bearer {bearer} is absent here at present; {}", present());
+    Err(Refusal::of_option(
+        Reason::OptionNotAvailable,
+        OPTION,
+        detail,
+    ))
+}
+
+fn parse_port(text: &str) -> Result<u16, Refusal> {
+    let digits = text.bytes().all(|octet| octet.is_ascii_digit());
+    let port = text.parse::<u16>().ok();
+    port.filter(|port| digits && *port > 0).ok_or_else(|| {
+        port_refusal(
+            Reason::InvalidRequest,
+            format!("`{text}` is no port; give a decimal number from 1 to 65535"),
+        )
+    })
+}
+
+/// The protocols and bearers that a profile may mean, with the ports that each listens on.
+struct Places<'a>(Vec<(Protocol, Bearer, &'a [u16], bool)>);
+
+impl<'a> Places<'a> {
+    fn new(places: &BTreeMap<&Protocol, &'a ProtocolSettings>, bearer: Option<Bearer>) -> Self {
+        let all = places.iter().flat_map(|(protocol, place)| {
+            let bearers = place.bearers.iter();
+            bearers.map(|(bearer, ports)| (**protocol, *bearer, &ports[..], place.own_ports))
+        });
+        Self(
+            all.filter(|(_, candidate, _, _)| bearer.is_none_or(|bearer| bearer == *candidate))
+                .collect(),
+        )
+    }
+
+    /// The profiles that this port gives, or why it cannot be had.
+    fn with_port(&self, port: u16) -> Result<Vec<ConnectionProfile>, Refusal> {
+        let standard = self.profiles(None, |ports, _| ports.first() == Some(&port));
+        let open = self.profiles(Some(port), |ports, _| ports.contains(&port));
+        let own = self.profiles(Some(port), |_, own_ports| own_ports);
+        if !standard.is_empty() {
+            Ok(standard)
+        } else if self.is_wtls(port) {
+            Err(port_refusal(
+                Reason::UnsupportedOption,
+                format!(
+                    "port {port} is for WTLS, which is not built because its ciphers are broken; {}",
+                    self.usable_ports()
+                ),
+            ))
+        } else if !open.is_empty() {
+            Ok(open)
+        } else if port < 1024 {
+            Err(port_refusal(
+                Reason::NotAuthorized,
+                format!(
+                    "port {port} is privileged and the administrator has not opened it; {}",
+                    self.usable_ports()
+                ),
+            ))
+        } else if own.is_empty() {
+            Err(port_refusal(
+                Reason::OptionNotAvailable,
+                format!(
+                    "port {port} is not open and no further port can be opened here; {}",
+                    self.usable_ports()
+                ),
+            ))
+        } else {
+            Ok(own)
+        }
+    }
+
+    fn is_wtls(&self, port: u16) -> bool {
+        WTLS_PORTS.contains(&port)
+            && self
+                .0
+                .iter()
+                .any(|(protocol, ..)| *protocol == Protocol::OtaWsp)
+    }
+
+    fn profiles(
+        &self,
+        port: Option<u16>,
+        fits: impl Fn(&[u16], bool) -> bool,
+    ) -> Vec<ConnectionProfile> {
+        let fitting = self
+            .0
+            .iter()
+            .filter(|(_, _, ports, own_ports)| fits(ports, *own_ports));
+        fitting
+            .map(|&(protocol, bearer, ..)| ConnectionProfile {
+                protocol: Some(protocol),
+                bearer: Some(bearer),
+                port,
+            })
+            .collect()
+    }
+
+    fn usable_ports(&self) -> String {
+        let usable: Vec<_> = self
+            .0
+            .iter()
+            .filter_map(|(protocol, bearer, ports, _)| {
+                Some(format!("{} ({protocol} over {bearer})", ports.first()?))
+            })
+            .collect();
+        if usable.is_empty() {
+            "leave the port out".to_owned()
+        } else {
+            format!("port {} works, as does leaving it out", usable.join(" or "))
+        }
+    }
+}
+
+fn port_refusal(reason: Reason, detail: String) -> Refusal {
+    Refusal::of_option(reason, "connectionProfile.port", detail)
+}
+
+fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
+    let mut names: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        "there is none here at present".to_owned()
+    } else {
+        format!("what works: {}", names.join(", "))
+    }
+}

@@ -1,0 +1,494 @@
+//! Whom a push is for, and whether they take it.
+//!
+//! The order: is the server on a whitelist that counts; the application id; the registrations with that id whose profile
+//! fits; the content type; a duplicate; room; the journal. The application's own whitelist is known only once the
+//! registration is, so the first question is asked of the default whitelist alone where no registration fits: a server
+//! that nobody lists learns nothing about who is registered. At most one registration fits a push, because an id is
+//! shared only by applications that are told apart; where settings have changed since and several fit, the one
+//! registered first gets it, and its word is the verdict.
+
+use std::sync::Arc;
+
+use push_message::{ConnectionProfile, MediaType, Origin, PushApplicationId, ReceivedPush};
+
+use crate::client::{PushClient, later};
+use crate::duplicates::Seen;
+use crate::journal::{Event, Stage, octets_of};
+use crate::pending::{PushWrite, Write};
+use crate::whitelist::Listing;
+use crate::{
+    Change, Decision, EventId, EventRecord, EventState, Fingerprint, Now, Occurrence, Output,
+    PersistTicket, PushRefusal, RegistrationRecord, RequestTicket, Verdict, fingerprint,
+};
+
+/// Hears how a push is judged, step by step.
+pub(crate) trait Steps {
+    /// One step, as a sentence; not asked for where nobody listens.
+    fn step(&mut self, sentence: impl FnOnce() -> String);
+}
+
+/// Nobody listens.
+pub(crate) struct Silent;
+
+impl Steps for Silent {
+    fn step(&mut self, _sentence: impl FnOnce() -> String) {}
+}
+
+/// Whom a push is for.
+#[derive(Debug)]
+pub(crate) enum Judgement {
+    /// This registration.
+    For(Arc<RegistrationRecord>),
+    /// Nobody who is registered.
+    Unmatched,
+    /// Somebody who does not take it, or a server that is not welcome.
+    Refused(PushRefusal),
+}
+
+impl PushClient {
+    /// Judges a push by the registrations; changes nothing.
+    pub(crate) fn judge(&self, push: &ReceivedPush, steps: &mut impl Steps) -> Judgement {
+        let application = self.addressee(push, steps);
+        let media_type = &push.message.content_type.media_type;
+        let fitting = self.fitting(&application, &push.origin, steps);
+        let listing = self.hosts.listing(
+            &push.origin.server,
+            &self.settings.default_whitelist,
+            fitting.map(|record| &record.whitelist),
+            &application,
+            media_type,
+        );
+        explain_listing(listing, &push.origin, steps);
+        let Some(record) = fitting else {
+            return if listing == Listing::Unlisted {
+                Judgement::Refused(PushRefusal::ServerNotListed)
+            } else {
+                Judgement::Unmatched
+            };
+        };
+        if listing == Listing::Unlisted {
+            return Judgement::Refused(PushRefusal::ServerNotListed);
+        }
+        if !accepts(record, media_type) {
+            steps.step(|| format!("the application does not accept content of type {media_type}"));
+            return Judgement::Refused(PushRefusal::ContentType);
+        }
+        steps.step(|| format!("the application accepts content of type {media_type}"));
+        Judgement::For(Arc::clone(record))
+    }
+
+    /// The id that a push is meant for; one that names none is meant for the id of its content type.
+    fn addressee(&self, push: &ReceivedPush, steps: &mut impl Steps) -> PushApplicationId {
+        let application = addressee(&self.settings.default_applications, push);
+        steps.step(|| match &push.message.application {
+            Some(named) => format!("the push names {named}"),
+            None => format!(
+                "the push names no application; content of type {} is for {application}",
+                push.message.content_type.media_type
+            ),
+        });
+        application
+    }
+
+    /// The registration that a push is for, whatever it accepts.
+    //= specs/push-cai.md#uniqueness
+    //# Applications that share a Push Application ID MUST each be given only the pushes that are meant for them.
+    fn fitting(
+        &self,
+        application: &PushApplicationId,
+        origin: &Origin,
+        steps: &mut impl Steps,
+    ) -> Option<&Arc<RegistrationRecord>> {
+        let fitting = self
+            .registry
+            .taking(application)
+            .find(|record| self.profile_fits(record, origin) && self.instance_fits(record, origin));
+        steps.step(|| match fitting {
+            Some(record) => format!(
+                "registration {} of {} takes {application} over {} on {}",
+                record.id, record.owner, origin.protocol, origin.bearer
+            ),
+            None if self.registry.taking(application).next().is_none() => {
+                format!("no application is registered for {application}")
+            }
+            None => format!(
+                "{application} is registered, but by nobody who takes it over {} on {}{}",
+                origin.protocol,
+                origin.bearer,
+                origin
+                    .destination_port
+                    .map_or_else(String::new, |port| format!(" at port {port}"))
+            ),
+        });
+        fitting
+    }
+
+    fn profile_fits(&self, record: &RegistrationRecord, origin: &Origin) -> bool {
+        let Some(protocol) = self.settings.protocols.get(&origin.protocol) else {
+            return false;
+        };
+        let standard_port = protocol
+            .bearers
+            .get(&origin.bearer)
+            .and_then(|ports| ports.first().copied());
+        let fits = |profile: &ConnectionProfile| fits(profile, origin, standard_port);
+        let any = ConnectionProfile {
+            protocol: None,
+            bearer: None,
+            port: None,
+        };
+        if record.profiles.is_empty() {
+            fits(&any)
+        } else {
+            record.profiles.iter().any(fits)
+        }
+    }
+
+    /// Whether the push addresses no instance, or this one.
+    fn instance_fits(&self, record: &RegistrationRecord, origin: &Origin) -> bool {
+        let tells_apart = self
+            .settings
+            .protocols
+            .get(&origin.protocol)
+            .is_some_and(|protocol| protocol.tells_instances_apart);
+        match &origin.instance {
+            Some(instance) if tells_apart => record
+                .application_id
+                .as_ref()
+                .is_some_and(|own| own.as_str() == &**instance),
+            Some(_) | None => true,
+        }
+    }
+
+    /// Takes a push: judges it, and writes it down where somebody is to have it.
+    pub(crate) fn take_push(&mut self, ticket: RequestTicket, push: ReceivedPush, now: Now) {
+        let push = Arc::new(push);
+        match self.judge(&push, &mut Silent) {
+            Judgement::For(record) => self.take_for(ticket, push, &record, now),
+            Judgement::Unmatched if self.holds(&push) => self.take_held(ticket, push, now),
+            Judgement::Unmatched => {
+                self.refuse_push(ticket, &push, PushRefusal::NoSuchApplication);
+            }
+            Judgement::Refused(refusal) => self.refuse_push(ticket, &push, refusal),
+        }
+    }
+
+    fn take_for(
+        &mut self,
+        ticket: RequestTicket,
+        push: Arc<ReceivedPush>,
+        record: &Arc<RegistrationRecord>,
+        now: Now,
+    ) {
+        let suppression = record.suppress_equal_content_millis;
+        let fingerprints = [
+            Some(fingerprint::of_transmission(&push)),
+            suppression.map(|_| fingerprint::of_content(record.id, &push)),
+        ];
+        if self.is_repeated(ticket, &push, fingerprints, now) {
+            return;
+        }
+        let octets = octets_of(&push);
+        if !self.has_room(record, octets) || !self.make_room(octets, now) {
+            self.refuse_push(ticket, &push, PushRefusal::NoRoom);
+            return;
+        }
+        let id = self.next_event(now);
+        let event = new_event(Arc::clone(&push), Some(record.id), octets);
+        self.journal.insert_queued(id, &record.owner, event);
+        let mut changes = vec![insertion(id, Some(record.id), Arc::clone(&push))];
+        let windows = [self.duplicate_window_millis(), suppression.unwrap_or(0)];
+        changes.extend(remembrances(fingerprints, windows, now));
+        let write = self.push_write(ticket, &push, id, fingerprints);
+        let persist = self.persist(changes, Write::Push(write));
+        self.remember_in_flight(persist, fingerprints, windows, now);
+    }
+
+    /// Whether this is a transmission again, or content again; then it is judged like the first.
+    pub(crate) fn is_repeated(
+        &mut self,
+        ticket: RequestTicket,
+        push: &ReceivedPush,
+        fingerprints: [Option<Fingerprint>; 2],
+        now: Now,
+    ) -> bool {
+        let seen = fingerprints
+            .into_iter()
+            .flatten()
+            .find_map(|fingerprint| self.duplicates.seen(fingerprint, now.monotonic));
+        match seen {
+            None => false,
+            Some(Seen::Durable) => {
+                let decision = self.decision(push, Verdict::Duplicate);
+                self.judged(ticket, decision);
+                true
+            }
+            Some(Seen::InFlight(first)) => {
+                self.wait_for_first(ticket, push, first);
+                true
+            }
+        }
+    }
+
+    /// Lets a repeat wait until the first transmission is durable.
+    fn wait_for_first(&mut self, ticket: RequestTicket, push: &ReceivedPush, first: PersistTicket) {
+        let decision = self.decision(push, Verdict::Duplicate);
+        let most = self.settings.max_waiting_requests;
+        match self.pending.writes.get_mut(&first) {
+            Some(Write::Push(write) | Write::Hold(write)) if self.pending.repeats < most => {
+                write.repeats.push((ticket, decision));
+                self.pending.repeats += 1;
+            }
+            Some(_) | None => self.refuse_push(ticket, push, PushRefusal::NoRoom),
+        }
+    }
+
+    pub(crate) fn has_room(&self, record: &RegistrationRecord, octets: usize) -> bool {
+        self.journal.queue(record.id).is_none_or(|queue| {
+            queue.len() < self.settings.max_queue_events
+                && queue.octets + octets <= self.settings.max_queue_octets
+        }) && octets <= self.settings.max_queue_octets
+    }
+
+    /// Makes sure that an event fits into the bound on all octets: events that nobody has, then dead letters, give way.
+    pub(crate) fn make_room(&mut self, octets: usize, now: Now) -> bool {
+        let most = self.settings.max_total_octets;
+        if octets > most {
+            return false;
+        }
+        while self.journal.octets() + octets > most {
+            let oldest = self.journal.held().first().or(self.journal.dead().first());
+            match oldest.copied() {
+                Some(oldest) => self.drop_event(oldest, now),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    pub(crate) fn push_write(
+        &self,
+        ticket: RequestTicket,
+        push: &ReceivedPush,
+        event: EventId,
+        fingerprints: [Option<Fingerprint>; 2],
+    ) -> PushWrite {
+        let verdict = Verdict::Accepted {
+            events: vec![event],
+        };
+        PushWrite {
+            ticket,
+            decision: self.decision(push, verdict),
+            event,
+            fingerprints,
+            repeats: Vec::new(),
+        }
+    }
+
+    pub(crate) fn remember_in_flight(
+        &mut self,
+        ticket: PersistTicket,
+        fingerprints: [Option<Fingerprint>; 2],
+        windows: [u64; 2],
+        now: Now,
+    ) {
+        for (fingerprint, window) in fingerprints.into_iter().zip(windows) {
+            if let Some(fingerprint) = fingerprint {
+                self.duplicates.remember(
+                    fingerprint,
+                    now.monotonic + std::time::Duration::from_millis(window),
+                    Seen::InFlight(ticket),
+                    now.monotonic,
+                    self.settings.max_remembered,
+                );
+            }
+        }
+    }
+
+    pub(crate) fn duplicate_window_millis(&self) -> u64 {
+        u64::try_from(self.settings.duplicate_window.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The push is durable: it is acknowledged, and delivered.
+    pub(crate) fn push_written(&mut self, ticket: PersistTicket, write: PushWrite, now: Now) {
+        let event = write.event;
+        self.settle_push(ticket, write);
+        let Some(stored) = self.journal.get_mut(event) else {
+            return;
+        };
+        stored.stage = Stage::Waiting;
+        let registration = stored.registration;
+        self.start_expiry(event, self.settings.event_lifetime, now);
+        if let Some(registration) = registration {
+            self.pump(registration, now);
+        }
+    }
+
+    /// Judges a durable push and its repeats.
+    pub(crate) fn settle_push(&mut self, ticket: PersistTicket, write: PushWrite) {
+        for fingerprint in write.fingerprints.into_iter().flatten() {
+            self.duplicates.settle(fingerprint, ticket);
+        }
+        self.judged(write.ticket, write.decision);
+        self.pending.repeats -= write.repeats.len();
+        for (ticket, decision) in write.repeats {
+            self.judged(ticket, decision);
+        }
+    }
+
+    /// The push could not be written: it and its repeats are refused, and nothing of them is left.
+    pub(crate) fn push_not_written(&mut self, ticket: PersistTicket, write: PushWrite, now: Now) {
+        for fingerprint in write.fingerprints.into_iter().flatten() {
+            self.duplicates.retract(fingerprint, ticket);
+        }
+        let event = self.journal.get(write.event);
+        let registration = event.and_then(|event| event.registration);
+        self.forget_event(write.event);
+        if let Some(registration) = registration {
+            self.pump(registration, now);
+        }
+        self.pending.repeats -= write.repeats.len();
+        let first = std::iter::once((write.ticket, write.decision));
+        for (ticket, decision) in first.chain(write.repeats) {
+            let verdict = Verdict::Refused(PushRefusal::NoRoom);
+            self.judged(
+                ticket,
+                Decision {
+                    verdict,
+                    ..decision
+                },
+            );
+        }
+    }
+
+    pub(crate) fn refuse_push(
+        &mut self,
+        ticket: RequestTicket,
+        push: &ReceivedPush,
+        refusal: PushRefusal,
+    ) {
+        let decision = self.decision(push, Verdict::Refused(refusal));
+        self.judged(ticket, decision);
+    }
+
+    fn judged(&mut self, ticket: RequestTicket, decision: Decision) {
+        self.outputs.push_back(Output::Judged {
+            ticket,
+            verdict: decision.verdict.clone(),
+        });
+        self.occurred(Occurrence::PushJudged(decision));
+    }
+
+    pub(crate) fn decision(&self, push: &ReceivedPush, verdict: Verdict) -> Decision {
+        let ReceivedPush {
+            message, origin, ..
+        } = push;
+        Decision {
+            received: push.received,
+            application: addressee(&self.settings.default_applications, push),
+            application_named: message.application.is_some(),
+            media_type: message.content_type.media_type.clone(),
+            content_length: message.content.len(),
+            protocol: origin.protocol,
+            bearer: origin.bearer,
+            server: origin.server.clone(),
+            destination_port: origin.destination_port,
+            verdict,
+        }
+    }
+}
+
+fn addressee(
+    defaults: &[(MediaType, PushApplicationId)],
+    push: &ReceivedPush,
+) -> PushApplicationId {
+    if let Some(named) = &push.message.application {
+        return named.clone();
+    }
+    let media_type = &push.message.content_type.media_type;
+    defaults
+        .iter()
+        .find(|(candidate, _)| candidate == media_type)
+        .map_or(PushApplicationId::WML_UA, |(_, application)| {
+            application.clone()
+        })
+}
+
+fn fits(profile: &ConnectionProfile, origin: &Origin, standard_port: Option<u16>) -> bool {
+    let port_fits = match (profile.port, origin.destination_port) {
+        (Some(own), port) => port == Some(own),
+        (None, Some(port)) => standard_port.is_none_or(|standard| standard == port),
+        (None, None) => true,
+    };
+    port_fits
+        && profile
+            .protocol
+            .is_none_or(|protocol| protocol == origin.protocol)
+        && profile.bearer.is_none_or(|bearer| bearer == origin.bearer)
+}
+
+fn accepts(record: &RegistrationRecord, media_type: &MediaType) -> bool {
+    let accept = record.accept.as_ref();
+    accept.is_none_or(|accept| accept.accepts(media_type))
+}
+
+fn explain_listing(listing: Listing, origin: &Origin, steps: &mut impl Steps) {
+    let server = &origin.server;
+    steps.step(|| match listing {
+        Listing::Anyone => format!("no whitelist counts here, so server {server} may push"),
+        Listing::Default => format!("server {server} is on the default whitelist"),
+        Listing::Own => format!("server {server} is on the application's own whitelist"),
+        Listing::Unlisted => format!("server {server} is on no whitelist that counts here"),
+    });
+}
+
+pub(crate) fn new_event(
+    push: Arc<ReceivedPush>,
+    registration: Option<crate::RegistrationId>,
+    octets: usize,
+) -> Event {
+    Event {
+        registration,
+        push,
+        octets,
+        attempts: 0,
+        failures: 0,
+        not_before: std::time::Duration::ZERO,
+        expires: std::time::Duration::ZERO,
+        stage: Stage::Journalling,
+        settlement: None,
+    }
+}
+
+pub(crate) fn insertion(
+    id: EventId,
+    registration: Option<crate::RegistrationId>,
+    push: Arc<ReceivedPush>,
+) -> Change {
+    Change::InsertEvent(EventRecord {
+        id,
+        registration,
+        push,
+        state: EventState {
+            attempts: 0,
+            not_before: push_message::UnixMillis(0),
+            dead: false,
+        },
+    })
+}
+
+pub(crate) fn remembrances(
+    fingerprints: [Option<Fingerprint>; 2],
+    windows: [u64; 2],
+    now: Now,
+) -> impl Iterator<Item = Change> {
+    fingerprints
+        .into_iter()
+        .zip(windows)
+        .filter_map(move |(fingerprint, window)| {
+            Some(Change::Remember {
+                fingerprint: fingerprint?,
+                until: later(now.unix, std::time::Duration::from_millis(window)),
+            })
+        })
+}

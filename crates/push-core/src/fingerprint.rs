@@ -1,0 +1,103 @@
+//! What tells one transmission from another.
+//!
+//! The hash is two independent lanes of 64 bits, each folding eight octets at a time by a 64 x 64 -> 128 bit
+//! multiplication. It has no key, so that what is written down still counts after a restart, and it is no defence against
+//! somebody who searches for collisions: whoever does that only loses pushes of their own server.
+
+use push_message::{Headers, ReceivedPush, ServerAddress};
+
+use crate::{Fingerprint, RegistrationId};
+
+const SEEDS: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
+const FACTORS: [u64; 2] = [0xa409_3822_299f_31d1, 0x082e_fa98_ec4e_6c89];
+
+/// The fingerprint of a transmission: server, protocol, the terminal's port, transaction identity and octets.
+pub(crate) fn of_transmission(push: &ReceivedPush) -> Fingerprint {
+    let origin = &push.origin;
+    let mut hash = Hash::new();
+    hash.field(b"transmission");
+    hash.server(&origin.server);
+    hash.field(origin.protocol.as_str().as_bytes());
+    hash.word(u64::from(origin.destination_port.unwrap_or(0)));
+    hash.field(&origin.transaction);
+    hash.content_type(push);
+    hash.headers(&push.message.headers);
+    hash.field(&push.message.content);
+    hash.finish()
+}
+
+/// The fingerprint of content for one registration, whatever server and bearer it came by.
+pub(crate) fn of_content(registration: RegistrationId, push: &ReceivedPush) -> Fingerprint {
+    let mut hash = Hash::new();
+    hash.field(b"content");
+    hash.word(registration.0);
+    hash.content_type(push);
+    hash.field(&push.message.content);
+    hash.finish()
+}
+
+/// A stable hash of a text, for indexes whose hits are checked against the text itself.
+pub(crate) fn of_text(text: &str) -> u64 {
+    let mut hash = Hash::new();
+    hash.field(text.as_bytes());
+    hash.lanes[0]
+}
+
+struct Hash {
+    lanes: [u64; 2],
+}
+
+impl Hash {
+    const fn new() -> Self {
+        Self { lanes: SEEDS }
+    }
+
+    fn word(&mut self, word: u64) {
+        for (lane, factor) in self.lanes.iter_mut().zip(FACTORS) {
+            let product = u128::from(*lane ^ word) * u128::from(factor);
+            let folded = (product >> 64) as u64 ^ product as u64;
+            *lane = folded.rotate_left(29).wrapping_add(word ^ factor);
+        }
+    }
+
+    /// Octets behind their length, so that no two lists of fields look alike.
+    fn field(&mut self, octets: &[u8]) {
+        self.word(octets.len() as u64);
+        let (words, rest) = octets.as_chunks::<8>();
+        for word in words {
+            self.word(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            self.word(u64::from_le_bytes(last));
+        }
+    }
+
+    fn server(&mut self, server: &ServerAddress) {
+        match server {
+            ServerAddress::Ip(std::net::IpAddr::V4(address)) => self.field(&address.octets()),
+            ServerAddress::Ip(std::net::IpAddr::V6(address)) => self.field(&address.octets()),
+            ServerAddress::E164(text) | ServerAddress::Sip(text) => self.field(text.as_bytes()),
+        }
+    }
+
+    fn content_type(&mut self, push: &ReceivedPush) {
+        self.field(push.message.content_type.media_type.as_str().as_bytes());
+        self.headers(&push.message.content_type.parameters);
+    }
+
+    fn headers(&mut self, headers: &Headers) {
+        self.word(headers.len() as u64);
+        for (name, value) in headers.iter() {
+            self.field(name.as_bytes());
+            self.field(value.as_bytes());
+        }
+    }
+
+    fn finish(mut self) -> Fingerprint {
+        self.word(0);
+        self.word(0);
+        Fingerprint((u128::from(self.lanes[0]) << 64) | u128::from(self.lanes[1]))
+    }
+}

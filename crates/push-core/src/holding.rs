@@ -1,0 +1,148 @@
+//! Pushes that matched nobody, kept for an application that registers late.
+
+use std::sync::Arc;
+
+use push_message::ReceivedPush;
+
+use crate::client::PushClient;
+use crate::dispatch::{Judgement, Silent, insertion, new_event, remembrances};
+use crate::journal::{Stage, octets_of};
+use crate::pending::{PushWrite, Write};
+use crate::{
+    Change, EventId, Now, PersistTicket, PushRefusal, RegistrationId, RequestTicket, Verdict,
+    fingerprint,
+};
+
+impl PushClient {
+    /// Whether a push that matched nobody is kept: its server gets no answer, so it does not know that nobody had it.
+    pub(crate) fn holds(&self, push: &ReceivedPush) -> bool {
+        !push.origin.answerable
+            && !self.settings.hold_unmatched.is_zero()
+            && self.settings.max_held_events > 0
+    }
+
+    /// Keeps a push for nobody yet.
+    pub(crate) fn take_held(&mut self, ticket: RequestTicket, push: Arc<ReceivedPush>, now: Now) {
+        let fingerprints = [Some(fingerprint::of_transmission(&push)), None];
+        if self.is_repeated(ticket, &push, fingerprints, now) {
+            return;
+        }
+        let octets = octets_of(&push);
+        if !self.make_room(octets, now) {
+            self.refuse_push(ticket, &push, PushRefusal::NoRoom);
+            return;
+        }
+        let id = self.next_event(now);
+        self.journal
+            .insert_held(id, new_event(Arc::clone(&push), None, octets));
+        let mut changes = vec![insertion(id, None, Arc::clone(&push))];
+        let windows = [self.duplicate_window_millis(), 0];
+        changes.extend(remembrances(fingerprints, windows, now));
+        let mut write = self.push_write(ticket, &push, id, fingerprints);
+        write.decision.verdict = Verdict::Held { event: id };
+        let persist = self.persist(changes, Write::Hold(write));
+        self.remember_in_flight(persist, fingerprints, windows, now);
+    }
+
+    /// The push is durable and nobody's; perhaps somebody has registered meanwhile.
+    pub(crate) fn hold_written(&mut self, ticket: PersistTicket, write: PushWrite, now: Now) {
+        let event = write.event;
+        self.settle_push(ticket, write);
+        if self.journal.get(event).is_some() {
+            self.journal.hold(event);
+            self.start_expiry(event, self.settings.hold_unmatched, now);
+            self.bound_held(now);
+            self.replay(&[event]);
+        }
+    }
+
+    /// Drops the oldest held events beyond the bound.
+    fn bound_held(&mut self, now: Now) {
+        while self.journal.held().len() > self.settings.max_held_events
+            && let Some(&oldest) = self.journal.held().first()
+        {
+            self.drop_event(oldest, now);
+        }
+    }
+
+    /// Gives every event that nobody has to whoever takes it by now.
+    pub(crate) fn replay_held(&mut self) {
+        let held: Vec<_> = self.journal.held().iter().copied().collect();
+        self.replay(&held);
+    }
+
+    fn replay(&mut self, held: &[EventId]) {
+        let mut given: Vec<(RegistrationId, Vec<EventId>)> = Vec::new();
+        for &event in held {
+            let Some(registration) = self.give(event) else {
+                continue;
+            };
+            match given.iter_mut().find(|(id, _)| *id == registration) {
+                Some((_, events)) => events.push(event),
+                None => given.push((registration, vec![event])),
+            }
+        }
+        for (registration, events) in given {
+            self.write_assignment(registration, events);
+        }
+    }
+
+    /// Puts a held event into the queue of whoever takes it, if there is room.
+    fn give(&mut self, event: EventId) -> Option<RegistrationId> {
+        let held = self.journal.get(event)?;
+        let octets = held.octets;
+        let Judgement::For(record) = self.judge(&held.push, &mut Silent) else {
+            return None;
+        };
+        if !self.has_room(&record, octets) {
+            return None;
+        }
+        self.stop_expiry(event);
+        self.journal.assign(event, record.id, &record.owner);
+        Some(record.id)
+    }
+
+    fn write_assignment(&mut self, registration: RegistrationId, events: Vec<EventId>) {
+        let assign = |&event: &EventId| Change::AssignEvent {
+            event,
+            registration,
+        };
+        let changes = events.iter().map(assign).collect();
+        self.persist(
+            changes,
+            Write::Assign {
+                registration,
+                events,
+            },
+        );
+    }
+
+    /// The events are the registration's.
+    pub(crate) fn assigned(&mut self, registration: RegistrationId, events: &[EventId], now: Now) {
+        for &event in events {
+            let Some(given) = self.journal.get_mut(event) else {
+                continue;
+            };
+            given.stage = Stage::Waiting;
+            let age = now.unix.0.saturating_sub(given.push.received.0);
+            let age = std::time::Duration::from_millis(age);
+            let left = self.settings.event_lifetime.saturating_sub(age);
+            self.start_expiry(event, left, now);
+        }
+        self.pump(registration, now);
+    }
+
+    /// The events stay nobody's.
+    pub(crate) fn not_assigned(
+        &mut self,
+        registration: RegistrationId,
+        events: &[EventId],
+        now: Now,
+    ) {
+        for &event in events {
+            self.journal.unassign(event);
+            self.restart_expiry(event);
+        }
+        self.pump(registration, now);
+    }
+}

@@ -1,0 +1,311 @@
+//! The events that are written down, or about to be, and where each of them stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use push_message::{Owner, ReceivedPush};
+
+use crate::queue::Queue;
+use crate::{Change, EventId, EventState, Outcome, RegistrationId, SubscriberId, fingerprint};
+
+/// What an event counts for beside its content and header text.
+const EVENT_OVERHEAD: usize = 256;
+
+/// Where an event stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It is being written.
+    Journalling,
+    /// It is durable and nobody's.
+    Held,
+    /// It is durable, and being given to a registration.
+    Assigning,
+    /// It is durable and waits for its application.
+    Waiting,
+    /// It was delivered and is not acknowledged.
+    UnderWay {
+        /// The connection that has it; absent: a fetch took it.
+        taker: Option<SubscriberId>,
+        /// When the acknowledgement is overdue.
+        overdue: Duration,
+    },
+    /// It is a dead letter.
+    Dead,
+}
+
+/// An acknowledgement that is being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Settlement {
+    pub(crate) outcome: Outcome,
+    /// The state written; absent: the event is removed.
+    pub(crate) state: Option<EventState>,
+    /// Until when it is delayed, on the monotonic clock.
+    pub(crate) not_before: Duration,
+    /// How many requests wait for it.
+    pub(crate) requests: usize,
+    /// Which one it is, of all that there were.
+    pub(crate) number: u64,
+}
+
+/// An event and its push.
+#[derive(Debug)]
+pub(crate) struct Event {
+    /// Whose it is; absent: nobody's.
+    pub(crate) registration: Option<RegistrationId>,
+    pub(crate) push: Arc<ReceivedPush>,
+    pub(crate) octets: usize,
+    /// Deliveries.
+    pub(crate) attempts: u32,
+    /// Deliveries answered `later` or not at all.
+    pub(crate) failures: u32,
+    pub(crate) not_before: Duration,
+    pub(crate) expires: Duration,
+    pub(crate) stage: Stage,
+    pub(crate) settlement: Option<Settlement>,
+}
+
+/// Every event. Octets are counted from the moment that an event is to be written.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    events: BTreeMap<EventId, Event>,
+    queues: BTreeMap<RegistrationId, (u64, Queue)>,
+    /// The queues of each owner, by a hash of the owner.
+    queued: BTreeSet<(u64, RegistrationId)>,
+    held: BTreeSet<EventId>,
+    dead: BTreeSet<EventId>,
+    octets: usize,
+}
+
+impl Journal {
+    pub(crate) fn get(&self, id: EventId) -> Option<&Event> {
+        self.events.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: EventId) -> Option<&mut Event> {
+        self.events.get_mut(&id)
+    }
+
+    pub(crate) fn octets(&self) -> usize {
+        self.octets
+    }
+
+    pub(crate) fn held(&self) -> &BTreeSet<EventId> {
+        &self.held
+    }
+
+    pub(crate) fn dead(&self) -> &BTreeSet<EventId> {
+        &self.dead
+    }
+
+    pub(crate) fn queue(&self, registration: RegistrationId) -> Option<&Queue> {
+        self.queues.get(&registration).map(|(_, queue)| queue)
+    }
+
+    pub(crate) fn queue_mut(&mut self, registration: RegistrationId) -> Option<&mut Queue> {
+        self.queues.get_mut(&registration).map(|(_, queue)| queue)
+    }
+
+    pub(crate) fn queues(&self) -> impl Iterator<Item = &Queue> {
+        self.queues.values().map(|(_, queue)| queue)
+    }
+
+    /// Registrations of an owner that have events, with those of owners whose hash is the same.
+    pub(crate) fn queued(&self, owner: &Owner) -> Vec<RegistrationId> {
+        let hash = fingerprint::of_text(owner.as_str());
+        self.queued
+            .range((hash, RegistrationId(0))..=(hash, RegistrationId(u64::MAX)))
+            .map(|&(_, id)| id)
+            .collect()
+    }
+
+    /// The event that a registration's application gets next, if it may have one at all.
+    pub(crate) fn head(&self, registration: RegistrationId) -> Option<(EventId, &Event)> {
+        let &id = self.queue(registration)?.waiting.first()?;
+        let event = self.events.get(&id)?;
+        (event.stage == Stage::Waiting && event.settlement.is_none()).then_some((id, event))
+    }
+
+    /// Adds an event that belongs to nobody.
+    pub(crate) fn insert_held(&mut self, id: EventId, event: Event) {
+        if event.stage == Stage::Held {
+            self.held.insert(id);
+        }
+        self.octets += event.octets;
+        self.events.insert(id, event);
+    }
+
+    /// Adds an event of a registration.
+    pub(crate) fn insert_queued(&mut self, id: EventId, owner: &Owner, event: Event) {
+        self.octets += event.octets;
+        match event.registration {
+            Some(_) if event.stage == Stage::Dead => {
+                self.dead.insert(id);
+            }
+            Some(registration) => {
+                let octets = event.octets;
+                self.enqueue(registration, owner, id, octets);
+            }
+            None => {}
+        }
+        self.events.insert(id, event);
+    }
+
+    /// Takes an event out, wherever it stands.
+    pub(crate) fn remove(&mut self, id: EventId) -> Option<Event> {
+        let event = self.events.remove(&id)?;
+        self.octets -= event.octets;
+        self.held.remove(&id);
+        self.dead.remove(&id);
+        if let Some(registration) = event.registration {
+            self.dequeue(registration, id, event.octets);
+        }
+        Some(event)
+    }
+
+    /// Marks an event that nobody had as durable.
+    pub(crate) fn hold(&mut self, id: EventId) {
+        if let Some(event) = self.events.get_mut(&id) {
+            event.stage = Stage::Held;
+            event.registration = None;
+            self.held.insert(id);
+        }
+    }
+
+    /// Puts a held event into the queue of a registration, where it waits until that is written down.
+    pub(crate) fn assign(&mut self, id: EventId, registration: RegistrationId, owner: &Owner) {
+        let Some(event) = self.events.get_mut(&id) else {
+            return;
+        };
+        event.stage = Stage::Assigning;
+        event.registration = Some(registration);
+        let octets = event.octets;
+        self.held.remove(&id);
+        self.enqueue(registration, owner, id, octets);
+    }
+
+    /// Takes an event back that could not be given to a registration.
+    pub(crate) fn unassign(&mut self, id: EventId) {
+        let Some(event) = self.events.get(&id) else {
+            return;
+        };
+        if let (Stage::Assigning, Some(registration)) = (event.stage, event.registration) {
+            let octets = event.octets;
+            self.dequeue(registration, id, octets);
+            self.hold(id);
+        }
+    }
+
+    /// Notes that an event is under way.
+    pub(crate) fn depart(&mut self, id: EventId, taker: Option<SubscriberId>, overdue: Duration) {
+        let Some(event) = self.events.get_mut(&id) else {
+            return;
+        };
+        event.stage = Stage::UnderWay { taker, overdue };
+        if let Some((_, queue)) = event.registration.and_then(|id| self.queues.get_mut(&id)) {
+            queue.waiting.remove(&id);
+            queue.under_way.insert(id);
+        }
+    }
+
+    /// Puts an event that was under way, or dead, back among those that wait.
+    pub(crate) fn come_back(&mut self, id: EventId, owner: &Owner) {
+        let Some(event) = self.events.get_mut(&id) else {
+            return;
+        };
+        let Some(registration) = event.registration else {
+            return;
+        };
+        event.stage = Stage::Waiting;
+        let octets = event.octets;
+        if self.dead.remove(&id) {
+            self.enqueue(registration, owner, id, octets);
+        } else if let Some((_, queue)) = self.queues.get_mut(&registration) {
+            queue.under_way.remove(&id);
+            queue.waiting.insert(id);
+        }
+    }
+
+    /// Makes an event a dead letter.
+    pub(crate) fn bury(&mut self, id: EventId) {
+        let Some(event) = self.events.get_mut(&id) else {
+            return;
+        };
+        event.stage = Stage::Dead;
+        let (registration, octets) = (event.registration, event.octets);
+        self.dead.insert(id);
+        if let Some(registration) = registration {
+            self.dequeue(registration, id, octets);
+        }
+    }
+
+    /// Every event of a registration, dead letters included.
+    pub(crate) fn of_registration(&self, registration: RegistrationId) -> Vec<EventId> {
+        let queue = self.queue(registration).into_iter();
+        let is_its = |id: &EventId| {
+            self.events
+                .get(id)
+                .is_some_and(|event| event.registration == Some(registration))
+        };
+        let dead = self.dead.iter().copied().filter(is_its);
+        queue.flat_map(Queue::events).chain(dead).collect()
+    }
+
+    /// The change that writes down how far the delivery of an event got, as it stands at this time.
+    pub(crate) fn state_change(&self, id: EventId, now: crate::Now) -> Option<Change> {
+        let event = self.events.get(&id)?;
+        let delay = event.not_before.saturating_sub(now.monotonic);
+        let state = EventState {
+            attempts: event.failures,
+            not_before: if delay.is_zero() {
+                push_message::UnixMillis(0)
+            } else {
+                crate::client::later(now.unix, delay)
+            },
+            dead: event.stage == Stage::Dead,
+        };
+        Some(Change::SetEventState { event: id, state })
+    }
+
+    fn enqueue(&mut self, registration: RegistrationId, owner: &Owner, id: EventId, octets: usize) {
+        let (_, queue) = self.queues.entry(registration).or_insert_with(|| {
+            let hash = fingerprint::of_text(owner.as_str());
+            self.queued.insert((hash, registration));
+            (hash, Queue::default())
+        });
+        queue.waiting.insert(id);
+        queue.octets += octets;
+    }
+
+    fn dequeue(&mut self, registration: RegistrationId, id: EventId, octets: usize) {
+        let Some((_, queue)) = self.queues.get_mut(&registration) else {
+            return;
+        };
+        if queue.waiting.remove(&id) || queue.under_way.remove(&id) {
+            queue.octets -= octets;
+        }
+        self.tidy(registration);
+    }
+
+    /// Drops a queue that has neither events nor a timer.
+    pub(crate) fn tidy(&mut self, registration: RegistrationId) {
+        if let Some((hash, queue)) = self.queues.get(&registration)
+            && queue.is_empty()
+            && queue.resumption.is_none()
+        {
+            self.queued.remove(&(*hash, registration));
+            self.queues.remove(&registration);
+        }
+    }
+}
+
+/// What an event counts for in the bounds on octets.
+pub(crate) fn octets_of(push: &ReceivedPush) -> usize {
+    let message = &push.message;
+    EVENT_OVERHEAD
+        + message.content.len()
+        + message.headers.text_length()
+        + message.content_type.media_type.as_str().len()
+        + message.content_type.parameters.text_length()
+        + push.origin.transaction.len()
+}

@@ -1,0 +1,79 @@
+//! Effects that the driver has not answered yet, with what each answer sets going.
+
+use std::collections::BTreeMap;
+
+use push_message::{Owner, Refusal};
+
+use crate::deregistering::Deregistering;
+use crate::registering::Registering;
+use crate::{Change, Decision, EventId, Fingerprint, PersistTicket, RegistrationId, RequestTicket};
+
+/// What a [`Persist`](crate::Output::Persist) writes.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// A push for an application.
+    Push(PushWrite),
+    /// A push that nobody is registered for.
+    Hold(PushWrite),
+    /// Held events, given to a registration.
+    Assign {
+        registration: RegistrationId,
+        events: Vec<EventId>,
+    },
+    /// A registration of which the Push Servers are to be told next.
+    Candidate(Box<Registering>),
+    /// A registration that is in force once this is durable.
+    Activation(Box<Registering>),
+    /// The end of a registration.
+    Removal(Box<Deregistering>),
+    /// Acknowledgements.
+    Acknowledgement {
+        ticket: RequestTicket,
+        owner: Owner,
+        /// The events, each with the number of its settlement.
+        events: Vec<(EventId, u64)>,
+        refused: Vec<(EventId, Refusal)>,
+    },
+    /// What memory holds already; written again later if it fails.
+    Housekeeping(Vec<Change>),
+}
+
+/// A push on its way into the journal.
+#[derive(Debug)]
+pub(crate) struct PushWrite {
+    pub(crate) ticket: RequestTicket,
+    pub(crate) decision: Decision,
+    pub(crate) event: EventId,
+    /// The transmission, and the content where that counts.
+    pub(crate) fingerprints: [Option<Fingerprint>; 2],
+    /// The same transmission again, judged like this one once it is durable.
+    pub(crate) repeats: Vec<(RequestTicket, Decision)>,
+}
+
+/// What an [`Announce`](crate::Output::Announce) is for.
+#[derive(Debug)]
+pub(crate) enum Announcement {
+    Registration(Box<Registering>),
+    Deregistration(Box<Deregistering>),
+}
+
+/// Everything that waits for the driver.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) writes: BTreeMap<PersistTicket, Write>,
+    pub(crate) announcements: BTreeMap<PersistTicket, (std::time::Duration, Announcement)>,
+    /// Changes that could not be written, for when the store can write again.
+    pub(crate) unwritten: Vec<Change>,
+    /// Repeats that wait for their first transmission, in all.
+    pub(crate) repeats: usize,
+    /// Settlements begun, in all.
+    pub(crate) settlements: u64,
+    last_ticket: u64,
+}
+
+impl Pending {
+    pub(crate) fn next_ticket(&mut self) -> PersistTicket {
+        self.last_ticket += 1;
+        PersistTicket(self.last_ticket)
+    }
+}

@@ -1,0 +1,107 @@
+//! The start from what was written down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use push_message::Address;
+
+use crate::client::{PushClient, deadline};
+use crate::dispatch::new_event;
+use crate::duplicates::Seen;
+use crate::journal::{Event, Stage, octets_of};
+use crate::{
+    Change, EventRecord, Fingerprint, Now, RegistrationRecord, RegistrationState, Snapshot,
+};
+
+impl PushClient {
+    /// Takes over what was written down, undoes registrations that were pending, and tells the Push Servers what holds.
+    pub(crate) fn restore(&mut self, snapshot: Snapshot, now: Now) {
+        let mut undone = Vec::new();
+        for record in snapshot.registrations {
+            self.last_registration = self.last_registration.max(record.id.0);
+            match record.state {
+                RegistrationState::Active => self.restore_registration(record, now),
+                RegistrationState::Pending => undone.push(Change::RemoveRegistration(record.id)),
+            }
+        }
+        for event in snapshot.events {
+            self.last_event = self.last_event.max(event.id.0);
+            undone.extend(self.restore_event(event, now));
+        }
+        self.restore_remembered(snapshot.remembered, now);
+        let default = std::mem::take(&mut self.settings.default_whitelist);
+        let hosts = default.iter().filter_map(|entry| entry.address.host());
+        self.add_hosts(hosts, now);
+        self.settings.default_whitelist = default;
+        self.keep_house(undone);
+        let explicit: std::collections::BTreeSet<_> = self.explicit_protocols().collect();
+        if !explicit.is_empty() {
+            self.announce_only(&explicit);
+        }
+    }
+
+    fn restore_registration(&mut self, mut record: RegistrationRecord, now: Now) {
+        record.owner = self.registry.shared(record.owner);
+        let record = Arc::new(record);
+        let hosts = record.whitelist.addresses().iter();
+        self.add_hosts(hosts.filter_map(Address::host), now);
+        self.registry.insert(record);
+    }
+
+    /// Takes over an event; one whose registration is gone is removed.
+    fn restore_event(&mut self, record: EventRecord, now: Now) -> Option<Change> {
+        let EventRecord {
+            id,
+            registration,
+            push,
+            state,
+        } = record;
+        let age = now.unix.0.saturating_sub(push.received.0);
+        let event = Event {
+            attempts: state.attempts,
+            failures: state.attempts,
+            not_before: deadline(state.not_before, now)
+                .min(now.monotonic + self.settings.backoff_limit),
+            stage: match (registration, state.dead) {
+                (None, _) => Stage::Held,
+                (Some(_), true) => Stage::Dead,
+                (Some(_), false) => Stage::Waiting,
+            },
+            ..new_event(Arc::clone(&push), registration, octets_of(&push))
+        };
+        let lifetime = match registration {
+            None => {
+                self.journal.insert_held(id, event);
+                self.settings.hold_unmatched
+            }
+            Some(registration) => {
+                let Some(owner) = self.registry.get(registration).map(|r| r.owner.clone()) else {
+                    return Some(Change::RemoveEvent(id));
+                };
+                self.journal.insert_queued(id, &owner, event);
+                self.settings.event_lifetime
+            }
+        };
+        let left = lifetime.saturating_sub(Duration::from_millis(age));
+        self.start_expiry(id, left, now);
+        None
+    }
+
+    fn restore_remembered(
+        &mut self,
+        remembered: Vec<(Fingerprint, push_message::UnixMillis)>,
+        now: Now,
+    ) {
+        for (fingerprint, until) in remembered {
+            if until > now.unix {
+                self.duplicates.remember(
+                    fingerprint,
+                    deadline(until, now),
+                    Seen::Durable,
+                    now.monotonic,
+                    self.settings.max_remembered,
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Connections over which applications take events, and fetches that wait for one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use push_message::{ApplicationId, Owner, PushApplicationId, Reason, Refusal};
+
+use crate::{EventId, RegistrationId, RegistrationRecord, RequestTicket, Selector, SubscriberId};
+
+/// Which events of an owner are meant.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Selection {
+    push_application_id: Option<PushApplicationId>,
+    application_id: Option<ApplicationId>,
+}
+
+impl Selection {
+    /// Parses what an application wrote.
+    pub(crate) fn parse(selector: &Selector) -> Result<Self, Refusal> {
+        let invalid = |option, detail| Refusal::of_option(Reason::InvalidRequest, option, detail);
+        let push_application_id = selector.push_application_id.as_deref();
+        let application_id = selector.application_id.as_deref();
+        Ok(Self {
+            push_application_id: push_application_id
+                .map(PushApplicationId::parse)
+                .transpose()
+                .map_err(|error| invalid("pushApplicationID", error.to_string()))?,
+            application_id: application_id
+                .map(ApplicationId::parse)
+                .transpose()
+                .map_err(|error| invalid("applicationID", error.to_string()))?,
+        })
+    }
+
+    pub(crate) fn fits(&self, record: &RegistrationRecord) -> bool {
+        let named = self.push_application_id.as_ref();
+        named.is_none_or(|id| *id == record.push_application_id)
+            && (self.application_id.is_none() || self.application_id == record.application_id)
+    }
+}
+
+/// A connection of an application.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    pub(crate) owner: Owner,
+    pub(crate) selection: Selection,
+    pub(crate) window: usize,
+    pub(crate) under_way: BTreeSet<EventId>,
+    /// Registrations that have something for it once there is room in its window.
+    pub(crate) blocked: BTreeSet<RegistrationId>,
+}
+
+/// A fetch that waits for an event.
+#[derive(Debug)]
+pub(crate) struct WaitingFetch {
+    pub(crate) owner: Owner,
+    pub(crate) selection: Selection,
+    pub(crate) limit: usize,
+    pub(crate) deadline: Duration,
+}
+
+/// Who takes the events of a registration at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taker {
+    /// This connection.
+    Ready(SubscriberId),
+    /// This connection, once its window has room.
+    Full(SubscriberId),
+    /// No connection.
+    Nobody,
+}
+
+/// Everybody who takes events.
+#[derive(Debug, Default)]
+pub(crate) struct Subscribers {
+    subscribers: BTreeMap<SubscriberId, Subscriber>,
+    /// The connections of each owner, in order of attachment.
+    by_owner: BTreeMap<Owner, Vec<SubscriberId>>,
+    fetches: BTreeMap<RequestTicket, WaitingFetch>,
+    fetches_by_owner: BTreeMap<Owner, Vec<RequestTicket>>,
+}
+
+impl Subscribers {
+    /// Connections and waiting fetches of an owner.
+    pub(crate) fn count(&self, owner: &Owner) -> usize {
+        self.by_owner.get(owner).map_or(0, Vec::len)
+            + self.fetches_by_owner.get(owner).map_or(0, Vec::len)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.subscribers.len()
+    }
+
+    pub(crate) fn waiting_fetches(&self) -> usize {
+        self.fetches.len()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: SubscriberId) -> Option<&mut Subscriber> {
+        self.subscribers.get_mut(&id)
+    }
+
+    /// The connection attached first whose selection fits.
+    pub(crate) fn first_for(&self, record: &RegistrationRecord) -> Option<SubscriberId> {
+        let candidates = self.by_owner.get(&record.owner)?;
+        let fits = |id: &SubscriberId| {
+            self.subscribers
+                .get(id)
+                .is_some_and(|subscriber| subscriber.selection.fits(record))
+        };
+        candidates.iter().copied().find(fits)
+    }
+
+    pub(crate) fn taker(&self, record: &RegistrationRecord) -> Taker {
+        let Some(id) = self.first_for(record) else {
+            return Taker::Nobody;
+        };
+        let has_room = |subscriber: &Subscriber| subscriber.under_way.len() < subscriber.window;
+        match self.subscribers.get(&id) {
+            Some(subscriber) if has_room(subscriber) => Taker::Ready(id),
+            Some(_) => Taker::Full(id),
+            None => Taker::Nobody,
+        }
+    }
+
+    pub(crate) fn attach(&mut self, id: SubscriberId, subscriber: Subscriber) {
+        let of_owner = self.by_owner.entry(subscriber.owner.clone()).or_default();
+        of_owner.push(id);
+        self.subscribers.insert(id, subscriber);
+    }
+
+    pub(crate) fn detach(&mut self, id: SubscriberId) -> Option<Subscriber> {
+        let subscriber = self.subscribers.remove(&id)?;
+        remove_from(&mut self.by_owner, &subscriber.owner, id);
+        Some(subscriber)
+    }
+
+    /// Notes that an event is no longer under way to a connection.
+    pub(crate) fn release(&mut self, taker: Option<SubscriberId>, event: EventId) {
+        if let Some(subscriber) = taker.and_then(|id| self.subscribers.get_mut(&id)) {
+            subscriber.under_way.remove(&event);
+        }
+    }
+
+    /// The next registration that waited for room in a connection's window, if there is room.
+    pub(crate) fn unblock(&mut self, id: SubscriberId) -> Option<RegistrationId> {
+        let subscriber = self.subscribers.get_mut(&id)?;
+        if subscriber.under_way.len() >= subscriber.window {
+            return None;
+        }
+        subscriber.blocked.pop_first()
+    }
+
+    pub(crate) fn add_fetch(&mut self, ticket: RequestTicket, fetch: WaitingFetch) {
+        let of_owner = self
+            .fetches_by_owner
+            .entry(fetch.owner.clone())
+            .or_default();
+        of_owner.push(ticket);
+        self.fetches.insert(ticket, fetch);
+    }
+
+    /// The fetch that has waited longest for events of a registration.
+    pub(crate) fn fetch_for(&self, record: &RegistrationRecord) -> Option<RequestTicket> {
+        let waiting = self.fetches_by_owner.get(&record.owner)?;
+        let fits = |ticket: &RequestTicket| {
+            self.fetches
+                .get(ticket)
+                .is_some_and(|fetch| fetch.selection.fits(record))
+        };
+        waiting.iter().copied().find(fits)
+    }
+
+    pub(crate) fn remove_fetch(&mut self, ticket: RequestTicket) -> Option<WaitingFetch> {
+        let fetch = self.fetches.remove(&ticket)?;
+        remove_from(&mut self.fetches_by_owner, &fetch.owner, ticket);
+        Some(fetch)
+    }
+}
+
+fn remove_from<T: Copy + PartialEq>(index: &mut BTreeMap<Owner, Vec<T>>, owner: &Owner, item: T) {
+    if let Some(items) = index.get_mut(owner) {
+        items.retain(|other| *other != item);
+        if items.is_empty() {
+            index.remove(owner);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Connections that come and go.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use push_message::{Owner, Reason, Refusal};
+
+use crate::client::PushClient;
+use crate::journal::Stage;
+use crate::subscribers::{Selection, Subscriber};
+use crate::timers::Timer;
+use crate::{EventId, Now, Output, RegistrationId, Selector, SubscriberId};
+
+impl PushClient {
+    pub(crate) fn subscribe(
+        &mut self,
+        subscriber: SubscriberId,
+        owner: Owner,
+        selector: &Selector,
+        after: Option<EventId>,
+        window: u32,
+        now: Now,
+    ) {
+        match self.admit_subscriber(&owner, selector) {
+            Ok(selection) => {
+                let attached = Subscriber {
+                    owner: owner.clone(),
+                    selection,
+                    window: self.window(window),
+                    under_way: BTreeSet::new(),
+                    blocked: BTreeSet::new(),
+                };
+                self.subscribers.attach(subscriber, attached);
+                self.serve(subscriber, &owner, after, now);
+            }
+            Err(refusal) => self.outputs.push_back(Output::SubscriptionRefused {
+                subscriber,
+                refusal,
+            }),
+        }
+    }
+
+    /// Parses a selector, and makes sure that the owner may have one more connection or fetch.
+    pub(crate) fn admit_subscriber(
+        &self,
+        owner: &Owner,
+        selector: &Selector,
+    ) -> Result<Selection, Refusal> {
+        let selection = Selection::parse(selector)?;
+        let most = self.settings.max_subscribers_per_owner;
+        if self.subscribers.count(owner) >= most {
+            return Err(Refusal::new(
+                Reason::QuotaExceeded,
+                format!(
+                    "this owner takes events over {most} connections, the most there may be; close one first"
+                ),
+            ));
+        }
+        Ok(selection)
+    }
+
+    fn window(&self, asked: u32) -> usize {
+        asked.min(self.settings.max_window).max(1) as usize
+    }
+
+    /// Serves a connection that has just been attached.
+    fn serve(&mut self, subscriber: SubscriberId, owner: &Owner, after: Option<EventId>, now: Now) {
+        for registration in self.journal.queued(owner) {
+            if let Some(after) = after {
+                self.await_received(registration, subscriber, after, now);
+            }
+            self.pump(registration, now);
+        }
+    }
+
+    /// Waits for the acknowledgement of the events that the application says it has already received.
+    fn await_received(
+        &mut self,
+        registration: RegistrationId,
+        subscriber: SubscriberId,
+        after: EventId,
+        now: Now,
+    ) {
+        let Some(record) = self.registry.get(registration).map(Arc::clone) else {
+            return;
+        };
+        if self.subscribers.first_for(&record) != Some(subscriber) {
+            return;
+        }
+        let overdue = now.monotonic + self.settings.acknowledgement_timeout;
+        for event in self.received(registration, after, now) {
+            self.journal.depart(event, Some(subscriber), overdue);
+            self.timers.start(overdue, Timer::Acknowledgement(event));
+            if let Some(subscriber) = self.subscribers.get_mut(subscriber) {
+                subscriber.under_way.insert(event);
+            }
+        }
+    }
+
+    /// The events up to `after` that were delivered and are not delayed.
+    fn received(&self, registration: RegistrationId, after: EventId, now: Now) -> Vec<EventId> {
+        let Some(queue) = self.journal.queue(registration) else {
+            return Vec::new();
+        };
+        let was_received = |id: &EventId| {
+            self.journal.get(*id).is_some_and(|event| {
+                event.stage == Stage::Waiting
+                    && event.attempts > 0
+                    && event.settlement.is_none()
+                    && event.not_before <= now.monotonic
+            })
+        };
+        let upto = queue.waiting.range(..=after).copied();
+        upto.filter(was_received).collect()
+    }
+
+    /// A connection is gone: what it had waits for the next one.
+    pub(crate) fn unsubscribe(&mut self, subscriber: SubscriberId, now: Now) {
+        let Some(gone) = self.subscribers.detach(subscriber) else {
+            return;
+        };
+        let mut registrations = gone.blocked;
+        for event in gone.under_way {
+            let registration = self.journal.get(event).and_then(|event| event.registration);
+            self.take_back(event);
+            registrations.extend(registration);
+        }
+        for registration in registrations {
+            self.pump(registration, now);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Which servers an application takes pushes from.
+//!
+//! What counts is the default whitelist and the application's own together; where both are empty, anyone may push. An
+//! entry of the default whitelist may be limited to ids and types; such entries still make the default whitelist one that
+//! is not empty.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use push_message::{DefaultWhitelistEntry, MediaType, PushApplicationId, ServerAddress, Whitelist};
+
+/// Whose entry named a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// No whitelist counts, so everybody is welcome.
+    Anyone,
+    /// An entry of the default whitelist.
+    Default,
+    /// An entry of the application.
+    Own,
+    /// None.
+    Unlisted,
+}
+
+/// Host names that whitelists hold, with what they last resolved to.
+#[derive(Debug, Default)]
+pub(crate) struct Hosts(BTreeMap<Box<str>, Host>);
+
+#[derive(Debug, Default)]
+struct Host {
+    addresses: Vec<IpAddr>,
+    /// How many entries hold the name.
+    uses: usize,
+}
+
+impl Hosts {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|name| &**name)
+    }
+
+    /// Adds the host names of a whitelist; returns those that nobody had.
+    pub(crate) fn add<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Vec<Box<str>> {
+        let mut unknown = Vec::new();
+        for name in names {
+            let host = self.0.entry(name.into()).or_default();
+            host.uses += 1;
+            if host.uses == 1 {
+                unknown.push(name.into());
+            }
+        }
+        unknown
+    }
+
+    /// Takes out the host names of a whitelist; those that another one holds stay.
+    pub(crate) fn remove<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        for name in names {
+            if let Some(host) = self.0.get_mut(name) {
+                host.uses -= 1;
+                if host.uses == 0 {
+                    self.0.remove(name);
+                }
+            }
+        }
+    }
+
+    /// Notes what a name resolves to. A name that cannot be resolved keeps its last addresses, so that an outage of the
+    /// name service does not shut servers out. Returns whether anything changed.
+    pub(crate) fn resolved(&mut self, name: &str, mut addresses: Vec<IpAddr>) -> bool {
+        for address in &mut addresses {
+            *address = address.to_canonical();
+        }
+        match self.0.get_mut(name) {
+            Some(host) if !addresses.is_empty() && host.addresses != addresses => {
+                host.addresses = addresses;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    fn resolves(&self, name: &str, address: IpAddr) -> bool {
+        self.0
+            .get(name)
+            .is_some_and(|host| host.addresses.contains(&address))
+    }
+
+    /// Whether a server may push to an application, and by whose word.
+    pub(crate) fn listing(
+        &self,
+        server: &ServerAddress,
+        default: &[DefaultWhitelistEntry],
+        own: Option<&Whitelist>,
+        application: &PushApplicationId,
+        media_type: &MediaType,
+    ) -> Listing {
+        let own = own.map_or(&[][..], Whitelist::addresses);
+        if default.is_empty() && own.is_empty() {
+            return Listing::Anyone;
+        }
+        let resolves = |name: &str, address| self.resolves(name, address);
+        let by_default = default.iter().any(|entry| {
+            entry.counts_for(application, media_type) && entry.address.names(server, resolves)
+        });
+        if by_default {
+            Listing::Default
+        } else if own.iter().any(|address| address.names(server, resolves)) {
+            Listing::Own
+        } else {
+            Listing::Unlisted
+        }
+    }
+}
+
+/// The host names of an application's whitelist.
+pub(crate) fn hosts_of(whitelist: &Whitelist) -> impl Iterator<Item = &str> {
+    whitelist
+        .addresses()
+        .iter()
+        .filter_map(push_message::Address::host)
+}
