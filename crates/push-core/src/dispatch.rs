@@ -131,7 +131,7 @@ impl PushClient {
             .bearers
             .get(&origin.bearer)
             .and_then(|ports| ports.first().copied());
-        let fits = |profile: &ConnectionProfile| fits(profile, origin, standard_port);
+        let fits = |profile: &ConnectionProfile| fits(*profile, origin, standard_port);
         let any = ConnectionProfile {
             protocol: None,
             bearer: None,
@@ -257,7 +257,11 @@ impl PushClient {
             return false;
         }
         while self.journal.octets() + octets > most {
-            let oldest = self.journal.held().first().or(self.journal.dead().first());
+            let oldest = self
+                .journal
+                .held()
+                .first()
+                .or_else(|| self.journal.dead().first());
             match oldest.copied() {
                 Some(oldest) => self.drop_event(oldest, now),
                 None => return false,
@@ -414,7 +418,7 @@ fn addressee(
         })
 }
 
-fn fits(profile: &ConnectionProfile, origin: &Origin, standard_port: Option<u16>) -> bool {
+fn fits(profile: ConnectionProfile, origin: &Origin, standard_port: Option<u16>) -> bool {
     let port_fits = match (profile.port, origin.destination_port) {
         (Some(own), port) => port == Some(own),
         (None, Some(port)) => standard_port.is_none_or(|standard| standard == port),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// SplitMix64: enough to spread retries, reproducible from its seed, and no secret.
+/// `SplitMix64`: enough to spread retries, reproducible from its seed, and no secret.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
@@ -14,7 +14,7 @@ impl Random {
     /// The delay, shortened by up to half of it, so that what failed together does not return together.
     pub(crate) fn jittered(&mut self, delay: Duration) -> Duration {
         let thousandths = u32::try_from(self.next() % 501).unwrap_or(0);
-        delay - delay * thousandths / 1000
+        delay.saturating_sub(delay * thousandths / 1000)
     }
 
     const fn next(&mut self) -> u64 {

@@ -108,19 +108,19 @@ impl<'a> Distinction<'a> {
     fn tells_from(&self, settings: &Settings, other: &Self) -> bool {
         !self.profiles.is_empty()
             && self.profiles.iter().all(|profile| {
-                Self::has_own_port(profile, other) || self.has_own_tag(settings, profile, other)
+                Self::has_own_port(*profile, other) || self.has_own_tag(settings, *profile, other)
             })
     }
 
     //= specs/push-cai.md#uniqueness
     //# A Push Application ID in use MUST NOT be refused for being taken when the newcomer asks for a bearer port that nobody else has.
-    fn has_own_port(profile: &ConnectionProfile, other: &Self) -> bool {
-        profile.port.is_some() && !other.profiles.contains(profile)
+    fn has_own_port(profile: ConnectionProfile, other: &Self) -> bool {
+        profile.port.is_some() && !other.profiles.contains(&profile)
     }
 
     //= specs/push-cai.md#uniqueness
     //# A Push Application ID in use MUST NOT be refused for being taken when the newcomer is reached by OTA-SIP alone and is told apart by a feature tag of its own.
-    fn has_own_tag(&self, settings: &Settings, profile: &ConnectionProfile, other: &Self) -> bool {
+    fn has_own_tag(&self, settings: &Settings, profile: ConnectionProfile, other: &Self) -> bool {
         let tells_apart = profile
             .protocol
             .and_then(|protocol| settings.protocols.get(&protocol))
