@@ -5,11 +5,26 @@ use serde_json::error::Category;
 
 use crate::{Problem, nearest};
 
-/// Reads a request of an application from JSON.
+/// Reads a request of an application from a JSON object.
 ///
 /// What is wrong is said with its place (line and column from 1, and the option's path where there is one); an unknown
 /// field names the nearest known one.
 pub fn from_json<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Box<Problem>> {
+    // Serde takes a list of values in the order of the fields as well; the contract does not.
+    if octets.trim_ascii_start().starts_with(b"[") {
+        return Err(
+            Problem::invalid_request("the body is a list; one JSON object is expected").into(),
+        );
+    }
+    read(octets)
+}
+
+/// Reads a list of requests from a JSON array, with the same errors as [`from_json`].
+pub fn list_from_json<T: DeserializeOwned>(octets: &[u8]) -> Result<Vec<T>, Box<Problem>> {
+    read(octets)
+}
+
+fn read<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Box<Problem>> {
     serde_json::from_slice(octets).map_err(|error| {
         Box::new(match error.classify() {
             Category::Data => misfit::<T>(octets, &error),
@@ -28,12 +43,12 @@ fn no_json(octets: &[u8], error: &serde_json::Error) -> Problem {
 /// The document is JSON but not what is asked for: read it again for the path of the value at fault.
 fn misfit<T: DeserializeOwned>(octets: &[u8], error: &serde_json::Error) -> Problem {
     let message = error.to_string();
-    let (unknown, missing) = (
-        quoted_after(&message, "unknown field "),
-        quoted_after(&message, "missing field "),
-    );
+    let unknown = quoted_after(&message, "unknown field ");
+    let named = unknown
+        .or_else(|| quoted_after(&message, "missing field "))
+        .or_else(|| quoted_after(&message, "duplicate field "));
     let path = path_of_fault::<T>(octets);
-    let option = match unknown.or(missing) {
+    let option = match named {
         Some(field) if path.as_deref().is_some_and(|path| ends_with(path, field)) => path,
         Some(field) => {
             Some(path.map_or_else(|| field.to_owned(), |path| format!("{path}.{field}")))

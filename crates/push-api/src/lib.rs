@@ -15,7 +15,7 @@ pub use event::{
     AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, EventPorts, Outcome,
     PushEvent, PushEventView,
 };
-pub use json::from_json;
+pub use json::{from_json, list_from_json};
 pub use nearest::nearest;
 pub use problem::Problem;
 pub use push_message::{Owner, Reason, Refusal};

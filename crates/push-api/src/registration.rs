@@ -56,7 +56,7 @@ fn text_or_number<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "a port is a string or a number")]
     enum Port {
         Text(String),
         Number(u64),

@@ -97,11 +97,11 @@ where
             Ok::<_, Infallible>(response.map(|body| body.with(answering)))
         }
     });
+    // Not `pipeline_flush`: with it hyper buffers a stream without bound when the client does not read.
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .max_buf_size(most_octets)
             .header_read_timeout(None)
-            .pipeline_flush(true)
             .serve_connection(octets, service)
     );
     let ended = tokio::select! {
@@ -208,7 +208,7 @@ async fn carry_out<S: PushService>(
             )
         }
         Command::AcknowledgeBatch => {
-            let acknowledgements = request::json(headers, body, settings).await?;
+            let acknowledgements = request::json_list(headers, body, settings).await?;
             let answered = service.acknowledge(caller, acknowledgements).await?;
             answer::json(StatusCode::OK, &answered)
         }

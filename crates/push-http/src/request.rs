@@ -17,17 +17,33 @@ use crate::failure::{Failure, Fallible};
 /// and then reads still gets its answer.
 const DISCARDED_BODIES: usize = 16;
 
-/// Reads a JSON document.
+/// Reads a JSON object.
 pub(crate) async fn json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Incoming,
     settings: &HttpSettings,
 ) -> Fallible<T> {
+    Ok(push_api::from_json(
+        &octets(headers, body, settings).await?,
+    )?)
+}
+
+/// Reads a JSON array.
+pub(crate) async fn json_list<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Incoming,
+    settings: &HttpSettings,
+) -> Fallible<Vec<T>> {
+    Ok(push_api::list_from_json(
+        &octets(headers, body, settings).await?,
+    )?)
+}
+
+async fn octets(headers: &HeaderMap, body: Incoming, settings: &HttpSettings) -> Fallible<Bytes> {
     check_type(headers)?;
-    let octets = timeout(settings.body_timeout, read(body, settings.max_body_octets))
+    timeout(settings.body_timeout, read(body, settings.max_body_octets))
         .await
-        .map_err(|_| late(settings.body_timeout))??;
-    Ok(push_api::from_json(&octets)?)
+        .map_err(|_| late(settings.body_timeout))?
 }
 
 fn check_type(headers: &HeaderMap) -> Fallible<()> {
