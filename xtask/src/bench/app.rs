@@ -190,7 +190,7 @@ const fn base64_value(digit: u8) -> u8 {
 
 /// Adds what can be read at once behind `buffer`, waiting for at least one octet.
 fn fill(stream: &mut UnixStream, buffer: &mut Vec<u8>) -> anyhow::Result<()> {
-    let mut octets = [0; 32 << 10];
+    let mut octets = [0; 16 << 10];
     let length = stream.read(&mut octets)?;
     buffer.extend_from_slice(&octets[..length]);
     if length == 0 {
