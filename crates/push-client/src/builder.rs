@@ -34,7 +34,9 @@ pub struct Builder {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A UDP address cannot be listened on.
-    #[error("cannot listen on UDP {address}: {source}; stop who listens there, or list another address")]
+    #[error(
+        "cannot listen on UDP {address}: {source}; stop who listens there, or list another address"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -108,11 +110,19 @@ impl Builder {
         self.offer(&listeners);
         let clock = Clock::start();
         let max_window = self.core.max_window;
-        let core = PushClient::new(self.core, snapshot, clock.now());
+        let core = PushClient::new(self.core, clock.seed(), snapshot, clock.now());
         let (sender, requests) = mpsc::channel(self.client.request_queue.max(1));
         let listening = listeners.iter().map(Listener::address).collect();
         let client = Client::new(sender, Arc::clone(&mailbox), max_window, listening);
-        let engine = Engine::new(Parts { core, clock, settings: self.client, listeners, backing, mailbox, requests });
+        let engine = Engine::new(Parts {
+            core,
+            clock,
+            settings: self.client,
+            listeners,
+            backing,
+            mailbox,
+            requests,
+        });
         Ok((client, engine))
     }
 
@@ -122,20 +132,31 @@ impl Builder {
             Durability::Process => push_store::Durability::Process,
             Durability::None => return Ok((Backing::Memory, Snapshot::default())),
         };
-        let Some(path) = &self.store else { return Ok((Backing::Memory, Snapshot::default())) };
-        let settings = StoreSettings { durability, ..self.store_settings.clone() };
+        let Some(path) = &self.store else {
+            return Ok((Backing::Memory, Snapshot::default()));
+        };
+        let settings = StoreSettings {
+            durability,
+            ..self.store_settings.clone()
+        };
         let (store, snapshot) = SqliteStore::open(path, &settings)?;
         let mailbox = Arc::clone(mailbox);
         let answer = move |answers: Vec<_>| {
-            mailbox.post(answers.into_iter().map(|(ticket, result)| Notice::Persisted(ticket, result)));
+            mailbox.post(
+                answers
+                    .into_iter()
+                    .map(|(ticket, result)| Notice::Persisted(ticket, result)),
+            );
         };
-        let writer = Writer::start(store, WriterSettings::default(), answer).map_err(BuildError::Thread)?;
+        let writer =
+            Writer::start(store, WriterSettings::default(), answer).map_err(BuildError::Thread)?;
         Ok((Backing::Writer(writer), snapshot))
     }
 
     fn bind(&self) -> Result<Vec<Listener>, BuildError> {
         let bind = |&address: &SocketAddr| {
-            Listener::bind(address, self.client.receive_buffer).map_err(|source| BuildError::Listen { address, source })
+            Listener::bind(address, self.client.receive_buffer)
+                .map_err(|source| BuildError::Listen { address, source })
         };
         self.listen.iter().map(bind).collect()
     }
@@ -157,7 +178,7 @@ impl Builder {
             explicit_registration: false,
             tells_instances_apart: false,
             bearers: BTreeMap::from([(Bearer::Ip, ports)]),
-            own_ports: true,
+            own_ports: false,
         };
         self.core.protocols.insert(Protocol::OtaWsp, settings);
     }

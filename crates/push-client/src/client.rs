@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use push_core::{
-    Acknowledgement, Answer, DeregistrationRequest, EventId, Input, RegistrationId, RegistrationRequest, RequestTicket,
-    Selector, ServerReport, SubscriberId,
+    Acknowledgement, Answer, DeregistrationRequest, EventId, Input, RegistrationId,
+    RegistrationRequest, RequestTicket, Selector, ServerReport, SubscriberId,
 };
 use push_message::{Owner, Reason, Refusal};
 use tokio::sync::{mpsc, oneshot};
@@ -57,13 +57,24 @@ impl Client {
         max_window: u32,
         listening: Vec<std::net::SocketAddr>,
     ) -> Self {
-        let shared = Shared { mailbox, next: AtomicU64::new(1), max_window, listening };
-        Self { shared: Arc::new(shared), requests }
+        let shared = Shared {
+            mailbox,
+            next: AtomicU64::new(1),
+            max_window,
+            listening,
+        };
+        Self {
+            shared: Arc::new(shared),
+            requests,
+        }
     }
 
     /// An application of this process. Two with equal `owner` are one owner's, who sees the registrations of both.
     pub fn application(&self, owner: impl Into<Arc<str>>) -> Application {
-        Application { client: self.clone(), owner: Owner::proved(owner) }
+        Application {
+            client: self.clone(),
+            owner: Owner::proved(owner),
+        }
     }
 
     /// The UDP addresses that are listened on, in the order in which they were asked for.
@@ -83,8 +94,21 @@ impl Client {
         owner: Owner,
         request: RegistrationRequest,
     ) -> Result<Registered, Refusal> {
-        match self.ask(|ticket| Input::Register { ticket, owner, request }).await? {
-            Answer::Registered { registration, servers } => Ok(Registered { registration, servers }),
+        match self
+            .ask(|ticket| Input::Register {
+                ticket,
+                owner,
+                request,
+            })
+            .await?
+        {
+            Answer::Registered {
+                registration,
+                servers,
+            } => Ok(Registered {
+                registration,
+                servers,
+            }),
             other => Err(unexpected(other)),
         }
     }
@@ -94,7 +118,14 @@ impl Client {
         owner: Owner,
         request: DeregistrationRequest,
     ) -> Result<Vec<ServerReport>, Refusal> {
-        match self.ask(|ticket| Input::Deregister { ticket, owner, request }).await? {
+        match self
+            .ask(|ticket| Input::Deregister {
+                ticket,
+                owner,
+                request,
+            })
+            .await?
+        {
             Answer::Deregistered { servers } => Ok(servers),
             other => Err(unexpected(other)),
         }
@@ -105,7 +136,14 @@ impl Client {
         owner: Owner,
         acknowledgements: Vec<Acknowledgement>,
     ) -> Result<Vec<(EventId, Refusal)>, Refusal> {
-        match self.ask(|ticket| Input::Acknowledge { ticket, owner, acknowledgements }).await? {
+        match self
+            .ask(|ticket| Input::Acknowledge {
+                ticket,
+                owner,
+                acknowledgements,
+            })
+            .await?
+        {
             Answer::Acknowledged { refused } => Ok(refused),
             other => Err(unexpected(other)),
         }
@@ -120,9 +158,23 @@ impl Client {
     ) -> Result<Vec<Event>, Refusal> {
         let ticket = self.next_ticket();
         let (answer, answered) = oneshot::channel();
-        let input = Input::Fetch { ticket, owner, selector, limit, wait };
-        self.send(Request::Ask { ticket, input, answer }).await?;
-        let mut waiting = WaitingFetch { ticket, mailbox: Some(&self.shared.mailbox) };
+        let input = Input::Fetch {
+            ticket,
+            owner,
+            selector,
+            limit,
+            wait,
+        };
+        self.send(Request::Ask {
+            ticket,
+            input,
+            answer,
+        })
+        .await?;
+        let mut waiting = WaitingFetch {
+            ticket,
+            mailbox: Some(&self.shared.mailbox),
+        };
         let answer = answered.await;
         waiting.mailbox = None;
         match answer.map_err(|_| stopped())? {
@@ -138,12 +190,23 @@ impl Client {
         after: Option<EventId>,
         window: Option<u32>,
     ) -> Result<Events, Refusal> {
-        let window = window.unwrap_or(u32::MAX).min(self.shared.max_window).max(1);
+        let window = window
+            .unwrap_or(u32::MAX)
+            .min(self.shared.max_window)
+            .max(1);
         let (sender, deliveries) = mpsc::channel(usize::try_from(window).unwrap_or(usize::MAX));
         let subscriber = SubscriberId(self.shared.next.fetch_add(1, Ordering::Relaxed));
         let events = Events::new(deliveries, subscriber, Arc::clone(&self.shared.mailbox));
         let (answer, answered) = oneshot::channel();
-        let subscription = Subscription { subscriber, owner, selector, after, window, deliveries: sender, answer };
+        let subscription = Subscription {
+            subscriber,
+            owner,
+            selector,
+            after,
+            window,
+            deliveries: sender,
+            answer,
+        };
         self.send(Request::Subscribe(subscription)).await?;
         answered.await.map_err(|_| stopped())??;
         Ok(events)
@@ -152,12 +215,20 @@ impl Client {
     async fn ask(&self, input: impl FnOnce(RequestTicket) -> Input) -> Result<Answer, Refusal> {
         let ticket = self.next_ticket();
         let (answer, answered) = oneshot::channel();
-        self.send(Request::Ask { ticket, input: input(ticket), answer }).await?;
+        self.send(Request::Ask {
+            ticket,
+            input: input(ticket),
+            answer,
+        })
+        .await?;
         answered.await.map_err(|_| stopped())
     }
 
     /// Has the engine answer a question of its own.
-    pub(crate) async fn query<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Refusal> {
+    pub(crate) async fn query<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, Refusal> {
         let (answer, answered) = oneshot::channel();
         self.send(request(answer)).await?;
         answered.await.map_err(|_| stopped())
@@ -185,18 +256,32 @@ impl Application {
     }
 
     /// Deregisters the application (Push-CAI 5.2); gives what each Push Server said.
-    pub async fn deregister(&self, request: DeregistrationRequest) -> Result<Vec<ServerReport>, Refusal> {
-        self.client.deregister_for(self.owner.clone(), request).await
+    pub async fn deregister(
+        &self,
+        request: DeregistrationRequest,
+    ) -> Result<Vec<ServerReport>, Refusal> {
+        self.client
+            .deregister_for(self.owner.clone(), request)
+            .await
     }
 
     /// Streams the owner's events; at most the machine's `max_window` of them are unacknowledged at a time.
     pub async fn subscribe(&self, selector: Selector) -> Result<Events, Refusal> {
-        self.client.subscribe_for(self.owner.clone(), selector, None, None).await
+        self.client
+            .subscribe_for(self.owner.clone(), selector, None, None)
+            .await
     }
 
     /// Takes at most `limit` of the owner's waiting events, and waits for the first one.
-    pub async fn fetch(&self, selector: Selector, limit: u32, wait: Duration) -> Result<Vec<Event>, Refusal> {
-        self.client.fetch_for(self.owner.clone(), selector, limit, wait).await
+    pub async fn fetch(
+        &self,
+        selector: Selector,
+        limit: u32,
+        wait: Duration,
+    ) -> Result<Vec<Event>, Refusal> {
+        self.client
+            .fetch_for(self.owner.clone(), selector, limit, wait)
+            .await
     }
 
     /// Acknowledges events; returns once that is durable, with those that were refused.
@@ -204,7 +289,9 @@ impl Application {
         &self,
         acknowledgements: Vec<Acknowledgement>,
     ) -> Result<Vec<(EventId, Refusal)>, Refusal> {
-        self.client.acknowledge_for(self.owner.clone(), acknowledgements).await
+        self.client
+            .acknowledge_for(self.owner.clone(), acknowledgements)
+            .await
     }
 }
 
@@ -224,15 +311,22 @@ impl Drop for WaitingFetch<'_> {
 
 /// The refusal for whoever asks an engine that has ended.
 fn stopped() -> Refusal {
-    Refusal::new(Reason::StoreFailed, "the Push Client is stopping; ask again when it runs")
+    Refusal::new(
+        Reason::StoreFailed,
+        "the Push Client is stopping; ask again when it runs",
+    )
 }
 
 /// The refusal in an answer, or what an answer means that belongs to another question.
 fn unexpected(answer: Answer) -> Refusal {
     match answer {
         Answer::Refused(refusal) => refusal,
-        Answer::Registered { .. } | Answer::Deregistered { .. } | Answer::Fetched(_) | Answer::Acknowledged { .. } => {
-            Refusal::new(Reason::StoreFailed, "the Push Client gave the answer to another question")
-        }
+        Answer::Registered { .. }
+        | Answer::Deregistered { .. }
+        | Answer::Fetched(_)
+        | Answer::Acknowledged { .. } => Refusal::new(
+            Reason::StoreFailed,
+            "the Push Client gave the answer to another question",
+        ),
     }
 }

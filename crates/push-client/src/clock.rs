@@ -14,24 +14,48 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// A clock that starts to count.
-    #[expect(clippy::disallowed_methods, reason = "this is the one reader of clocks")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one reader of clocks"
+    )]
     pub(crate) fn start() -> Self {
-        Self { started: Instant::now() }
+        Self {
+            started: Instant::now(),
+        }
     }
 
     /// The time, read once for everything that is done about one wake-up.
-    #[expect(clippy::disallowed_methods, reason = "this is the one reader of clocks")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one reader of clocks"
+    )]
     pub(crate) fn now(&self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Now {
             monotonic: self.started.elapsed(),
             unix: UnixMillis(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX)),
         }
     }
 
+    /// A number that differs from start to start.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one reader of clocks"
+    )]
+    pub(crate) fn seed(&self) -> u64 {
+        let unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        unix.as_secs() ^ u64::from(unix.subsec_nanos()) << 32 ^ u64::from(std::process::id())
+    }
+
     /// The instant of a time on the monotonic clock; one too far away to be said is a century away.
     pub(crate) fn instant(&self, monotonic: Duration) -> Instant {
         const CENTURY: Duration = Duration::from_hours(24 * 36_525);
-        self.started.checked_add(monotonic.min(CENTURY)).unwrap_or(self.started)
+        self.started
+            .checked_add(monotonic.min(CENTURY))
+            .unwrap_or(self.started)
     }
 }

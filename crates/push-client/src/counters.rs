@@ -26,7 +26,6 @@ pub(crate) struct Counters {
     pub(crate) expired: u64,
     pub(crate) store_failures: u64,
     pub(crate) persists: u64,
-    pub(crate) persist_groups: u64,
     pub(crate) requests: u64,
     pub(crate) subscriptions: u64,
     pub(crate) subscriptions_overrun: u64,
@@ -48,11 +47,17 @@ impl Counters {
     pub(crate) fn count(&mut self, occurrence: &Occurrence) {
         match occurrence {
             Occurrence::PushJudged(decision) => {
-                *self.pushes.entry(verdict_word(&decision.verdict)).or_default() += 1;
+                *self
+                    .pushes
+                    .entry(verdict_word(&decision.verdict))
+                    .or_default() += 1;
             }
             Occurrence::Registered(_) => self.registered += 1,
             Occurrence::RegistrationRefused { refusal, .. } => {
-                *self.registrations_refused.entry(refusal.reason.as_str()).or_default() += 1;
+                *self
+                    .registrations_refused
+                    .entry(refusal.reason.as_str())
+                    .or_default() += 1;
             }
             Occurrence::Deregistered(_) => self.deregistered += 1,
             Occurrence::Delivered { attempt: 1, .. } => self.delivered += 1,

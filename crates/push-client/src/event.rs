@@ -68,7 +68,14 @@ impl Event {
 
 impl DeliveredEvent for Event {
     fn view(&self) -> PushEventView<'_> {
-        let Delivery { event, attempt, registration, push_application_id, application_id, push } = &self.delivery;
+        let Delivery {
+            event,
+            attempt,
+            registration,
+            push_application_id,
+            application_id,
+            push,
+        } = &self.delivery;
         let (message, origin) = (&push.message, &push.origin);
         PushEventView {
             id: event.0,
@@ -82,7 +89,10 @@ impl DeliveredEvent for Event {
             protocol: origin.protocol.as_str(),
             bearer: origin.bearer.as_str(),
             server: Cow::Owned(origin.server.to_string()),
-            ports: EventPorts { dest: origin.destination_port, orig: origin.origin_port },
+            ports: EventPorts {
+                dest: origin.destination_port,
+                orig: origin.origin_port,
+            },
             received_at: push.received.0,
             attempt: *attempt,
             authenticated: message.trust.authenticated,
@@ -106,7 +116,12 @@ impl Events {
         subscriber: SubscriberId,
         mailbox: Arc<Mailbox>,
     ) -> Self {
-        Self { deliveries, taken: Vec::new(), subscriber, mailbox }
+        Self {
+            deliveries,
+            taken: Vec::new(),
+            subscriber,
+            mailbox,
+        }
     }
 
     /// Waits for the next event; `None` when the subscription has ended. Safe to cancel: no event is lost.

@@ -31,6 +31,7 @@ mod clock;
 mod counters;
 mod engine;
 mod event;
+mod explain;
 mod mailbox;
 mod masked;
 mod metrics;
@@ -44,7 +45,10 @@ pub use client::{Application, Client, Registered};
 pub use engine::{Engine, EngineError};
 pub use event::{Event, Events};
 pub use masked::Masked;
-pub use push_core::{Acknowledgement, DeregistrationRequest, Outcome, ProfileRequest, RegistrationRequest, Selector, Settings};
+pub use push_core::{
+    Acknowledgement, DeregistrationRequest, Outcome, ProfileRequest, RegistrationRequest, Selector,
+    Settings,
+};
 pub use push_ota::wsp::connectionless::Limits as DatagramLimits;
 pub use push_store::{StoreError, StoreSettings};
 pub use settings::{ClientSettings, Durability};

@@ -18,7 +18,11 @@ impl<T> Masked<T> {
 
 impl<T: fmt::Display> fmt::Display for Masked<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.shown { self.value.fmt(f) } else { f.write_str("(masked)") }
+        if self.shown {
+            self.value.fmt(f)
+        } else {
+            f.write_str("(masked)")
+        }
     }
 }
 

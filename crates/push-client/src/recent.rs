@@ -20,13 +20,21 @@ pub(crate) struct Recent {
 #[derive(Debug)]
 enum Refusal {
     Judged(Box<Decision>),
-    Malformed { received: UnixMillis, source: SocketAddr, length: usize, refusal: connectionless::Refusal },
+    Malformed {
+        received: UnixMillis,
+        source: SocketAddr,
+        length: usize,
+        refusal: connectionless::Refusal,
+    },
 }
 
 impl Recent {
     /// A memory of the `most` last refusals.
     pub(crate) const fn new(most: usize) -> Self {
-        Self { most, refusals: VecDeque::new() }
+        Self {
+            most,
+            refusals: VecDeque::new(),
+        }
     }
 
     /// Remembers a push that was judged, unless it was accepted or is a repetition.
@@ -44,12 +52,24 @@ impl Recent {
         length: usize,
         refusal: connectionless::Refusal,
     ) {
-        self.remember(Refusal::Malformed { received, source, length, refusal });
+        self.remember(Refusal::Malformed {
+            received,
+            source,
+            length,
+            refusal,
+        });
     }
 
     /// What is remembered, newest first; `may_see` says of which Push Application IDs, and of those without one.
-    pub(crate) fn view(&self, may_see: impl Fn(Option<&PushApplicationId>) -> bool) -> Vec<Refused> {
-        let visible = self.refusals.iter().rev().filter(|refusal| may_see(refusal.application()));
+    pub(crate) fn view(
+        &self,
+        may_see: impl Fn(Option<&PushApplicationId>) -> bool,
+    ) -> Vec<Refused> {
+        let visible = self
+            .refusals
+            .iter()
+            .rev()
+            .filter(|refusal| may_see(refusal.application()));
         visible.map(Refusal::view).collect()
     }
 
@@ -83,7 +103,12 @@ impl Refusal {
                 length: decision.content_length,
                 detail: detail(decision),
             },
-            Self::Malformed { received, source, length, refusal } => Refused {
+            Self::Malformed {
+                received,
+                source,
+                length,
+                refusal,
+            } => Refused {
                 received_at: received.0,
                 verdict: refusal.as_str().to_owned(),
                 push_application_id: None,
@@ -98,8 +123,19 @@ impl Refusal {
 }
 
 fn detail(decision: &Decision) -> String {
-    let Decision { application, media_type, server, protocol, verdict, .. } = decision;
-    let named = if decision.application_named { "" } else { ", which is meant where a push names none" };
+    let Decision {
+        application,
+        media_type,
+        server,
+        protocol,
+        verdict,
+        ..
+    } = decision;
+    let named = if decision.application_named {
+        ""
+    } else {
+        ", which is meant where a push names none"
+    };
     match verdict {
         Verdict::Accepted { events } => format!("accepted for {} applications", events.len()),
         Verdict::Duplicate => "the same transmission again".to_owned(),

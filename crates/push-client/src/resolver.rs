@@ -18,7 +18,12 @@ pub(crate) struct Resolver {
 
 impl Resolver {
     pub(crate) const fn new(most: usize, mailbox: Arc<Mailbox>) -> Self {
-        Self { most, running: 0, waiting: VecDeque::new(), mailbox }
+        Self {
+            most,
+            running: 0,
+            waiting: VecDeque::new(),
+            mailbox,
+        }
     }
 
     /// Resolves `host`; the answer comes as a notice.
@@ -35,7 +40,9 @@ impl Resolver {
 
     fn start(&mut self) {
         while self.running < self.most.max(1) {
-            let Some(host) = self.waiting.pop_front() else { break };
+            let Some(host) = self.waiting.pop_front() else {
+                break;
+            };
             self.running += 1;
             let mailbox = Arc::clone(&self.mailbox);
             tokio::spawn(async move {
@@ -48,7 +55,9 @@ impl Resolver {
 
 async fn look_up(host: &str) -> Vec<IpAddr> {
     match tokio::net::lookup_host((host, 0)).await {
-        Ok(addresses) => addresses.map(|address| address.ip().to_canonical()).collect(),
+        Ok(addresses) => addresses
+            .map(|address| address.ip().to_canonical())
+            .collect(),
         Err(error) => {
             tracing::warn!(%error, "a host name of a whitelist cannot be resolved");
             Vec::new()

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use push_api::{
-    BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeregistrationAnswer, DeregistrationQuery, ExplainAnswer,
-    ExplainRequest, FetchQuery, PushService, Registration, RegistrationAnswer, Server, ServerAnswer, Status,
-    SubscribeQuery,
+    BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeregistrationAnswer,
+    DeregistrationQuery, ExplainAnswer, ExplainRequest, FetchQuery, PushService, Registration,
+    RegistrationAnswer, Server, ServerAnswer, Status, SubscribeQuery,
 };
 use push_core::{
-    Acknowledgement, DeregistrationRequest, EventId, Outcome, ProfileRequest, RegistrationRequest, Selector,
-    ServerReport, ServerState,
+    Acknowledgement, DeregistrationRequest, EventId, Outcome, ProfileRequest, RegistrationRequest,
+    Selector, ServerReport, ServerState,
 };
 use push_message::{Owner, Reason, Refusal};
 
@@ -28,7 +28,9 @@ impl PushService for Client {
     ) -> Result<RegistrationAnswer, Refusal> {
         //= specs/push-cai.md#accepted-registration
         //# An accepted registration MUST be answered with a response that tells the application of its success.
-        let registered = self.register_for(caller.owner, registration_request(request)).await?;
+        let registered = self
+            .register_for(caller.owner, registration_request(request))
+            .await?;
         Ok(RegistrationAnswer {
             result: "success".to_owned(),
             registration_id: registered.registration.to_string(),
@@ -36,9 +38,21 @@ impl PushService for Client {
         })
     }
 
-    async fn deregister(&self, caller: Caller, query: DeregistrationQuery) -> Result<DeregistrationAnswer, Refusal> {
-        let DeregistrationQuery { push_application_id, application_id, force } = query;
-        let request = DeregistrationRequest { push_application_id, application_id, force };
+    async fn deregister(
+        &self,
+        caller: Caller,
+        query: DeregistrationQuery,
+    ) -> Result<DeregistrationAnswer, Refusal> {
+        let DeregistrationQuery {
+            push_application_id,
+            application_id,
+            force,
+        } = query;
+        let request = DeregistrationRequest {
+            push_application_id,
+            application_id,
+            force,
+        };
         //= specs/push-cai.md#answer-to-a-deregistration
         //# A deregistration that is accepted, and carried out with the Push Server where one has to be told, MUST be answered with a response that tells the application of its success.
         let servers = self.deregister_for(caller.owner, request).await?;
@@ -50,18 +64,50 @@ impl PushService for Client {
 
     async fn registrations(&self, caller: Caller) -> Result<Vec<Registration>, Refusal> {
         let owner = visible_to(caller);
-        self.query(|answer| Request::Registrations { owner, answer }).await
+        self.query(|answer| Request::Registrations { owner, answer })
+            .await
     }
 
     async fn subscribe(&self, caller: Caller, query: SubscribeQuery) -> Result<Events, Refusal> {
-        let SubscribeQuery { push_application_id, application_id, after, window } = query;
-        let after = after.as_deref().map(|id| event_id(id, "Last-Event-ID")).transpose()?;
-        self.subscribe_for(caller.owner, Selector { push_application_id, application_id }, after, window).await
+        let SubscribeQuery {
+            push_application_id,
+            application_id,
+            after,
+            window,
+        } = query;
+        let after = after
+            .as_deref()
+            .map(|id| event_id(id, "Last-Event-ID"))
+            .transpose()?;
+        self.subscribe_for(
+            caller.owner,
+            Selector {
+                push_application_id,
+                application_id,
+            },
+            after,
+            window,
+        )
+        .await
     }
 
     async fn fetch(&self, caller: Caller, query: FetchQuery) -> Result<Vec<Event>, Refusal> {
-        let FetchQuery { push_application_id, application_id, limit, wait } = query;
-        self.fetch_for(caller.owner, Selector { push_application_id, application_id }, limit, wait).await
+        let FetchQuery {
+            push_application_id,
+            application_id,
+            limit,
+            wait,
+        } = query;
+        self.fetch_for(
+            caller.owner,
+            Selector {
+                push_application_id,
+                application_id,
+            },
+            limit,
+            wait,
+        )
+        .await
     }
 
     async fn acknowledge(
@@ -73,7 +119,10 @@ impl PushService for Client {
         let mut known = Vec::with_capacity(acknowledgements.len());
         for BatchAcknowledgement { id, outcome } in acknowledgements {
             match event_id(&id, "id") {
-                Ok(event) => known.push(Acknowledgement { event, outcome: outcome_of(outcome) }),
+                Ok(event) => known.push(Acknowledgement {
+                    event,
+                    outcome: outcome_of(outcome),
+                }),
                 Err(refusal) => answer.refused.push(refused(id, refusal)),
             }
         }
@@ -81,7 +130,11 @@ impl PushService for Client {
         if asked > 0 {
             let refusals = self.acknowledge_for(caller.owner, known).await?;
             answer.acknowledged = asked.saturating_sub(refusals.len());
-            answer.refused.extend(refusals.into_iter().map(|(event, refusal)| refused(event.to_string(), refusal)));
+            answer.refused.extend(
+                refusals
+                    .into_iter()
+                    .map(|(event, refusal)| refused(event.to_string(), refusal)),
+            );
         }
         Ok(answer)
     }
@@ -95,13 +148,24 @@ impl PushService for Client {
         Ok(Vec::new())
     }
 
-    async fn explain(&self, caller: Caller, request: ExplainRequest) -> Result<ExplainAnswer, Refusal> {
+    async fn explain(
+        &self,
+        caller: Caller,
+        request: ExplainRequest,
+    ) -> Result<ExplainAnswer, Refusal> {
         let owner = visible_to(caller);
-        self.query(|answer| Request::Explain { owner, request, answer }).await?
+        self.query(|answer| Request::Explain {
+            owner,
+            request,
+            answer,
+        })
+        .await?
     }
 
     async fn metrics(&self) -> String {
-        self.query(|answer| Request::Metrics { answer }).await.unwrap_or_default()
+        self.query(|answer| Request::Metrics { answer })
+            .await
+            .unwrap_or_default()
     }
 }
 
@@ -132,7 +196,17 @@ fn registration_request(request: push_api::RegistrationRequest) -> RegistrationR
         whitelist,
         connection_profile: connection_profile.into_iter().map(profile).collect(),
         accept,
-        suppress_equal_content: suppress_equal_content.map(|seconds| Duration::from_secs(seconds.into())),
+        suppress_equal_content: suppress_equal_content
+            .map(|seconds| Duration::from_secs(seconds.into())),
+    }
+}
+
+/// A profile as an application would write it.
+pub(crate) fn profile_of(profile: &push_message::ConnectionProfile) -> push_api::ConnectionProfile {
+    push_api::ConnectionProfile {
+        protocol: profile.protocol.map(|protocol| protocol.to_string()),
+        bearer_type: profile.bearer.map(|bearer| bearer.to_string()),
+        port: profile.port.map(|port| port.to_string()),
     }
 }
 
@@ -164,7 +238,9 @@ fn event_id(text: &str, option: &'static str) -> Result<EventId, Refusal> {
     let digits = text.len() == 16 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
     text.parse().ok().filter(|_| digits).ok_or_else(|| {
         let shown: String = text.chars().take(40).collect();
-        let detail = format!("`{shown}` is no event; an id has 16 hexadecimal digits, as in the event's `id`");
+        let detail = format!(
+            "`{shown}` is no event; an id has 16 hexadecimal digits, as in the event's `id`"
+        );
         Refusal::of_option(Reason::InvalidRequest, option, detail)
     })
 }

@@ -87,7 +87,11 @@ impl Command {
                 }
                 Some("--check") => check = true,
                 Some("--print-config") => print = true,
-                Some(_) | None => return Err(InvalidArguments::Unknown(argument.to_string_lossy().into_owned())),
+                Some(_) | None => {
+                    return Err(InvalidArguments::Unknown(
+                        argument.to_string_lossy().into_owned(),
+                    ));
+                }
             }
         }
         match (check, print) {
@@ -122,10 +126,23 @@ mod tests {
         let config = Some(PathBuf::from("f"));
         assert_eq!(parse(&[]), Ok(Command::Run { config: None }));
         for arguments in [&["--config", "f"][..], &["-c", "f"], &["--config=f"]] {
-            assert_eq!(parse(arguments), Ok(Command::Run { config: config.clone() }));
+            assert_eq!(
+                parse(arguments),
+                Ok(Command::Run {
+                    config: config.clone()
+                })
+            );
         }
-        assert_eq!(parse(&["--check", "-c", "f"]), Ok(Command::Check { config: config.clone() }));
-        assert_eq!(parse(&["-c", "f", "--print-config"]), Ok(Command::PrintConfig { config }));
+        assert_eq!(
+            parse(&["--check", "-c", "f"]),
+            Ok(Command::Check {
+                config: config.clone()
+            })
+        );
+        assert_eq!(
+            parse(&["-c", "f", "--print-config"]),
+            Ok(Command::PrintConfig { config })
+        );
         assert_eq!(parse(&["--help"]), Ok(Command::Help));
         assert_eq!(parse(&["-V"]), Ok(Command::Version));
     }
@@ -134,8 +151,17 @@ mod tests {
     fn anything_else_is_refused() {
         assert_eq!(parse(&["--config"]), Err(InvalidArguments::NoFile));
         assert_eq!(parse(&["--config="]), Err(InvalidArguments::NoFile));
-        assert_eq!(parse(&["-c", "a", "-c", "b"]), Err(InvalidArguments::Twice("--config")));
-        assert_eq!(parse(&["--check", "--print-config"]), Err(InvalidArguments::Both));
-        assert_eq!(parse(&["start"]), Err(InvalidArguments::Unknown("start".to_owned())));
+        assert_eq!(
+            parse(&["-c", "a", "-c", "b"]),
+            Err(InvalidArguments::Twice("--config"))
+        );
+        assert_eq!(
+            parse(&["--check", "--print-config"]),
+            Err(InvalidArguments::Both)
+        );
+        assert_eq!(
+            parse(&["start"]),
+            Err(InvalidArguments::Unknown("start".to_owned()))
+        );
     }
 }

@@ -106,7 +106,14 @@ impl Daemon {
             Some(listener) => Some((listener, None)),
             None => open_socket(config, wiring.socket_mode)?,
         };
-        Ok(Self { client, engine, api, tcp, http: wiring.http, signals })
+        Ok(Self {
+            client,
+            engine,
+            api,
+            tcp,
+            http: wiring.http,
+            signals,
+        })
     }
 
     /// The handle to the daemon's Push Client.
@@ -116,7 +123,14 @@ impl Daemon {
 
     /// Runs until SIGTERM or SIGINT, then ends well: applications first, then the store.
     pub async fn run(self) -> Result<(), DaemonError> {
-        let Self { client, engine, api, tcp, http, signals } = self;
+        let Self {
+            client,
+            engine,
+            api,
+            tcp,
+            http,
+            signals,
+        } = self;
         let mut engine = tokio::spawn(engine.run());
         let (stop, stopped) = watch::channel(false);
         let (api, bound) = api.map_or((None, None), |(listener, bound)| (Some(listener), bound));
@@ -139,7 +153,9 @@ impl Daemon {
             return Err(DaemonError::Ended(what));
         }
         client.shut_down().await;
-        engine.await.map_err(|error| DaemonError::Ended(error.to_string()))??;
+        engine
+            .await
+            .map_err(|error| DaemonError::Ended(error.to_string()))??;
         tracing::info!("ended");
         Ok(())
     }
@@ -159,22 +175,34 @@ fn build(wiring: &Wiring) -> Result<(Client, Engine), BuildError> {
 }
 
 fn make_state_directory(path: &Path) -> Result<(), DaemonError> {
-    let failed = |source| DaemonError::StateDirectory { path: path.to_owned(), source };
+    let failed = |source| DaemonError::StateDirectory {
+        path: path.to_owned(),
+        source,
+    };
     if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed)
 }
 
 fn open_tcp(config: &Config) -> Result<Option<(std::net::TcpListener, Tokens)>, DaemonError> {
-    let (Some(address), Some(token_file)) = (config.api.tcp, &config.api.token_file) else { return Ok(None) };
+    let (Some(address), Some(token_file)) = (config.api.tcp, &config.api.token_file) else {
+        return Ok(None);
+    };
     let tokens = Tokens::read(token_file)?;
     let failed = |source| DaemonError::Tcp { address, source };
     let listener = std::net::TcpListener::bind(address).map_err(failed)?;
     Ok(Some((listener, tokens)))
 }
 
-fn open_socket(config: &Config, mode: u32) -> Result<Option<(UnixListener, Option<BoundSocket>)>, DaemonError> {
+fn open_socket(
+    config: &Config,
+    mode: u32,
+) -> Result<Option<(UnixListener, Option<BoundSocket>)>, DaemonError> {
     let path = &config.api.socket;
     if path.as_os_str().is_empty() {
         return Ok(None);
@@ -193,16 +221,32 @@ fn listeners(
 ) -> Result<Vec<Listening>, DaemonError> {
     let mut tasks: Vec<Listening> = Vec::new();
     if let Some(listener) = api {
-        listener.set_nonblocking(true).map_err(DaemonError::Runtime)?;
-        let listener = tokio::net::UnixListener::from_std(listener).map_err(DaemonError::Runtime)?;
+        listener
+            .set_nonblocking(true)
+            .map_err(DaemonError::Runtime)?;
+        let listener =
+            tokio::net::UnixListener::from_std(listener).map_err(DaemonError::Runtime)?;
         let end = until(stopped.clone());
-        tasks.push(Box::pin(push_http::serve_unix(listener, client.clone(), http.clone(), end)));
+        tasks.push(Box::pin(push_http::serve_unix(
+            listener,
+            client.clone(),
+            http.clone(),
+            end,
+        )));
     }
     if let Some((listener, tokens)) = tcp {
-        listener.set_nonblocking(true).map_err(DaemonError::Runtime)?;
+        listener
+            .set_nonblocking(true)
+            .map_err(DaemonError::Runtime)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(DaemonError::Runtime)?;
         let end = until(stopped.clone());
-        tasks.push(Box::pin(push_http::serve_tcp(listener, tokens, client.clone(), http.clone(), end)));
+        tasks.push(Box::pin(push_http::serve_tcp(
+            listener,
+            tokens,
+            client.clone(),
+            http.clone(),
+            end,
+        )));
     }
     Ok(tasks)
 }
@@ -214,14 +258,22 @@ async fn until(mut stopped: watch::Receiver<bool>) {
 
 fn announce(client: &Client) {
     let addresses: Vec<String> = client.listening().iter().map(ToString::to_string).collect();
-    let addresses = if addresses.is_empty() { "nowhere".to_owned() } else { addresses.join(", ") };
+    let addresses = if addresses.is_empty() {
+        "nowhere".to_owned()
+    } else {
+        addresses.join(", ")
+    };
     tracing::info!(ota_wsp = %addresses, version = env!("CARGO_PKG_VERSION"), "ready");
     notify_ready(&format!("listening for pushes on {addresses}"));
 }
 
 /// SIGTERM, SIGINT and SIGHUP.
 fn signals() -> io::Result<[Signal; 3]> {
-    Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?])
+    Ok([
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::hangup())?,
+    ])
 }
 
 async fn ordered_to_end([mut terminate, mut interrupt, mut hang_up]: [Signal; 3]) {

@@ -29,15 +29,19 @@ fn layer(log: &Log) -> io::Result<Box<dyn tracing_subscriber::Layer<Registry> + 
         return Ok(tracing_journald::layer()?.with_field_prefix(None).boxed());
     }
     let terminal = io::stderr().is_terminal();
-    Ok(fmt::layer().with_ansi(terminal).with_writer(io::stderr).boxed())
+    Ok(fmt::layer()
+        .with_ansi(terminal)
+        .with_writer(io::stderr)
+        .boxed())
 }
 
 /// Whether standard error is the journal's stream: `JOURNAL_STREAM` names its device and inode.
 fn is_journal() -> bool {
-    let Some((device, inode)) = std::env::var("JOURNAL_STREAM")
-        .ok()
-        .and_then(|stream| stream.split_once(':').map(|(device, inode)| (device.to_owned(), inode.to_owned())))
-    else {
+    let Some((device, inode)) = std::env::var("JOURNAL_STREAM").ok().and_then(|stream| {
+        stream
+            .split_once(':')
+            .map(|(device, inode)| (device.to_owned(), inode.to_owned()))
+    }) else {
         return false;
     };
     std::fs::metadata("/proc/self/fd/2")

@@ -33,10 +33,15 @@ fn main() -> ExitCode {
 }
 
 fn run(config: &Config) -> Result<(), DaemonError> {
-    let wiring = config.wiring().map_err(|wrong| DaemonError::Configuration(wrong.to_string()))?;
+    let wiring = config
+        .wiring()
+        .map_err(|wrong| DaemonError::Configuration(wrong.to_string()))?;
     pushcaid::start_logging(&config.log, &wiring.log).map_err(DaemonError::Logging)?;
     let manager = Manager::of_this_process()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build();
     let runtime = runtime.map_err(DaemonError::Runtime)?;
     runtime.block_on(async {
         let daemon = Daemon::open(config, wiring, manager)?;
@@ -45,7 +50,8 @@ fn run(config: &Config) -> Result<(), DaemonError> {
 }
 
 fn with_config(path: Option<PathBuf>, then: impl FnOnce(Config) -> ExitCode) -> ExitCode {
-    let config: Result<Config, ConfigError> = path.map_or_else(|| Ok(Config::default()), |path| Config::read(&path));
+    let config: Result<Config, ConfigError> =
+        path.map_or_else(|| Ok(Config::default()), |path| Config::read(&path));
     match config {
         Ok(config) => then(config),
         Err(error) => fail(&error, CONFIGURATION),

@@ -26,7 +26,10 @@ impl Manager {
         for (descriptor, name) in passed {
             // SAFETY: the service manager passed this descriptor to this process, nothing else has taken it, and this function
             // is called once.
-            #[expect(unsafe_code, reason = "a descriptor passed by number cannot be taken otherwise")]
+            #[expect(
+                unsafe_code,
+                reason = "a descriptor passed by number cannot be taken otherwise"
+            )]
             let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
             manager.take(descriptor, &name)?;
         }
@@ -54,7 +57,10 @@ pub fn notify_ready(status: &str) {
 
 /// Tells the service manager that the daemon ends.
 pub fn notify_stopping() {
-    notify(&[NotifyState::Stopping, NotifyState::Status("writing what is under way")]);
+    notify(&[
+        NotifyState::Stopping,
+        NotifyState::Status("writing what is under way"),
+    ]);
 }
 
 fn notify(states: &[NotifyState<'_>]) {

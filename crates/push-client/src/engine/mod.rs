@@ -1,6 +1,7 @@
 //! The engine: one task that owns the machine, its sockets, its timer and its way to the store.
 
 mod answer;
+mod drops;
 mod persistence;
 mod request;
 mod socket;
@@ -35,6 +36,9 @@ pub(crate) use socket::Listener;
 /// Requests taken from the channel before others get their turn.
 const REQUEST_BATCH: usize = 64;
 
+/// Batches of datagrams that are taken at most after the order to stop: a flood cannot put the end off.
+const MAX_DRAINS: u32 = 64;
+
 /// Runs a [`Client`](crate::Client): give [`Engine::run`] to a task of a tokio runtime, of whatever flavour.
 #[derive(Debug)]
 pub struct Engine {
@@ -58,6 +62,8 @@ pub struct Engine {
     store_failure: Option<String>,
     pushes: u64,
     stopping: bool,
+    /// Batches of datagrams that are taken at most after the order to stop.
+    drains_left: u32,
 }
 
 /// What an [`Engine`] is made of.
@@ -81,13 +87,29 @@ pub enum EngineError {
 
 impl Engine {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { core, clock, settings, listeners, backing, mailbox, requests } = parts;
+        let Parts {
+            core,
+            clock,
+            settings,
+            listeners,
+            backing,
+            mailbox,
+            requests,
+        } = parts;
         Self {
             core,
             timer: Timer::new(clock),
             clock,
             // One octet more than is taken shows that a datagram was longer.
-            buffer: vec![0; settings.datagram_limits.datagram_length.saturating_add(1).min(65_536)].into(),
+            buffer: vec![
+                0;
+                settings
+                    .datagram_limits
+                    .datagram_length
+                    .saturating_add(1)
+                    .min(65_536)
+            ]
+            .into(),
             persistence: Persistence::new(backing, settings.max_unwritten),
             resolver: Resolver::new(settings.max_resolving, Arc::clone(&mailbox)),
             recent: Recent::new(settings.recent_refusals),
@@ -104,6 +126,7 @@ impl Engine {
             store_failure: None,
             pushes: 0,
             stopping: false,
+            drains_left: 0,
         }
     }
 
@@ -111,7 +134,7 @@ impl Engine {
     /// taken, what is under way is written, streams end, and the store is closed.
     pub async fn run(mut self) -> Result<(), EngineError> {
         self.carry_out(self.clock.now());
-        while !(self.stopping && self.persistence.is_idle()) {
+        while !(self.stopping && self.persistence.is_idle() && self.drains_left == 0) {
             self.wait().await;
             if self.turn() {
                 // More datagrams wait: whoever reads the events gets a turn before they are taken.
@@ -120,7 +143,6 @@ impl Engine {
         }
         self.answers.clear();
         self.subscribers.clear();
-        self.requests.close();
         self.persistence.close()?;
         Ok(())
     }
@@ -131,10 +153,17 @@ impl Engine {
     }
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut ready = self.mailbox.poll_take(context, &mut self.notices).is_ready();
+        let mut ready = self
+            .mailbox
+            .poll_take(context, &mut self.notices)
+            .is_ready()
+            || self.drains_left > 0;
         ready |= self.timer.poll(context);
         if self.takes_more() {
-            match self.requests.poll_recv_many(context, &mut self.batch, REQUEST_BATCH) {
+            match self
+                .requests
+                .poll_recv_many(context, &mut self.batch, REQUEST_BATCH)
+            {
                 Poll::Ready(0) => {
                     self.stop();
                     ready = true;
@@ -146,7 +175,11 @@ impl Engine {
                 ready |= listener.poll_readable(context);
             }
         }
-        if ready { Poll::Ready(()) } else { Poll::Pending }
+        if ready {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Whether there is room for more: while the store lags behind, datagrams wait in the kernel and requests in their channel.
@@ -160,6 +193,11 @@ impl Engine {
         self.take_requests(now);
         self.take_notices(now);
         let more = self.take_datagrams(now);
+        self.drains_left = if more {
+            self.drains_left.saturating_sub(1)
+        } else {
+            0
+        };
         if self.timer.is_due(now) {
             self.core.handle_timeout(now);
         }
@@ -179,9 +217,13 @@ impl Engine {
     fn take_request(&mut self, request: Request, now: Now) {
         match request {
             Request::Ask { answer, .. } if answer.is_closed() => {}
-            Request::Ask { ticket, input, answer } => {
+            Request::Ask {
+                ticket,
+                input,
+                answer,
+            } => {
                 self.answers.insert(ticket, answer);
-                self.core.handle(input, now);
+                self.core.handle_input(input, now);
             }
             Request::Subscribe(subscription) => self.subscribe(subscription, now),
             Request::ShutDown => self.stop(),
@@ -193,18 +235,37 @@ impl Engine {
     }
 
     fn subscribe(&mut self, subscription: Subscription, now: Now) {
-        let Subscription { subscriber, owner, selector, after, window, deliveries, answer } = subscription;
+        let Subscription {
+            subscriber,
+            owner,
+            selector,
+            after,
+            window,
+            deliveries,
+            answer,
+        } = subscription;
         if deliveries.is_closed() {
             return;
         }
         self.counters.subscriptions += 1;
         self.subscribers.insert(subscriber, deliveries);
         self.subscribing.push((subscriber, answer));
-        self.core.handle(Input::Subscribe { subscriber, owner, selector, after, window }, now);
+        self.core.handle_input(
+            Input::Subscribe {
+                subscriber,
+                owner,
+                selector,
+                after,
+                window,
+            },
+            now,
+        );
     }
 
     fn stop(&mut self) {
         self.stopping = true;
+        self.requests.close();
+        self.drains_left = MAX_DRAINS;
         // What the kernel holds was sent to us: it is taken before the end.
         self.listeners.iter_mut().for_each(Listener::probe);
         tracing::info!("stopping");
@@ -221,12 +282,13 @@ impl Engine {
                 Notice::Unsubscribed(subscriber) => self.unsubscribe(subscriber, now),
                 Notice::FetchDropped(ticket) => {
                     self.answers.remove(&ticket);
-                    self.core.handle(Input::CancelFetch { ticket }, now);
+                    self.core.handle_input(Input::CancelFetch { ticket }, now);
                 }
                 Notice::Resolved(host, addresses) => {
                     self.counters.hosts_resolved += 1;
                     self.resolver.finished();
-                    self.core.handle(Input::Resolved { host, addresses }, now);
+                    self.core
+                        .handle_input(Input::Resolved { host, addresses }, now);
                 }
             }
         }
@@ -235,7 +297,8 @@ impl Engine {
 
     fn unsubscribe(&mut self, subscriber: SubscriberId, now: Now) {
         if self.subscribers.remove(&subscriber).is_some() {
-            self.core.handle(Input::Unsubscribe { subscriber }, now);
+            self.core
+                .handle_input(Input::Unsubscribe { subscriber }, now);
         }
     }
 
@@ -271,7 +334,12 @@ impl Engine {
         self.counters.datagrams += 1;
         self.counters.datagram_octets += length as u64;
         let octets = self.buffer.get(..length).unwrap_or_default();
-        let datagram = Datagram { octets, source, destination_port: port, received: now.unix };
+        let datagram = Datagram {
+            octets,
+            source,
+            destination_port: port,
+            received: now.unix,
+        };
         let shown = self.settings.show_personal_data;
         tracing::trace!(length, source = %Masked::new(source, shown), port, "datagram");
         match connectionless::receive(&datagram, &self.settings.datagram_limits) {
@@ -279,7 +347,7 @@ impl Engine {
                 self.pushes += 1;
                 // Requests of applications count from zero up, pushes from the top down.
                 let ticket = RequestTicket(u64::MAX - self.pushes);
-                self.core.handle(Input::Push { ticket, push }, now);
+                self.core.handle_input(Input::Push { ticket, push }, now);
             }
             Err(refusal) => {
                 self.counters.refuse_datagram(refusal.as_str());
@@ -303,7 +371,8 @@ impl Engine {
             // The application may have gone meanwhile; its stream says so by itself.
             answer.send(Ok(())).ok();
         }
-        self.timer.arm(self.core.poll_timeout());
+        self.timer
+            .arm(self.core.poll_timeout().map(|(deadline, _)| deadline));
     }
 
     fn carry_out_one(&mut self, output: Output, now: Now) {
@@ -311,20 +380,34 @@ impl Engine {
             Output::Persist { ticket, changes } => self.persistence.add(ticket, changes, now),
             // No protocol with Push Servers to tell is built, so there is nobody to tell.
             Output::Announce { ticket, .. } => {
-                self.core.handle(Input::Announced { ticket, servers: Vec::new() }, now);
+                self.core.handle_input(
+                    Input::Announced {
+                        ticket,
+                        servers: Vec::new(),
+                    },
+                    now,
+                );
             }
             Output::Resolve { host } => self.resolver.resolve(host),
             Output::Answer { ticket, answer } => self.answer(ticket, answer, now),
             // The connectionless service carries no answer.
             Output::Judged { .. } => {}
-            Output::Deliver { subscriber, delivery } => self.deliver(subscriber, delivery, now),
-            Output::SubscriptionRefused { subscriber, refusal } => self.refuse_subscription(subscriber, refusal),
+            Output::Deliver {
+                subscriber,
+                delivery,
+            } => self.deliver(subscriber, delivery, now),
+            Output::SubscriptionRefused {
+                subscriber,
+                refusal,
+            } => self.refuse_subscription(subscriber, refusal),
             Output::Occurred(occurrence) => self.note(occurrence),
         }
     }
 
     fn deliver(&mut self, subscriber: SubscriberId, delivery: Delivery, now: Now) {
-        let Some(deliveries) = self.subscribers.get(&subscriber) else { return };
+        let Some(deliveries) = self.subscribers.get(&subscriber) else {
+            return;
+        };
         if let Err(error) = deliveries.try_send(delivery) {
             if matches!(error, mpsc::error::TrySendError::Full(_)) {
                 self.counters.subscriptions_overrun += 1;
@@ -336,7 +419,11 @@ impl Engine {
 
     fn refuse_subscription(&mut self, subscriber: SubscriberId, refusal: Refusal) {
         self.subscribers.remove(&subscriber);
-        if let Some(index) = self.subscribing.iter().position(|(candidate, _)| *candidate == subscriber) {
+        if let Some(index) = self
+            .subscribing
+            .iter()
+            .position(|(candidate, _)| *candidate == subscriber)
+        {
             let (_, answer) = self.subscribing.swap_remove(index);
             // The application may have gone meanwhile, which ends the matter as well.
             answer.send(Err(refusal)).ok();
@@ -344,10 +431,12 @@ impl Engine {
     }
 
     fn answer(&mut self, ticket: RequestTicket, answer: Answer, now: Now) {
-        let Some(waiting) = self.answers.remove(&ticket) else { return };
+        let Some(waiting) = self.answers.remove(&ticket) else {
+            return;
+        };
         if let Err(Answer::Fetched(_)) = waiting.send(answer) {
             // Nobody reads the events any more: they go to the next one who asks.
-            self.core.handle(Input::CancelFetch { ticket }, now);
+            self.core.handle_input(Input::CancelFetch { ticket }, now);
         }
     }
 }

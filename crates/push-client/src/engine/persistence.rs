@@ -26,7 +26,12 @@ pub(crate) type Settled = Vec<(PersistTicket, Result<(), String>)>;
 
 impl Persistence {
     pub(crate) const fn new(backing: Backing, most: usize) -> Self {
-        Self { backing, waiting: Vec::new(), unanswered: 0, most }
+        Self {
+            backing,
+            waiting: Vec::new(),
+            unanswered: 0,
+            most,
+        }
     }
 
     /// Whether there is room for more work.
@@ -47,7 +52,11 @@ impl Persistence {
     /// Takes changes up, to be given to the store by [`flush`](Self::flush).
     pub(crate) fn add(&mut self, ticket: PersistTicket, changes: Vec<Change>, now: Now) {
         self.unanswered += 1;
-        self.waiting.push(Transaction { ticket, now: now.unix, changes });
+        self.waiting.push(Transaction {
+            ticket,
+            now: now.unix,
+            changes,
+        });
     }
 
     /// The store has answered one ticket.
@@ -66,7 +75,11 @@ impl Persistence {
             },
         };
         self.unanswered = self.unanswered.saturating_sub(self.waiting.len());
-        settled.extend(self.waiting.drain(..).map(|transaction| (transaction.ticket, result.clone())));
+        settled.extend(
+            self.waiting
+                .drain(..)
+                .map(|transaction| (transaction.ticket, result.clone())),
+        );
     }
 
     /// Writes what waits and closes the store.

@@ -1,7 +1,7 @@
 //! What a [`Client`](crate::Client) asks of its engine.
 
 use push_api::{ExplainAnswer, ExplainRequest, Registration, Status};
-use push_core::{Answer, EventId, Input, Delivery, RequestTicket, Selector, SubscriberId};
+use push_core::{Answer, Delivery, EventId, Input, RequestTicket, Selector, SubscriberId};
 use push_message::{Owner, Refusal};
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,11 +20,18 @@ pub(crate) enum Request {
     /// A connection wants events.
     Subscribe(Subscription),
     /// Which registrations there are: those of one owner, or all.
-    Registrations { owner: Option<Owner>, answer: oneshot::Sender<Vec<Registration>> },
+    Registrations {
+        owner: Option<Owner>,
+        answer: oneshot::Sender<Vec<Registration>>,
+    },
     /// The state of the client.
     Status { answer: oneshot::Sender<Status> },
     /// How pushes were and would be judged: as far as one owner may know, or all.
-    Explain { owner: Option<Owner>, request: ExplainRequest, answer: oneshot::Sender<Result<ExplainAnswer, Refusal>> },
+    Explain {
+        owner: Option<Owner>,
+        request: ExplainRequest,
+        answer: oneshot::Sender<Result<ExplainAnswer, Refusal>>,
+    },
     /// The metrics.
     Metrics { answer: oneshot::Sender<String> },
     /// Stop: take nothing more, write what is under way, end the streams.

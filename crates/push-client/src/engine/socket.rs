@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::task::{Context, Poll};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -33,7 +35,11 @@ pub(crate) enum Reading {
 impl Listener {
     /// Binds `address` and asks for a receive buffer of so many octets.
     pub(crate) fn bind(address: SocketAddr, receive_buffer: usize) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM,
+            Some(Protocol::UDP),
+        )?;
         if address.is_ipv6() {
             // An IPv4 address is listened on where it is listed, so that `[::]` and `0.0.0.0` can stand side by side.
             socket.set_only_v6(true)?;
@@ -43,12 +49,23 @@ impl Listener {
         socket.bind(&address.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, readable: false, errors: 0 })
+        Ok(Self {
+            socket,
+            address,
+            readable: false,
+            errors: 0,
+        })
     }
 
     /// The address bound.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The number by which the kernel lists the socket.
+    pub(crate) fn inode(&self) -> Option<u64> {
+        let link = format!("/proc/self/fd/{}", self.socket.as_raw_fd());
+        std::fs::metadata(link).ok().map(|metadata| metadata.ino())
     }
 
     /// Whether the socket is read from no more.

@@ -24,7 +24,12 @@ pub(crate) struct Timer {
 
 impl Timer {
     pub(crate) const fn new(clock: Clock) -> Self {
-        Self { clock, sleep: None, armed: None, deadline: None }
+        Self {
+            clock,
+            sleep: None,
+            armed: None,
+            deadline: None,
+        }
     }
 
     /// Wakes at `deadline` at the latest; absent: there is nothing to wake for.
@@ -44,7 +49,9 @@ impl Timer {
 
     /// Whether the timer has gone off; else `context` is woken when it does.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> bool {
-        let (Some(sleep), Some(_)) = (&mut self.sleep, self.armed) else { return false };
+        let (Some(sleep), Some(_)) = (&mut self.sleep, self.armed) else {
+            return false;
+        };
         if sleep.as_mut().poll(context).is_pending() {
             return false;
         }
@@ -54,6 +61,7 @@ impl Timer {
 
     /// Whether the deadline has passed.
     pub(crate) fn is_due(&self, now: Now) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= now.monotonic)
+        self.deadline
+            .is_some_and(|deadline| deadline <= now.monotonic)
     }
 }

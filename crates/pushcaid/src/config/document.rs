@@ -54,9 +54,9 @@ impl Config {
         let table = DeTable::parse(text).map_err(|error| document.syntax(&error))?;
         document.refuse_unknown(table.get_ref())?;
         let config: Self = toml::from_str(text).map_err(|error| document.syntax(&error))?;
-        config
-            .wiring()
-            .map_err(|wrong| document.at_key(table.get_ref(), wrong.section, wrong.key, wrong.message))?;
+        config.wiring().map_err(|wrong| {
+            document.at_key(table.get_ref(), wrong.section, wrong.key, wrong.message)
+        })?;
         Ok(config)
     }
 
@@ -72,7 +72,11 @@ impl Document<'_> {
     }
 
     fn at(&self, span: Option<Range<usize>>, message: String) -> ConfigError {
-        ConfigError { file: self.file.to_owned(), place: span.map(|span| self.place(span.start)), message }
+        ConfigError {
+            file: self.file.to_owned(),
+            place: span.map(|span| self.place(span.start)),
+            message,
+        }
     }
 
     fn place(&self, offset: usize) -> (usize, usize) {
@@ -83,7 +87,13 @@ impl Document<'_> {
     }
 
     /// The error at a key's value, or without a place where the document leaves the key out.
-    fn at_key(&self, table: &DeTable<'_>, section: &str, key: &str, message: String) -> ConfigError {
+    fn at_key(
+        &self,
+        table: &DeTable<'_>,
+        section: &str,
+        key: &str,
+        message: String,
+    ) -> ConfigError {
         let table = match table.get(section).map(Spanned::get_ref) {
             Some(DeValue::Table(section)) => section,
             Some(_) | None => table,
@@ -92,17 +102,30 @@ impl Document<'_> {
     }
 
     fn refuse_unknown(&self, table: &DeTable<'_>) -> Result<(), ConfigError> {
-        let sections = || SECTIONS.iter().map(|section| section.name).filter(|name| !name.is_empty());
+        let sections = || {
+            SECTIONS
+                .iter()
+                .map(|section| section.name)
+                .filter(|name| !name.is_empty())
+        };
         let top = SECTIONS.iter().filter(|section| section.name.is_empty());
         let top: Vec<&str> = top.flat_map(key_names).chain(sections()).collect();
         for (name, value) in table {
-            let Some(section) = SECTIONS.iter().find(|section| section.name == name.get_ref()) else {
+            let Some(section) = SECTIONS
+                .iter()
+                .find(|section| section.name == name.get_ref())
+            else {
                 self.refuse_unless_known(name.get_ref(), name.span(), "", &top)?;
                 continue;
             };
             match value.get_ref() {
                 DeValue::Table(inner) => self.refuse_unknown_in(section, inner)?,
-                _ => return Err(self.at(Some(value.span()), format!("`{}` is a section: write [{0}]", section.name))),
+                _ => {
+                    return Err(self.at(
+                        Some(value.span()),
+                        format!("`{}` is a section: write [{0}]", section.name),
+                    ));
+                }
             }
         }
         Ok(())
@@ -133,7 +156,11 @@ impl Document<'_> {
         if known.contains(&name) {
             return Ok(());
         }
-        let place = if section.is_empty() { String::new() } else { format!(" in [{section}]") };
+        let place = if section.is_empty() {
+            String::new()
+        } else {
+            format!(" in [{section}]")
+        };
         let hint = nearest(name, known)
             .or_else(|| elsewhere(name))
             .unwrap_or_else(|| format!("known are {}", known.join(", ")));
@@ -146,14 +173,19 @@ fn key_names(section: &Section) -> impl Iterator<Item = &'static str> + use<> {
 }
 
 fn nearest(name: &str, known: &[&str]) -> Option<String> {
-    let ranked = known.iter().map(|candidate| (distance(name, candidate), candidate));
+    let ranked = known
+        .iter()
+        .map(|candidate| (distance(name, candidate), candidate));
     let (distance, candidate) = ranked.min()?;
-    (distance <= 1 + name.len().max(candidate.len()) / 3).then(|| format!("did you mean `{candidate}`?"))
+    (distance <= 1 + name.len().max(candidate.len()) / 3)
+        .then(|| format!("did you mean `{candidate}`?"))
 }
 
 /// A key of this very name in another section.
 fn elsewhere(name: &str) -> Option<String> {
-    let section = SECTIONS.iter().find(|section| key_names(section).any(|key| key == name))?;
+    let section = SECTIONS
+        .iter()
+        .find(|section| key_names(section).any(|key| key == name))?;
     Some(match section.name {
         "" => "it stands at the top, before any section".to_owned(),
         table => format!("it stands in [{table}]"),
@@ -186,9 +218,13 @@ mod tests {
 
     #[test]
     fn distances_count_letters() {
-        for (one, other, letters) in
-            [("", "", 0), ("listen", "listen", 0), ("listn", "listen", 1), ("kitten", "sitting", 3), ("", "abc", 3)]
-        {
+        for (one, other, letters) in [
+            ("", "", 0),
+            ("listen", "listen", 0),
+            ("listn", "listen", 1),
+            ("kitten", "sitting", 3),
+            ("", "abc", 3),
+        ] {
             assert_eq!(distance(one, other), letters, "{one} {other}");
             assert_eq!(distance(other, one), letters, "{other} {one}");
         }
@@ -197,41 +233,100 @@ mod tests {
     #[test]
     fn every_mistake_is_named_with_its_place() {
         let cases = [
-            ("state_dri = \"/x\"", "f:1:1: unknown key `state_dri`; did you mean `state_dir`?"),
-            ("[ota_wsp]\nlistn = []", "f:2:1: unknown key `listn` in [ota_wsp]; did you mean `listen`?"),
-            ("[ota_wps]\n", "f:1:2: unknown key `ota_wps`; did you mean `ota_wsp`?"),
-            ("[api]\nstate_dir = \"/x\"", "f:2:1: unknown key `state_dir` in [api]; it stands at the top, before any section"),
-            ("[api]\ndurability = \"none\"", "f:2:1: unknown key `durability` in [api]; it stands in [store]"),
+            (
+                "state_dri = \"/x\"",
+                "f:1:1: unknown key `state_dri`; did you mean `state_dir`?",
+            ),
+            (
+                "[ota_wsp]\nlistn = []",
+                "f:2:1: unknown key `listn` in [ota_wsp]; did you mean `listen`?",
+            ),
+            (
+                "[ota_wps]\n",
+                "f:1:2: unknown key `ota_wps`; did you mean `ota_wsp`?",
+            ),
+            (
+                "[api]\nstate_dir = \"/x\"",
+                "f:2:1: unknown key `state_dir` in [api]; it stands at the top, before any section",
+            ),
+            (
+                "[api]\ndurability = \"none\"",
+                "f:2:1: unknown key `durability` in [api]; it stands in [store]",
+            ),
             ("api = 3", "f:1:7: `api` is a section: write [api]"),
-            ("[ota_http]\nlisten = []", "f:2:1: [ota_http] is not built yet"),
-            ("[ota_sip]\nregistrar = \"sip:x\"", "f:2:1: [ota_sip] is not built yet"),
-            ("[delivery]\nmax_attempts = \"many\"", "f:2:16: invalid type: string \"many\", expected u32"),
-            ("[delivery]\nbackoff_base = \"1 week\"", "f:2:16: invalid value: string \"1 week\", expected a span of time"),
-            ("[queue]\nmax_queue_octets = -1", "f:2:20: invalid value: integer `-1`, expected a number of octets"),
-            ("[ota_wsp]\nlisten = [\"2948\"]", "f:2:11: invalid socket address syntax"),
-            ("[store]\ndurability = \"strong\"", "f:2:14: unknown variant `strong`, expected one of `power-loss`, `process`, `none`"),
-            ("[whitelist]\ndefault = [\"300.1.2.3\"]", "f:2:11: `300.1.2.3` is no address of a Push Server"),
-            ("[whitelist]\ndefault = [{ adress = \"192.0.2.1\" }]", "f:2:12: a whitelist entry is an address, or a table"),
-            ("[api]\nsocket_mode = \"rw\"", "f:2:15: `rw` is no file mode"),
-            ("[api]\ntcp = \"127.0.0.1:8035\"", "f:2:7: HTTP over TCP needs token_file"),
+            (
+                "[ota_http]\nlisten = []",
+                "f:2:1: [ota_http] is not built yet",
+            ),
+            (
+                "[ota_sip]\nregistrar = \"sip:x\"",
+                "f:2:1: [ota_sip] is not built yet",
+            ),
+            (
+                "[delivery]\nmax_attempts = \"many\"",
+                "f:2:16: invalid type: string \"many\", expected u32",
+            ),
+            (
+                "[delivery]\nbackoff_base = \"1 week\"",
+                "f:2:16: invalid value: string \"1 week\", expected a span of time",
+            ),
+            (
+                "[queue]\nmax_queue_octets = -1",
+                "f:2:20: invalid value: integer `-1`, expected a number of octets",
+            ),
+            (
+                "[ota_wsp]\nlisten = [\"2948\"]",
+                "f:2:11: invalid socket address syntax",
+            ),
+            (
+                "[store]\ndurability = \"strong\"",
+                "f:2:14: unknown variant `strong`, expected one of `power-loss`, `process`, `none`",
+            ),
+            (
+                "[whitelist]\ndefault = [\"300.1.2.3\"]",
+                "f:2:11: `300.1.2.3` is no address of a Push Server",
+            ),
+            (
+                "[whitelist]\ndefault = [{ adress = \"192.0.2.1\" }]",
+                "f:2:14: unknown field `adress`, expected one of `address`, `applications`, `accept`",
+            ),
+            (
+                "[api]\nsocket_mode = \"rw\"",
+                "f:2:15: `rw` is no file mode",
+            ),
+            (
+                "[api]\ntcp = \"127.0.0.1:8035\"",
+                "f:2:7: HTTP over TCP needs token_file",
+            ),
             ("[log]\nlevel = \"loud=maybe\"", "f:2:9: "),
             ("[api", "f:1:5: "),
         ];
         for (text, expected) in cases {
             let error = Config::parse("f", text).unwrap_err().to_string();
-            assert!(error.starts_with(expected), "{text:?} gives {error:?}, not {expected:?}");
+            assert!(
+                error.starts_with(expected),
+                "{text:?} gives {error:?}, not {expected:?}"
+            );
         }
     }
 
     #[test]
     fn a_document_may_leave_everything_out() {
         assert_eq!(Config::parse("f", ""), Ok(Config::default()));
-        assert_eq!(Config::parse("f", "[ota_http]\n[ota_sip]\n"), Ok(Config::default()));
+        assert_eq!(
+            Config::parse("f", "[ota_http]\n[ota_sip]\n"),
+            Ok(Config::default())
+        );
     }
 
     #[test]
     fn an_unreadable_file_is_named() {
         let error = Config::read(Path::new("/nowhere/pushcaid.toml")).unwrap_err();
-        assert!(error.to_string().starts_with("/nowhere/pushcaid.toml: cannot be read: "), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("/nowhere/pushcaid.toml: cannot be read: "),
+            "{error}"
+        );
     }
 }

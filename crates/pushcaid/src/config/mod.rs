@@ -6,11 +6,14 @@ mod section;
 mod value;
 mod wiring;
 
+use std::fmt;
 use std::path::PathBuf;
 
 use push_client::{ClientSettings, Durability, StoreSettings};
 use push_core::Settings;
 use push_http::HttpSettings;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use section::{Section, section};
@@ -18,7 +21,7 @@ use section::{Section, section};
 pub use document::ConfigError;
 pub use reference::reference;
 pub use value::{Octets, Span};
-pub use wiring::Wiring;
+pub use wiring::{Wiring, Wrong};
 
 section! {
     /// Where things are. These keys stand at the top, before any section.
@@ -301,13 +304,38 @@ pub(crate) const SECTIONS: [Section; 14] = [
 ];
 
 /// An entry of the default whitelist: an address alone, or one that counts only for some ids and types.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "a whitelist entry is an address, or a table with address, applications and accept")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum WhitelistEntry {
     /// An address that counts for every push.
     Address(String),
     /// An address with limits.
     Limited(LimitedEntry),
+}
+
+impl<'de> Deserialize<'de> for WhitelistEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EntryVisitor)
+    }
+}
+
+/// Takes either form, so that a mistake within the table is named as such.
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = WhitelistEntry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an address, or a table with address, applications and accept")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<WhitelistEntry, E> {
+        Ok(WhitelistEntry::Address(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<WhitelistEntry, A::Error> {
+        LimitedEntry::deserialize(MapAccessDeserializer::new(table)).map(WhitelistEntry::Limited)
+    }
 }
 
 /// An address that counts only for some ids and types.

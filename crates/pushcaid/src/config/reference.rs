@@ -34,20 +34,35 @@ fn write_section(text: &mut String, section: &Section, defaults: &toml::Table) {
     };
     let inner = defaults.get(section.name).and_then(toml::Value::as_table);
     // Writing to a String cannot fail.
-    let _ = write!(text, "\n## {title}\n\n{}\n", paragraph(section.documentation));
+    let _ = write!(
+        text,
+        "\n## {title}\n\n{}\n",
+        paragraph(section.documentation)
+    );
     for key in section.keys {
         write_key(text, key, inner.unwrap_or(defaults));
     }
 }
 
 fn write_key(text: &mut String, key: &Key, defaults: &toml::Table) {
-    let default = defaults.get(key.name).map_or_else(|| "absent".to_owned(), |value| format!("`{value}`"));
+    let default = defaults
+        .get(key.name)
+        .map_or_else(|| "absent".to_owned(), |value| format!("`{value}`"));
     // Writing to a String cannot fail.
-    let _ = write!(text, "\n- `{}` (default: {default}): {}\n", key.name, paragraph(key.documentation));
+    let _ = write!(
+        text,
+        "\n- `{}` (default: {default}): {}\n",
+        key.name,
+        paragraph(key.documentation)
+    );
 }
 
 fn paragraph(lines: &[&str]) -> String {
-    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+    lines
+        .iter()
+        .map(|line| line.trim())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -61,19 +76,27 @@ mod tests {
             std::fs::write(path, reference()).unwrap();
         }
         let written = std::fs::read_to_string(path).unwrap();
-        assert!(written == reference(), "docs/configuration.md is stale: run UPDATE_DOCS=1 cargo test -p pushcaid");
+        assert!(
+            written == reference(),
+            "docs/configuration.md is stale: run UPDATE_DOCS=1 cargo test -p pushcaid"
+        );
     }
 
     #[test]
     fn every_key_that_is_read_is_documented() {
         let defaults = toml::Table::try_from(Config::default()).unwrap();
-        let documented: Vec<&str> =
-            SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| key.name)).collect();
+        let documented: Vec<&str> = SECTIONS
+            .iter()
+            .flat_map(|section| section.keys.iter().map(|key| key.name))
+            .collect();
         for (name, value) in &defaults {
             match value {
                 toml::Value::Table(section) => {
                     assert!(SECTIONS.iter().any(|known| known.name == name), "[{name}]");
-                    assert!(section.keys().all(|key| documented.contains(&key.as_str())), "[{name}]");
+                    assert!(
+                        section.keys().all(|key| documented.contains(&key.as_str())),
+                        "[{name}]"
+                    );
                 }
                 _ => assert!(documented.contains(&name.as_str()), "{name}"),
             }

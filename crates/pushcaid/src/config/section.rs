@@ -25,17 +25,17 @@ macro_rules! section {
     (
         $(#[doc = $section_doc:literal])+
         $name:ident, $table:literal {
-            $( $(#[doc = $doc:literal])+ $key:ident : $type:ty = $default:expr, )+
+            $( $(#[doc = $doc:literal])+ $key:ident : $type:ty = $default:expr, )*
         }
     ) => {
         $(#[doc = $section_doc])+
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(default, deny_unknown_fields)]
-        pub struct $name { $( $(#[doc = $doc])+ pub $key: $type, )+ }
+        pub struct $name { $( $(#[doc = $doc])+ pub $key: $type, )* }
 
         impl Default for $name {
             fn default() -> Self {
-                Self { $($key: $default,)+ }
+                Self { $($key: $default,)* }
             }
         }
 
@@ -46,7 +46,7 @@ macro_rules! section {
                 keys: &[$(crate::config::section::Key {
                     name: stringify!($key),
                     documentation: &[$($doc),+],
-                },)+],
+                },)*],
             };
         }
     };

@@ -21,22 +21,33 @@ const SPAN_UNITS: [(&str, u64); 5] = [
     ("s", 1_000),
     ("ms", 1),
 ];
-const OCTET_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1)];
+const OCTET_UNITS: [(&str, u64); 4] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("", 1),
+];
 
 /// Splits `12 unit` and multiplies it out.
 fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at_checked(digits)?;
-    let (_, factor) = units.iter().find(|(known, _)| *known == unit.trim_start())?;
+    let (_, factor) = units
+        .iter()
+        .find(|(known, _)| *known == unit.trim_start())?;
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
 /// Writes the number with the greatest unit that leaves it whole.
 fn show(f: &mut fmt::Formatter<'_>, number: u64, units: &[(&str, u64)]) -> fmt::Result {
-    let fitting = units.iter().find(|(_, factor)| number != 0 && number.is_multiple_of(*factor));
+    let fitting = units
+        .iter()
+        .find(|(_, factor)| number != 0 && number.is_multiple_of(*factor));
     match fitting {
         Some(("", _)) | None => write!(f, "{number}"),
-        Some((unit, factor)) if units.len() == OCTET_UNITS.len() => write!(f, "{} {unit}", number / factor),
+        Some((unit, factor)) if units.len() == OCTET_UNITS.len() => {
+            write!(f, "{} {unit}", number / factor)
+        }
         Some((unit, factor)) => write!(f, "{}{unit}", number / factor),
     }
 }
@@ -114,11 +125,14 @@ impl Visitor<'_> for Quantity {
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<u64, E> {
         let given = serde::de::Unexpected::Unsigned(number);
-        number.checked_mul(self.bare).ok_or_else(|| E::invalid_value(given, &self))
+        number
+            .checked_mul(self.bare)
+            .ok_or_else(|| E::invalid_value(given, &self))
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<u64, E> {
-        parse(text, self.units).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+        parse(text, self.units)
+            .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
     }
 }
 
@@ -128,19 +142,41 @@ mod tests {
 
     #[test]
     fn a_span_is_read_back_as_it_is_shown() {
-        for (text, seconds) in [("0s", 0), ("30s", 30), ("5m", 300), ("1h", 3_600), ("7d", 604_800), ("90s", 90)] {
+        for (text, seconds) in [
+            ("0s", 0),
+            ("30s", 30),
+            ("5m", 300),
+            ("1h", 3_600),
+            ("7d", 604_800),
+            ("90s", 90),
+        ] {
             assert_eq!(parse(text, &SPAN_UNITS), Some(seconds * 1_000), "{text}");
             assert_eq!(Span(Duration::from_secs(seconds)).to_string(), text);
         }
         assert_eq!(parse("250ms", &SPAN_UNITS), Some(250));
-        for text in ["", "s", "5", "5 weeks", "-1s", "1.5h", "99999999999999999999d", "18446744073709551615d"] {
+        for text in [
+            "",
+            "s",
+            "5",
+            "5 weeks",
+            "-1s",
+            "1.5h",
+            "99999999999999999999d",
+            "18446744073709551615d",
+        ] {
             assert_eq!(parse(text, &SPAN_UNITS), None, "{text}");
         }
     }
 
     #[test]
     fn octets_are_read_back_as_they_are_shown() {
-        for (text, octets) in [("0", 0), ("1000", 1000), ("64 KiB", 65_536), ("8 MiB", 8 << 20), ("1 GiB", 1 << 30)] {
+        for (text, octets) in [
+            ("0", 0),
+            ("1000", 1000),
+            ("64 KiB", 65_536),
+            ("8 MiB", 8 << 20),
+            ("1 GiB", 1 << 30),
+        ] {
             assert_eq!(parse(text, &OCTET_UNITS), Some(octets), "{text}");
             assert_eq!(Octets(usize::try_from(octets).unwrap()).to_string(), text);
         }

@@ -52,14 +52,19 @@ impl std::error::Error for Wrong {}
 
 /// Names the key at fault.
 fn wrong(section: &'static str, key: &'static str) -> impl Fn(&dyn std::fmt::Display) -> Wrong {
-    move |message| Wrong { section, key, message: message.to_string() }
+    move |message| Wrong {
+        section,
+        key,
+        message: message.to_string(),
+    }
 }
 
 impl Config {
     /// The settings of the parts.
     pub fn wiring(&self) -> Result<Wiring, Wrong> {
         if self.api.tcp.is_some() && self.api.token_file.is_none() {
-            let message = "HTTP over TCP needs token_file: a connection over TCP has no user to be known by";
+            let message =
+                "HTTP over TCP needs token_file: a connection over TCP has no user to be known by";
             return Err(wrong("api", "tcp")(&message));
         }
         Ok(Wiring {
@@ -71,13 +76,29 @@ impl Config {
             listen: self.ota_wsp.listen.clone(),
             http: self.http_settings(),
             socket_mode: socket_mode(&self.api.socket_mode)?,
-            log: self.log.level.parse().map_err(|error| wrong("log", "level")(&error))?,
+            log: self
+                .log
+                .level
+                .parse()
+                .map_err(|error| wrong("log", "level")(&error))?,
         })
     }
 
     fn core_settings(&self) -> Result<Settings, Wrong> {
-        let Self { applications, delivery, queue, duplicates, engine, whitelist, .. } = self;
-        let default_whitelist = whitelist.default.iter().map(default_entry).collect::<Result<_, _>>()?;
+        let Self {
+            applications,
+            delivery,
+            queue,
+            duplicates,
+            engine,
+            whitelist,
+            ..
+        } = self;
+        let default_whitelist = whitelist
+            .default
+            .iter()
+            .map(default_entry)
+            .collect::<Result<_, _>>()?;
         Ok(Settings {
             default_whitelist,
             resolve_interval: whitelist.resolve_interval.0,
@@ -115,21 +136,31 @@ impl Config {
     fn own_content_types(&self) -> Result<Vec<MediaType>, Wrong> {
         let wrong = wrong("applications", "content_types");
         let types = self.applications.content_types.iter();
-        types.map(|text| MediaType::parse(text).map_err(|error| wrong(&error))).collect()
+        types
+            .map(|text| MediaType::parse(text).map_err(|error| wrong(&error)))
+            .collect()
     }
 
     fn default_applications(&self) -> Result<Vec<(MediaType, PushApplicationId)>, Wrong> {
         let wrong = wrong("applications", "default_applications");
         let parse = |entry: &super::DefaultApplication| {
-            let media_type = MediaType::parse(&entry.content_type).map_err(|error| wrong(&error))?;
-            let application = PushApplicationId::parse(&entry.application).map_err(|error| wrong(&error))?;
+            let media_type =
+                MediaType::parse(&entry.content_type).map_err(|error| wrong(&error))?;
+            let application =
+                PushApplicationId::parse(&entry.application).map_err(|error| wrong(&error))?;
             Ok((media_type, application))
         };
-        self.applications.default_applications.iter().map(parse).collect()
+        self.applications
+            .default_applications
+            .iter()
+            .map(parse)
+            .collect()
     }
 
     fn client_settings(&self) -> ClientSettings {
-        let Self { ota_wsp, engine, .. } = self;
+        let Self {
+            ota_wsp, engine, ..
+        } = self;
         ClientSettings {
             receive_buffer: ota_wsp.receive_buffer.0,
             datagram_limits: DatagramLimits {
@@ -150,7 +181,8 @@ impl Config {
         let page_cache = u32::try_from(self.store.page_cache.0);
         let max_remembered = u32::try_from(self.duplicates.max_remembered);
         Ok(StoreSettings {
-            page_cache_octets: page_cache.map_err(|_| wrong("store", "page_cache")(&"at most 4 GiB"))?,
+            page_cache_octets: page_cache
+                .map_err(|_| wrong("store", "page_cache")(&"at most 4 GiB"))?,
             checkpoint_frames: self.store.checkpoint_pages,
             max_remembered: max_remembered
                 .map_err(|_| wrong("duplicates", "max_remembered")(&"at most 4294967295"))?,
@@ -187,19 +219,37 @@ impl Config {
 fn default_entry(entry: &WhitelistEntry) -> Result<DefaultWhitelistEntry, Wrong> {
     let wrong = wrong("whitelist", "default");
     let address = |text: &str| Address::parse(text).map_err(|error| wrong(&error));
-    let LimitedEntry { address: text, applications, accept } = match entry {
-        WhitelistEntry::Address(text) => return address(text).map(DefaultWhitelistEntry::unlimited),
+    let LimitedEntry {
+        address: text,
+        applications,
+        accept,
+    } = match entry {
+        WhitelistEntry::Address(text) => {
+            return address(text).map(DefaultWhitelistEntry::unlimited);
+        }
         WhitelistEntry::Limited(limited) => limited,
     };
-    let applications = applications.iter().map(|id| PushApplicationId::parse(id).map_err(|error| wrong(&error)));
+    let applications = applications
+        .iter()
+        .map(|id| PushApplicationId::parse(id).map_err(|error| wrong(&error)));
     Ok(DefaultWhitelistEntry {
         address: address(text)?,
         applications: applications.collect::<Result<_, _>>()?,
-        content_types: accept.as_deref().map(Accept::parse).transpose().map_err(|error| wrong(&error))?,
+        content_types: accept
+            .as_deref()
+            .map(Accept::parse)
+            .transpose()
+            .map_err(|error| wrong(&error))?,
     })
 }
 
 fn socket_mode(text: &str) -> Result<u32, Wrong> {
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
-    mode.ok_or_else(|| wrong("api", "socket_mode")(&format!("`{text}` is no file mode; write octal digits, such as \"0660\"")))
+    let mode = u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| {
+        wrong("api", "socket_mode")(&format!(
+            "`{text}` is no file mode; write octal digits, such as \"0660\""
+        ))
+    })
 }

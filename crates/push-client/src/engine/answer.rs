@@ -1,0 +1,246 @@
+//! What the engine says of itself, and what it notes of the machine.
+
+use std::time::Duration;
+
+use push_api::{ExplainAnswer, ExplainRequest, Registration, Status};
+use push_core::{
+    Explanation, Input, Now, Occurrence, PersistTicket, RegistrationState, RegistrationView,
+};
+use push_message::{Owner, Protocol, PushApplicationId, Refusal, Whitelist};
+
+use super::{Engine, Listener, Request};
+use crate::explain::described;
+use crate::masked::Masked;
+use crate::metrics::{self, Gauges};
+use crate::service::profile_of;
+
+impl Engine {
+    /// Answers a question about the client itself. Whoever asked may be gone, which makes the answer idle.
+    pub(super) fn report(&self, request: Request, now: Now) {
+        match request {
+            Request::Registrations { owner, answer } => {
+                drop(answer.send(self.registrations(owner.as_ref())))
+            }
+            Request::Status { answer } => drop(answer.send(self.status(now))),
+            Request::Explain {
+                owner,
+                request,
+                answer,
+            } => {
+                drop(answer.send(self.explain(owner.as_ref(), &request, now)));
+            }
+            Request::Metrics { answer } => {
+                drop(answer.send(metrics::text(&self.counters, &self.gauges(now))))
+            }
+            Request::Ask { .. } | Request::Subscribe(_) | Request::ShutDown => {}
+        }
+    }
+
+    fn registrations(&self, owner: Option<&Owner>) -> Vec<Registration> {
+        match owner {
+            Some(owner) => self
+                .core
+                .registrations_of(owner)
+                .map(|view| registration(&view))
+                .collect(),
+            None => self
+                .core
+                .registrations()
+                .map(|view| registration(&view))
+                .collect(),
+        }
+    }
+
+    fn status(&self, now: Now) -> Status {
+        let counts = self.core.counts();
+        let protocol = Protocol::OtaWsp.to_string();
+        let listening = |listener: &Listener| (protocol.clone(), listener.address().to_string());
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_seconds: now.monotonic.as_secs(),
+            registrations: counts.registrations,
+            waiting_events: counts.waiting_events,
+            unacknowledged_events: counts.unacknowledged_events,
+            held_events: counts.held_events,
+            dead_letters: counts.dead_letters,
+            octets: counts.octets,
+            listening: self.listeners.iter().map(listening).collect(),
+            store_failure: self.store_failure.clone(),
+            counters: metrics::by_name(&self.counters),
+        }
+    }
+
+    fn gauges(&self, now: Now) -> Gauges {
+        let counts = self.core.counts();
+        Gauges {
+            registrations: counts.registrations,
+            waiting_events: counts.waiting_events,
+            unacknowledged_events: counts.unacknowledged_events,
+            held_events: counts.held_events,
+            dead_letters: counts.dead_letters,
+            octets: counts.octets,
+            streams: counts.subscribers,
+            unwritten: self.persistence.unanswered(),
+            kernel_drops: super::drops::of(&self.listeners),
+            store_writes: self.store_failure.is_none(),
+            uptime_seconds: now.monotonic.as_secs(),
+        }
+    }
+
+    /// What a caller may know of judgements: an owner those on its own Push Application IDs, an administrator all.
+    fn explain(
+        &self,
+        owner: Option<&Owner>,
+        request: &ExplainRequest,
+        now: Now,
+    ) -> Result<ExplainAnswer, Refusal> {
+        let standard_port = self
+            .listeners
+            .first()
+            .map(|listener| listener.address().port());
+        let described = described(request, standard_port, now)?;
+        let may_see = |application: Option<&PushApplicationId>| {
+            owner.is_none_or(|owner| {
+                application.is_some_and(|application| self.holds(owner, application))
+            })
+        };
+        let explanation = described.map(|push| {
+            let application = push
+                .message
+                .application
+                .clone()
+                .unwrap_or(PushApplicationId::WML_UA);
+            if may_see(Some(&application)) {
+                explanation(self.core.explain(&push))
+            } else {
+                concealed(&application)
+            }
+        });
+        Ok(ExplainAnswer {
+            explanation,
+            recent: self.recent.view(may_see),
+        })
+    }
+
+    fn holds(&self, owner: &Owner, application: &PushApplicationId) -> bool {
+        self.core
+            .registrations_of(owner)
+            .any(|view| view.record.push_application_id == *application)
+    }
+
+    /// Gives the store what waits; says whether something was answered at once.
+    pub(super) fn flush_to_store(&mut self, now: Now) -> bool {
+        let mut settled = Vec::new();
+        self.persistence.flush(&mut settled);
+        let any = !settled.is_empty();
+        for (ticket, result) in settled {
+            self.persisted(ticket, result, now);
+        }
+        any
+    }
+
+    /// The store has answered.
+    pub(super) fn persisted(
+        &mut self,
+        ticket: PersistTicket,
+        result: Result<(), String>,
+        now: Now,
+    ) {
+        self.counters.persists += 1;
+        match &result {
+            Ok(()) => {
+                if self.store_failure.take().is_some() {
+                    tracing::info!("the store writes again");
+                }
+            }
+            Err(reason) => {
+                if self.store_failure.is_none() {
+                    tracing::error!(%reason, "the store cannot write; pushes and requests are refused until it can");
+                }
+                self.store_failure = Some(reason.clone());
+            }
+        }
+        self.core
+            .handle_input(Input::Persisted { ticket, result }, now);
+    }
+
+    /// Counts, logs and remembers what the machine reports.
+    pub(super) fn note(&mut self, occurrence: Occurrence) {
+        self.counters.count(&occurrence);
+        let shown = self.settings.show_personal_data;
+        match occurrence {
+            Occurrence::PushJudged(decision) => {
+                let server = Masked::new(&decision.server, shown);
+                tracing::debug!(verdict = ?decision.verdict, application = %decision.application, %server, "push judged");
+                self.recent.judged(decision);
+            }
+            Occurrence::Registered(record) => {
+                tracing::info!(owner = %record.owner, application = %record.push_application_id, "registered");
+            }
+            Occurrence::RegistrationRefused { owner, refusal } => {
+                tracing::info!(%owner, reason = %refusal.reason, option = refusal.option, "registration refused");
+            }
+            Occurrence::Deregistered(record) => {
+                tracing::info!(owner = %record.owner, application = %record.push_application_id, "deregistered");
+            }
+            Occurrence::Delivered { event, attempt } => {
+                tracing::debug!(%event, attempt, "event delivered")
+            }
+            Occurrence::Completed { event } => tracing::debug!(%event, "event accepted"),
+            Occurrence::Delayed { event, .. } => tracing::debug!(%event, "event put off"),
+            Occurrence::Died { event } => tracing::info!(%event, "event became a dead letter"),
+            Occurrence::Expired { event } => tracing::info!(%event, "event outlived its time"),
+            // Logged where the store's answer comes in.
+            Occurrence::StoreFailed { .. } => {}
+        }
+    }
+}
+
+fn explanation(explanation: Explanation) -> push_api::Explanation {
+    push_api::Explanation {
+        verdict: explanation.verdict.as_str().to_owned(),
+        steps: explanation.steps,
+    }
+}
+
+/// What somebody learns who holds no registration for the id: no more than that.
+fn concealed(application: &PushApplicationId) -> push_api::Explanation {
+    push_api::Explanation {
+        verdict: "notRegistered".to_owned(),
+        steps: vec![format!(
+            "you have no registration for {application}; register, or ask as an administrator who sees those of others"
+        )],
+    }
+}
+
+fn registration(view: &RegistrationView) -> Registration {
+    let record = &view.record;
+    let seconds =
+        |millis: u64| u32::try_from(Duration::from_millis(millis).as_secs()).unwrap_or(u32::MAX);
+    let request = push_api::RegistrationRequest {
+        push_application_id: record.push_application_id.to_string(),
+        application_id: record.application_id.as_ref().map(ToString::to_string),
+        event_handler: record.event_handler.as_ref().map(ToString::to_string),
+        whitelist: Whitelist::addresses(&record.whitelist)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        connection_profile: record.profiles.iter().map(profile_of).collect(),
+        accept: record.accept.as_ref().map(ToString::to_string),
+        suppress_equal_content: record.suppress_equal_content_millis.map(seconds),
+    };
+    let state = match record.state {
+        RegistrationState::Pending => "pending",
+        RegistrationState::Active => "active",
+    };
+    Registration {
+        registration_id: record.id.to_string(),
+        owner: record.owner.to_string(),
+        request,
+        state: state.to_owned(),
+        registered_at: record.registered.0,
+        waiting_events: view.waiting,
+        unacknowledged_events: view.unacknowledged,
+        connected: view.connected,
+    }
+}

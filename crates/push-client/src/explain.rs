@@ -1,0 +1,94 @@
+//! A push that did not happen, made of a description.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use push_api::ExplainRequest;
+use push_core::Now;
+use push_message::{
+    Address, Bearer, ContentType, Headers, InitiatorTrust, MediaType, Origin, Protocol,
+    PushApplicationId, PushMessage, Reason, ReceivedPush, Refusal, ServerAddress,
+};
+
+/// The push described; nothing where every field is left out.
+///
+/// What is left out alone is taken as from the local host, to the standard port, with content of no particular type.
+pub(crate) fn described(
+    request: &ExplainRequest,
+    standard_port: Option<u16>,
+    now: Now,
+) -> Result<Option<ReceivedPush>, Refusal> {
+    if *request == ExplainRequest::default() {
+        return Ok(None);
+    }
+    let ExplainRequest {
+        push_application_id,
+        content_type,
+        server,
+        port,
+    } = request;
+    let message = PushMessage {
+        application: push_application_id
+            .as_deref()
+            .map(application)
+            .transpose()?,
+        content_type: ContentType {
+            media_type: media_type(content_type.as_deref())?,
+            parameters: Headers::new(),
+        },
+        headers: Headers::new(),
+        content: Box::default(),
+        trust: InitiatorTrust::default(),
+    };
+    let origin = Origin {
+        protocol: Protocol::OtaWsp,
+        bearer: Bearer::Ip,
+        server: server.as_deref().map_or(
+            Ok(ServerAddress::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+            address,
+        )?,
+        destination_port: port.or(standard_port),
+        origin_port: None,
+        transaction: Box::default(),
+        instance: None,
+        answerable: false,
+    };
+    Ok(Some(ReceivedPush {
+        message,
+        origin,
+        received: now.unix,
+    }))
+}
+
+fn application(text: &str) -> Result<PushApplicationId, Refusal> {
+    PushApplicationId::parse(text).map_err(|error| {
+        Refusal::of_option(
+            Reason::InvalidRequest,
+            "pushApplicationID",
+            error.to_string(),
+        )
+    })
+}
+
+fn media_type(text: Option<&str>) -> Result<MediaType, Refusal> {
+    let Some(text) = text else {
+        return Ok(MediaType::octet_stream());
+    };
+    let without_parameters = text.split(';').next().unwrap_or_default().trim();
+    MediaType::parse(without_parameters).map_err(|error| {
+        Refusal::of_option(Reason::InvalidRequest, "contentType", error.to_string())
+    })
+}
+
+fn address(text: &str) -> Result<ServerAddress, Refusal> {
+    match Address::parse(text) {
+        Ok(Address::Ip(address)) => Ok(ServerAddress::Ip(address)),
+        Ok(Address::E164(number)) => Ok(ServerAddress::E164(number)),
+        Ok(Address::SipUri(_)) => Ok(ServerAddress::Sip(text.into())),
+        Ok(Address::Network(_) | Address::Host(_) | Address::SipDomain(_)) | Err(_) => {
+            let detail = format!(
+                "`{text}` is no one server; give an IP address, a SIP URI or an SMS centre"
+            );
+            Err(Refusal::of_option(Reason::InvalidRequest, "server", detail))
+        }
+    }
+}

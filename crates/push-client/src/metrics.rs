@@ -1,0 +1,355 @@
+//! The counters in the text format of Prometheus.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
+
+use crate::counters::Counters;
+
+/// How things stand at present.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Gauges {
+    pub(crate) registrations: usize,
+    pub(crate) waiting_events: usize,
+    pub(crate) unacknowledged_events: usize,
+    pub(crate) held_events: usize,
+    pub(crate) dead_letters: usize,
+    pub(crate) octets: usize,
+    pub(crate) streams: usize,
+    pub(crate) unwritten: usize,
+    pub(crate) kernel_drops: u64,
+    pub(crate) store_writes: bool,
+    pub(crate) uptime_seconds: u64,
+}
+
+/// The text of `/metrics`.
+pub(crate) fn text(counters: &Counters, gauges: &Gauges) -> String {
+    let mut page = Page(String::with_capacity(4096));
+    page.info();
+    page.network(counters, gauges);
+    page.applications(counters, gauges);
+    page.events(counters, gauges);
+    page.store(counters, gauges);
+    page.0
+}
+
+/// The counters by name, for the status.
+pub(crate) fn by_name(counters: &Counters) -> BTreeMap<String, u64> {
+    let mut all: BTreeMap<String, u64> = [
+        ("datagrams", counters.datagrams),
+        ("datagramOctets", counters.datagram_octets),
+        ("socketErrors", counters.socket_errors),
+        ("registered", counters.registered),
+        ("deregistered", counters.deregistered),
+        ("delivered", counters.delivered),
+        ("redelivered", counters.redelivered),
+        ("completed", counters.completed),
+        ("delayed", counters.delayed),
+        ("died", counters.died),
+        ("expired", counters.expired),
+        ("storeFailures", counters.store_failures),
+        ("requests", counters.requests),
+        ("streams", counters.subscriptions),
+    ]
+    .map(|(name, count)| (name.to_owned(), count))
+    .into();
+    let families = [
+        ("datagramsRefused", &counters.datagrams_refused),
+        ("pushes", &counters.pushes),
+        ("registrationsRefused", &counters.registrations_refused),
+    ];
+    for (family, counts) in families {
+        all.extend(
+            counts
+                .iter()
+                .map(|(word, count)| (format!("{family}.{word}"), *count)),
+        );
+    }
+    all
+}
+
+struct Page(String);
+
+impl Page {
+    fn info(&mut self) {
+        self.head("pushcai_build_info", "gauge", "The version, as a label.");
+        self.sample(
+            "pushcai_build_info",
+            Some(("version", env!("CARGO_PKG_VERSION"))),
+            1,
+        );
+    }
+
+    fn network(&mut self, counters: &Counters, gauges: &Gauges) {
+        self.gauge(
+            "pushcai_uptime_seconds",
+            "Seconds since the start.",
+            gauges.uptime_seconds,
+        );
+        self.counter(
+            "pushcai_datagrams_total",
+            "Datagrams received over UDP.",
+            counters.datagrams,
+        );
+        self.counter(
+            "pushcai_datagram_octets_total",
+            "Octets of these datagrams.",
+            counters.datagram_octets,
+        );
+        self.counter(
+            "pushcai_datagrams_dropped_total",
+            "Datagrams that the kernel dropped because the receive buffer was full.",
+            gauges.kernel_drops,
+        );
+        self.counter(
+            "pushcai_socket_errors_total",
+            "Errors in reading from sockets.",
+            counters.socket_errors,
+        );
+        self.family(
+            "pushcai_datagrams_refused_total",
+            "Datagrams that gave no push, by reason.",
+            "reason",
+            &counters.datagrams_refused,
+        );
+        self.family(
+            "pushcai_pushes_total",
+            "Pushes judged, by verdict.",
+            "verdict",
+            &counters.pushes,
+        );
+    }
+
+    fn applications(&mut self, counters: &Counters, gauges: &Gauges) {
+        self.gauge(
+            "pushcai_registrations",
+            "Registrations in force.",
+            gauges.registrations,
+        );
+        self.counter(
+            "pushcai_registered_total",
+            "Registrations that succeeded.",
+            counters.registered,
+        );
+        self.family(
+            "pushcai_registrations_refused_total",
+            "Registrations that were refused, by reason.",
+            "reason",
+            &counters.registrations_refused,
+        );
+        self.counter(
+            "pushcai_deregistered_total",
+            "Registrations that ended.",
+            counters.deregistered,
+        );
+        self.counter(
+            "pushcai_requests_total",
+            "Requests that reached the engine.",
+            counters.requests,
+        );
+        self.gauge(
+            "pushcai_streams",
+            "Streams of events that are open.",
+            gauges.streams,
+        );
+        self.counter(
+            "pushcai_streams_total",
+            "Streams of events that were asked for.",
+            counters.subscriptions,
+        );
+        self.counter(
+            "pushcai_streams_overrun_total",
+            "Streams ended because they held more than their window.",
+            counters.subscriptions_overrun,
+        );
+        self.counter(
+            "pushcai_hosts_resolved_total",
+            "Host names of whitelists resolved.",
+            counters.hosts_resolved,
+        );
+    }
+
+    fn events(&mut self, counters: &Counters, gauges: &Gauges) {
+        self.gauge(
+            "pushcai_events_waiting",
+            "Events that wait for their applications.",
+            gauges.waiting_events,
+        );
+        self.gauge(
+            "pushcai_events_unacknowledged",
+            "Events delivered and not yet acknowledged.",
+            gauges.unacknowledged_events,
+        );
+        self.gauge(
+            "pushcai_events_held",
+            "Events held that matched nobody.",
+            gauges.held_events,
+        );
+        self.gauge(
+            "pushcai_dead_letters",
+            "Dead letters kept.",
+            gauges.dead_letters,
+        );
+        self.gauge(
+            "pushcai_event_octets",
+            "Octets of all of these.",
+            gauges.octets,
+        );
+        self.counter(
+            "pushcai_events_delivered_total",
+            "Events delivered for the first time.",
+            counters.delivered,
+        );
+        self.counter(
+            "pushcai_events_redelivered_total",
+            "Events delivered again.",
+            counters.redelivered,
+        );
+        self.counter(
+            "pushcai_events_completed_total",
+            "Events acknowledged as accepted.",
+            counters.completed,
+        );
+        self.counter(
+            "pushcai_events_delayed_total",
+            "Deliveries put off.",
+            counters.delayed,
+        );
+        self.counter(
+            "pushcai_events_died_total",
+            "Events that became dead letters.",
+            counters.died,
+        );
+        self.counter(
+            "pushcai_events_expired_total",
+            "Events that outlived their time.",
+            counters.expired,
+        );
+    }
+
+    fn store(&mut self, counters: &Counters, gauges: &Gauges) {
+        self.gauge(
+            "pushcai_store_unwritten",
+            "Sets of changes under way to the store.",
+            gauges.unwritten,
+        );
+        self.gauge(
+            "pushcai_store_writes",
+            "1 if the store wrote when last asked to.",
+            u8::from(gauges.store_writes),
+        );
+        self.counter(
+            "pushcai_store_persists_total",
+            "Sets of changes answered by the store.",
+            counters.persists,
+        );
+        self.counter(
+            "pushcai_store_failures_total",
+            "Sets of changes that could not be written.",
+            counters.store_failures,
+        );
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, "counter", help);
+        self.sample(name, None, value);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
+        self.head(name, "gauge", help);
+        self.sample(name, None, value);
+    }
+
+    fn family(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        counts: &BTreeMap<&'static str, u64>,
+    ) {
+        self.head(name, "counter", help);
+        for (word, count) in counts {
+            self.sample(name, Some((label, word)), count);
+        }
+    }
+
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, label: Option<(&str, &str)>, value: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = match label {
+            None => writeln!(self.0, "{name} {value}"),
+            Some((label, word)) => writeln!(self.0, "{name}{{{label}=\"{word}\"}} {value}"),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled() -> String {
+        let mut counters = Counters::default();
+        counters.refuse_datagram("malformed");
+        counters.pushes.insert("accepted", 7);
+        text(
+            &counters,
+            &Gauges {
+                registrations: 3,
+                ..Gauges::default()
+            },
+        )
+    }
+
+    #[test]
+    fn every_sample_has_a_type_and_a_help() {
+        let text = filled();
+        assert!(text.contains("\npushcai_registrations 3\n"));
+        assert!(text.contains("\npushcai_pushes_total{verdict=\"accepted\"} 7\n"));
+        assert!(text.contains("\npushcai_datagrams_refused_total{reason=\"malformed\"} 1\n"));
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let name = line.split(['{', ' ']).next().unwrap();
+            assert!(text.contains(&format!("# HELP {name} ")), "{name}");
+            let kind = if name.ends_with("_total") {
+                "counter"
+            } else {
+                "gauge"
+            };
+            assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_names_every_metric_and_no_other() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+        let written = std::fs::read_to_string(path).unwrap();
+        let text = filled();
+        let metrics = |text: &str| -> Vec<(String, String)> {
+            let helps = text.lines().filter_map(|line| line.strip_prefix("# HELP "));
+            helps
+                .filter_map(|line| line.split_once(' '))
+                .map(|(name, help)| (name.into(), help.into()))
+                .collect()
+        };
+        let rows = metrics(&text).into_iter().map(|(name, help)| {
+            let kind = if text.contains(&format!("# TYPE {name} counter")) {
+                "counter"
+            } else {
+                "gauge"
+            };
+            format!("| `{name}` | {kind} | {help} |\n")
+        });
+        let table: String = rows.collect();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            let head = written.split("| `pushcai").next().unwrap();
+            std::fs::write(path, format!("{head}{table}")).unwrap();
+            return;
+        }
+        assert!(
+            written.ends_with(&table),
+            "docs/metrics.md is stale: run UPDATE_DOCS=1 cargo test -p push-client"
+        );
+    }
+}
