@@ -110,7 +110,7 @@ impl Builder {
         self.offer(&listeners);
         let clock = Clock::start();
         let max_window = self.core.max_window;
-        let core = PushClient::new(self.core, clock.seed(), snapshot, clock.now());
+        let core = PushClient::new(self.core, Clock::seed(), snapshot, clock.now());
         let (sender, requests) = mpsc::channel(self.client.request_queue.max(1));
         let listening = listeners.iter().map(Listener::address).collect();
         let client = Client::new(sender, Arc::clone(&mailbox), max_window, listening);

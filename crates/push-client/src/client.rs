@@ -94,22 +94,24 @@ impl Client {
         owner: Owner,
         request: RegistrationRequest,
     ) -> Result<Registered, Refusal> {
-        match self
+        let answer = self
             .ask(|ticket| Input::Register {
                 ticket,
                 owner,
                 request,
             })
-            .await?
+            .await?;
+        if let Answer::Registered {
+            registration,
+            servers,
+        } = answer
         {
-            Answer::Registered {
+            Ok(Registered {
                 registration,
                 servers,
-            } => Ok(Registered {
-                registration,
-                servers,
-            }),
-            other => Err(unexpected(other)),
+            })
+        } else {
+            Err(unexpected(answer))
         }
     }
 
@@ -118,16 +120,17 @@ impl Client {
         owner: Owner,
         request: DeregistrationRequest,
     ) -> Result<Vec<ServerReport>, Refusal> {
-        match self
+        let answer = self
             .ask(|ticket| Input::Deregister {
                 ticket,
                 owner,
                 request,
             })
-            .await?
-        {
-            Answer::Deregistered { servers } => Ok(servers),
-            other => Err(unexpected(other)),
+            .await?;
+        if let Answer::Deregistered { servers } = answer {
+            Ok(servers)
+        } else {
+            Err(unexpected(answer))
         }
     }
 
@@ -136,16 +139,17 @@ impl Client {
         owner: Owner,
         acknowledgements: Vec<Acknowledgement>,
     ) -> Result<Vec<(EventId, Refusal)>, Refusal> {
-        match self
+        let answer = self
             .ask(|ticket| Input::Acknowledge {
                 ticket,
                 owner,
                 acknowledgements,
             })
-            .await?
-        {
-            Answer::Acknowledged { refused } => Ok(refused),
-            other => Err(unexpected(other)),
+            .await?;
+        if let Answer::Acknowledged { refused } = answer {
+            Ok(refused)
+        } else {
+            Err(unexpected(answer))
         }
     }
 
@@ -177,9 +181,11 @@ impl Client {
         };
         let answer = answered.await;
         waiting.mailbox = None;
-        match answer.map_err(|_| stopped())? {
-            Answer::Fetched(deliveries) => Ok(deliveries.into_iter().map(Event::new).collect()),
-            other => Err(unexpected(other)),
+        let answer = answer.map_err(|_| stopped())?;
+        if let Answer::Fetched(deliveries) = answer {
+            Ok(deliveries.into_iter().map(Event::new).collect())
+        } else {
+            Err(unexpected(answer))
         }
     }
 

@@ -14,10 +14,6 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// A clock that starts to count.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one reader of clocks"
-    )]
     pub(crate) fn start() -> Self {
         Self {
             started: Instant::now(),
@@ -44,7 +40,7 @@ impl Clock {
         clippy::disallowed_methods,
         reason = "this is the one reader of clocks"
     )]
-    pub(crate) fn seed(&self) -> u64 {
+    pub(crate) fn seed() -> u64 {
         let unix = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();

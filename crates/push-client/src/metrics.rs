@@ -1,7 +1,7 @@
 //! The counters in the text format of Prometheus.
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
+use std::fmt::{Arguments, Display, Write as _};
 
 use crate::counters::Counters;
 
@@ -273,16 +273,19 @@ impl Page {
     }
 
     fn head(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a String cannot fail.
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        self.line(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
     }
 
     fn sample(&mut self, name: &str, label: Option<(&str, &str)>, value: impl Display) {
+        match label {
+            None => self.line(format_args!("{name} {value}")),
+            Some((label, word)) => self.line(format_args!("{name}{{{label}=\"{word}\"}} {value}")),
+        }
+    }
+
+    fn line(&mut self, line: Arguments<'_>) {
         // Writing to a String cannot fail.
-        let _ = match label {
-            None => writeln!(self.0, "{name} {value}"),
-            Some((label, word)) => writeln!(self.0, "{name}{{{label}=\"{word}\"}} {value}"),
-        };
+        writeln!(self.0, "{line}").ok();
     }
 }
 

@@ -202,7 +202,7 @@ fn registration_request(request: push_api::RegistrationRequest) -> RegistrationR
 }
 
 /// A profile as an application would write it.
-pub(crate) fn profile_of(profile: &push_message::ConnectionProfile) -> push_api::ConnectionProfile {
+pub(crate) fn profile_of(profile: push_message::ConnectionProfile) -> push_api::ConnectionProfile {
     push_api::ConnectionProfile {
         protocol: profile.protocol.map(|protocol| protocol.to_string()),
         bearer_type: profile.bearer.map(|bearer| bearer.to_string()),

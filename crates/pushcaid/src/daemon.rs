@@ -11,6 +11,7 @@ use std::pin::Pin;
 
 use push_client::{BuildError, Builder, Client, Durability, Engine, EngineError};
 use push_http::{HttpSettings, InvalidTokens, Tokens};
+use rustix::fs::Mode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -171,7 +172,11 @@ fn build(wiring: &Wiring) -> Result<(Client, Engine), BuildError> {
     for address in &wiring.listen {
         builder = builder.listen(*address);
     }
-    builder.build()
+    // Pushes are nobody else's business: the database is made for this user alone, wherever it is.
+    let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
+    let built = builder.build();
+    rustix::process::umask(mask);
+    built
 }
 
 fn make_state_directory(path: &Path) -> Result<(), DaemonError> {

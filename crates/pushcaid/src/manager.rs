@@ -24,12 +24,12 @@ impl Manager {
         let passed = sd_notify::listen_fds_with_names().map_err(DaemonError::Activation)?;
         let mut manager = Self::default();
         for (descriptor, name) in passed {
-            // SAFETY: the service manager passed this descriptor to this process, nothing else has taken it, and this function
-            // is called once.
             #[expect(
                 unsafe_code,
-                reason = "a descriptor passed by number cannot be taken otherwise"
+                reason = "a descriptor that is passed by number cannot be taken otherwise"
             )]
+            // SAFETY: the service manager passed this descriptor to this process, nothing else has taken it, and this function
+            // is called once.
             let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
             manager.take(descriptor, &name)?;
         }

@@ -28,11 +28,14 @@ impl BoundSocket {
             fs::create_dir_all(directory).map_err(failed)?;
         }
         remove_stale(path)?;
-        let listener = UnixListener::bind(path).map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => DaemonError::SocketInUse {
-                path: path.to_owned(),
-            },
-            _ => failed(source),
+        let listener = UnixListener::bind(path).map_err(|source| {
+            if source.kind() == io::ErrorKind::AddrInUse {
+                DaemonError::SocketInUse {
+                    path: path.to_owned(),
+                }
+            } else {
+                failed(source)
+            }
         })?;
         let bound = Self {
             path: path.to_owned(),

@@ -19,7 +19,7 @@ impl Engine {
     pub(super) fn report(&self, request: Request, now: Now) {
         match request {
             Request::Registrations { owner, answer } => {
-                drop(answer.send(self.registrations(owner.as_ref())))
+                drop(answer.send(self.registrations(owner.as_ref())));
             }
             Request::Status { answer } => drop(answer.send(self.status(now))),
             Request::Explain {
@@ -30,7 +30,7 @@ impl Engine {
                 drop(answer.send(self.explain(owner.as_ref(), &request, now)));
             }
             Request::Metrics { answer } => {
-                drop(answer.send(metrics::text(&self.counters, &self.gauges(now))))
+                drop(answer.send(metrics::text(&self.counters, &self.gauges(now))));
             }
             Request::Ask { .. } | Request::Subscribe(_) | Request::ShutDown => {}
         }
@@ -184,7 +184,7 @@ impl Engine {
                 tracing::info!(owner = %record.owner, application = %record.push_application_id, "deregistered");
             }
             Occurrence::Delivered { event, attempt } => {
-                tracing::debug!(%event, attempt, "event delivered")
+                tracing::debug!(%event, attempt, "event delivered");
             }
             Occurrence::Completed { event } => tracing::debug!(%event, "event accepted"),
             Occurrence::Delayed { event, .. } => tracing::debug!(%event, "event put off"),
@@ -225,7 +225,7 @@ fn registration(view: &RegistrationView) -> Registration {
             .iter()
             .map(ToString::to_string)
             .collect(),
-        connection_profile: record.profiles.iter().map(profile_of).collect(),
+        connection_profile: record.profiles.iter().copied().map(profile_of).collect(),
         accept: record.accept.as_ref().map(ToString::to_string),
         suppress_equal_content: record.suppress_equal_content_millis.map(seconds),
     };

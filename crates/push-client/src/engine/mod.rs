@@ -171,6 +171,8 @@ impl Engine {
                 Poll::Ready(_) => ready = true,
                 Poll::Pending => {}
             }
+        }
+        if self.takes_more() || self.drains_left > 0 {
             for listener in &mut self.listeners {
                 ready |= listener.poll_readable(context);
             }
@@ -187,22 +189,28 @@ impl Engine {
         !self.stopping && self.persistence.has_room()
     }
 
-    /// Does everything that waits once, and says whether datagrams still wait.
+    /// Does everything that waits once, and says whether datagrams still wait or may wait.
     fn turn(&mut self) -> bool {
         let now = self.clock.now();
         self.take_requests(now);
         self.take_notices(now);
         let more = self.take_datagrams(now);
-        self.drains_left = if more {
-            self.drains_left.saturating_sub(1)
-        } else {
-            0
-        };
         if self.timer.is_due(now) {
             self.core.handle_timeout(now);
         }
         self.carry_out(now);
-        more && !self.stopping
+        self.drain(more)
+    }
+
+    /// Counts the last batches down. Of the first one nothing is concluded: the runtime may not have looked at the sockets.
+    const fn drain(&mut self, more: bool) -> bool {
+        let first = self.drains_left == MAX_DRAINS;
+        self.drains_left = if more || first {
+            self.drains_left.saturating_sub(1)
+        } else {
+            0
+        };
+        more || first
     }
 
     fn take_requests(&mut self, now: Now) {
@@ -265,9 +273,8 @@ impl Engine {
     fn stop(&mut self) {
         self.stopping = true;
         self.requests.close();
-        self.drains_left = MAX_DRAINS;
         // What the kernel holds was sent to us: it is taken before the end.
-        self.listeners.iter_mut().for_each(Listener::probe);
+        self.drains_left = MAX_DRAINS;
         tracing::info!("stopping");
     }
 

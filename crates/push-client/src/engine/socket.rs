@@ -104,9 +104,4 @@ impl Listener {
             }
         }
     }
-
-    /// Reads one datagram although nobody said that there is one.
-    pub(crate) fn probe(&mut self) {
-        self.readable = !self.is_broken();
-    }
 }

@@ -118,15 +118,11 @@ impl Document<'_> {
                 self.refuse_unless_known(name.get_ref(), name.span(), "", &top)?;
                 continue;
             };
-            match value.get_ref() {
-                DeValue::Table(inner) => self.refuse_unknown_in(section, inner)?,
-                _ => {
-                    return Err(self.at(
-                        Some(value.span()),
-                        format!("`{}` is a section: write [{0}]", section.name),
-                    ));
-                }
-            }
+            let DeValue::Table(inner) = value.get_ref() else {
+                let message = format!("`{}` is a section: write [{0}]", section.name);
+                return Err(self.at(Some(value.span()), message));
+            };
+            self.refuse_unknown_in(section, inner)?;
         }
         Ok(())
     }

@@ -1,7 +1,5 @@
 //! The documentation of the configuration, made from its definition.
 
-use std::fmt::Write as _;
-
 use super::section::{Key, Section};
 use super::{Config, SECTIONS};
 
@@ -33,12 +31,10 @@ fn write_section(text: &mut String, section: &Section, defaults: &toml::Table) {
         name => format!("[{name}]"),
     };
     let inner = defaults.get(section.name).and_then(toml::Value::as_table);
-    // Writing to a String cannot fail.
-    let _ = write!(
-        text,
+    text.extend([format!(
         "\n## {title}\n\n{}\n",
         paragraph(section.documentation)
-    );
+    )]);
     for key in section.keys {
         write_key(text, key, inner.unwrap_or(defaults));
     }
@@ -48,13 +44,11 @@ fn write_key(text: &mut String, key: &Key, defaults: &toml::Table) {
     let default = defaults
         .get(key.name)
         .map_or_else(|| "absent".to_owned(), |value| format!("`{value}`"));
-    // Writing to a String cannot fail.
-    let _ = write!(
-        text,
+    text.extend([format!(
         "\n- `{}` (default: {default}): {}\n",
         key.name,
         paragraph(key.documentation)
-    );
+    )]);
 }
 
 fn paragraph(lines: &[&str]) -> String {
@@ -90,16 +84,15 @@ mod tests {
             .flat_map(|section| section.keys.iter().map(|key| key.name))
             .collect();
         for (name, value) in &defaults {
-            match value {
-                toml::Value::Table(section) => {
-                    assert!(SECTIONS.iter().any(|known| known.name == name), "[{name}]");
-                    assert!(
-                        section.keys().all(|key| documented.contains(&key.as_str())),
-                        "[{name}]"
-                    );
-                }
-                _ => assert!(documented.contains(&name.as_str()), "{name}"),
-            }
+            let Some(section) = value.as_table() else {
+                assert!(documented.contains(&name.as_str()), "{name}");
+                continue;
+            };
+            assert!(SECTIONS.iter().any(|known| known.name == name), "[{name}]");
+            assert!(
+                section.keys().all(|key| documented.contains(&key.as_str())),
+                "[{name}]"
+            );
         }
     }
 
