@@ -3,10 +3,7 @@
 //!
 //! `cargo run --profile bench -p push-store --example store_rate [DIRECTORY [SECONDS]]`
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a measurement reads the clock"
-)]
+#![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};
@@ -140,7 +137,9 @@ fn store_rate(
     batch: u64,
     duration: Duration,
 ) -> Result<Rate> {
-    let path = directory.join(format!("{durability:?}-{batch}")).join("pushcai.db");
+    let path = directory
+        .join(format!("{durability:?}-{batch}"))
+        .join("pushcai.db");
     std::fs::create_dir_all(path.parent().ok_or("no parent")?)?;
     let settings = StoreSettings {
         durability,

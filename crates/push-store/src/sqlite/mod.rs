@@ -9,7 +9,6 @@ mod read;
 mod schema;
 mod write;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,11 +28,11 @@ use write::{Counters, Statements};
 pub struct SqliteStore {
     connection: Connection,
     counters: Counters,
-    /// Frames in the log after the last commit.
+    /// Frames in the log after the last commit; the greatest number after one that failed.
     log_frames: Arc<AtomicU32>,
     settings: StoreSettings,
     /// Declared last, so that it goes after the connection.
-    _directory: File,
+    _directory: open::DirectoryLock,
 }
 
 impl SqliteStore {
@@ -47,6 +46,14 @@ impl SqliteStore {
     /// [`StoreError::Damaged`] as they say; the files are left as they were.
     pub fn open(path: &Path, settings: &StoreSettings) -> Result<(Self, Snapshot), StoreError> {
         let directory = open::lock_directory(path)?;
+        open::leaving_no_log(path, || Self::open_locked(path, settings, directory))
+    }
+
+    fn open_locked(
+        path: &Path,
+        settings: &StoreSettings,
+        directory: open::DirectoryLock,
+    ) -> Result<(Self, Snapshot), StoreError> {
         let mut connection = open::open_connection(path, settings)?;
         let (snapshot, counters) = read::read_snapshot(&connection, path)?;
         let log_frames = Arc::new(AtomicU32::new(0));
@@ -80,9 +87,13 @@ impl SqliteStore {
             run(connection, "committing", "COMMIT")?;
             Ok(value)
         });
-        if result.is_ok() {
-            self.counters = counters;
-        } else if !connection.is_autocommit() {
+        match &result {
+            Ok(_) => self.counters = counters,
+            // Where the log cannot grow, moving it into the database gives it room from its start.
+            Err(error) if !error.is_change() => self.log_frames.store(u32::MAX, Ordering::Relaxed),
+            Err(_) => {}
+        }
+        if !connection.is_autocommit() {
             run(connection, "rolling back", "ROLLBACK")?;
         }
         result
@@ -187,4 +198,45 @@ fn checkpoint(connection: &Connection, statement: &str) -> Result<(), StoreError
     connection
         .query_row(statement, [], |_| Ok(()))
         .map_err(|error| StoreError::while_doing("moving the log into the database", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::types::Value;
+
+    use super::*;
+
+    fn pragma(store: &SqliteStore, name: &str) -> String {
+        store
+            .connection
+            .pragma_query_value(None, name, |row| row.get::<_, Value>(0))
+            .map(|value| format!("{value:?}"))
+            .unwrap()
+    }
+
+    #[test]
+    fn durability_is_in_force() {
+        for (durability, synchronous) in [
+            (Durability::PowerLoss, "Integer(2)"),
+            (Durability::Process, "Integer(0)"),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("pushcai.db");
+            let settings = StoreSettings {
+                durability,
+                ..StoreSettings::default()
+            };
+            // The first round makes the database, the second finds it.
+            for _ in 0..2 {
+                let (store, _) = SqliteStore::open(&path, &settings).unwrap();
+                assert_eq!(pragma(&store, "synchronous"), synchronous);
+                assert_eq!(pragma(&store, "journal_mode"), "Text(\"wal\")");
+                assert_eq!(pragma(&store, "locking_mode"), "Text(\"exclusive\")");
+                assert_eq!(pragma(&store, "cache_size"), "Integer(-512)");
+                assert_eq!(pragma(&store, "mmap_size"), "Integer(0)");
+                assert_eq!(pragma(&store, "user_version"), "Integer(1)");
+                Box::new(store).close().unwrap();
+            }
+        }
+    }
 }

@@ -16,8 +16,19 @@ use crate::{Durability, StoreError, StoreSettings};
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEADER_LENGTH: usize = 100;
 
-/// Locks the directory of the database for this process. The lock is released when the file is dropped.
-pub(super) fn lock_directory(path: &Path) -> Result<File, StoreError> {
+/// The lock on the directory of a database.
+#[derive(Debug)]
+pub(super) struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // A process that is being started may hold a copy of the descriptor for a moment more, and with it the lock.
+        self.0.unlock().ok();
+    }
+}
+
+/// Locks the directory of the database for this process.
+pub(super) fn lock_directory(path: &Path) -> Result<DirectoryLock, StoreError> {
     let directory = directory_of(path);
     let not_writable = |source| StoreError::NotWritable {
         path: directory.to_owned(),
@@ -31,7 +42,7 @@ pub(super) fn lock_directory(path: &Path) -> Result<File, StoreError> {
         // A file system without such locks still has those that SQLite takes on the database.
         Ok(()) | Err(TryLockError::Error(_)) => {
             probe_directory(path).map_err(not_writable)?;
-            Ok(file)
+            Ok(DirectoryLock(file))
         }
     }
 }
@@ -46,11 +57,14 @@ pub(super) fn open_connection(
         source,
     };
     match OpenOptions::new().read(true).write(true).open(path) {
-        Ok(mut file) => check_header(path, &mut file)?,
+        Ok(mut file) => {
+            check_header(path, &mut file)?;
+            check_length(path, &file)?;
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
         Err(error) => return Err(not_writable(error)),
     }
-    let was_unclean = fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let was_unclean = has_log(path);
     let connection = connect(path, settings).map_err(|error| explain(path, error))?;
     let version = check_version(&connection, path)?;
     if was_unclean {
@@ -59,6 +73,22 @@ pub(super) fn open_connection(
     schema::migrate(&connection, MIGRATIONS, version).map_err(|error| explain(path, error))?;
     schema::check(&connection, path)?;
     Ok(connection)
+}
+
+/// Removes the empty log that `SQLite` makes beside a database that was then refused.
+pub(super) fn leaving_no_log<T>(
+    path: &Path,
+    open: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let log = beside(path, "-wal");
+    let had_log = log.exists();
+    let result = open();
+    let is_ours = !had_log && !matches!(result, Ok(_) | Err(StoreError::InUse { .. }));
+    if is_ours && fs::metadata(&log).is_ok_and(|log| log.len() == 0) {
+        // It is empty: what matters to the caller is why the database was refused.
+        fs::remove_file(&log).ok();
+    }
+    result
 }
 
 /// Sets what holds while the store works: durability, and no bound or pace of the log but our own.
@@ -157,6 +187,23 @@ fn check_header(path: &Path, file: &mut File) -> Result<(), StoreError> {
         )));
     }
     check_known(path, number_at(&header, 60))
+}
+
+/// Whether the last end was unclean: a clean one leaves no log.
+fn has_log(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
+/// A database without a log ends with a whole page.
+fn check_length(path: &Path, file: &File) -> Result<(), StoreError> {
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    if has_log(path) || length.is_multiple_of(u64::from(PAGE_OCTETS)) {
+        return Ok(());
+    }
+    Err(StoreError::Damaged {
+        path: path.to_owned(),
+        detail: format!("it ends within a page, after {length} octets"),
+    })
 }
 
 fn number_at(header: &[u8; HEADER_LENGTH], offset: usize) -> u32 {

@@ -1,15 +1,11 @@
 //! What a store keeps, and that it keeps it exactly.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
-mod support;
-
 use std::path::{Path, PathBuf};
 
+use crate::support::{event, insert, registration, remember};
 use push_core::{Change, EventId, EventState, RegistrationId, Snapshot};
 use push_message::UnixMillis;
 use push_store::{SqliteStore, Store as _, StoreError, StoreSettings};
-use support::{event, insert, registration, remember};
 use tempfile::TempDir;
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
