@@ -28,6 +28,10 @@
 )]
 extern crate alloc;
 
+#[cfg(any(test, fuzzing, feature = "check"))]
+#[doc(hidden)]
+pub mod check;
+
 mod date;
 mod error;
 pub mod omna;

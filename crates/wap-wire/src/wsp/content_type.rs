@@ -1,7 +1,7 @@
 //! Content types and media ranges (WSP 8.4.2.7 and 8.4.2.24).
 
 use super::content_type_table::{CONTENT_TYPES, REGISTERED};
-use super::parameter::{Parameter, Parameters};
+use super::parameter::Parameters;
 use super::reader::{Reader, position_of};
 use crate::{DecodeError, DecodeErrorCode, Text};
 use core::fmt;
@@ -141,12 +141,13 @@ impl<'a> ContentType<'a> {
     }
 }
 
-/// Shows `type/subtype; name=value`.
+/// Shows `type/subtype; name=value`, without malformed parameters.
 impl fmt::Display for ContentType<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.media)?;
         self.encoded_parameters()
-            .try_for_each(|parameter: Parameter<'_>| write!(f, "; {parameter}"))
+            .well_formed()
+            .try_for_each(|parameter| write!(f, "; {parameter}"))
     }
 }
 

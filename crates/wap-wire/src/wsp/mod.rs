@@ -18,6 +18,8 @@ mod reader;
 mod reason;
 mod session;
 mod status;
+#[cfg(test)]
+pub(crate) mod steps;
 mod token;
 mod value;
 

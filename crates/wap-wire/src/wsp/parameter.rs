@@ -425,6 +425,11 @@ impl<'a> Parameters<'a> {
         found
     }
 
+    /// The parameters whose values are not malformed.
+    pub(crate) fn well_formed(self) -> impl Iterator<Item = Parameter<'a>> {
+        self.filter(|parameter| !matches!(parameter.value, ParameterValue::Malformed(_)))
+    }
+
     #[cold]
     fn next_from_text(&mut self) -> Option<Parameter<'a>> {
         let text = self

@@ -56,7 +56,9 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(crate) const fn octet(&mut self) -> Result<u8, DecodeError> {
+    pub(crate) fn octet(&mut self) -> Result<u8, DecodeError> {
+        #[cfg(test)]
+        super::steps::count(1);
         match self.rest {
             [octet, rest @ ..] => {
                 self.rest = rest;
@@ -78,6 +80,8 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub(crate) fn uintvar(&mut self) -> Result<u32, DecodeError> {
+        #[cfg(test)]
+        super::steps::count(1);
         if let [octet @ ..0x80, rest @ ..] = self.rest {
             self.rest = rest;
             return Ok(u32::from(*octet));
@@ -136,6 +140,8 @@ impl<'a> Reader<'a> {
     /// The value that begins here, by the rule of value lengths alone (WSP 8.4.1.2).
     #[inline]
     pub(crate) fn raw_value(&mut self) -> Result<RawValue<'a>, DecodeError> {
+        #[cfg(test)]
+        super::steps::count(1);
         match self.peek() {
             Some(octet @ 0x80..) => {
                 self.rest = self.rest.get(1..).unwrap_or_default();
@@ -162,6 +168,8 @@ impl<'a> Reader<'a> {
     /// An Integer-value: a short integer, or a long one of up to 64 bits.
     #[inline]
     pub(crate) fn integer(&mut self) -> Result<u64, DecodeError> {
+        #[cfg(test)]
+        super::steps::count(1);
         let start = *self;
         match self.peek() {
             Some(octet @ 0x80..) => {
@@ -245,6 +253,13 @@ fn position_of_zero(octets: &[u8]) -> Option<usize> {
 pub(crate) fn position_of<const OCTET: u8>(octets: &[u8]) -> Option<usize> {
     const LOW_BITS: u64 = 0x0101_0101_0101_0101;
     const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+    #[cfg(test)]
+    super::steps::count(
+        octets
+            .iter()
+            .position(|&octet| octet == OCTET)
+            .unwrap_or(octets.len()),
+    );
     let (chunks, tail) = octets.as_chunks::<8>();
     let mut position = 0_usize;
     for chunk in chunks {

@@ -230,9 +230,7 @@ impl Encoder {
             .first()
             .and_then(|version| parameter_named(version, "version"));
         self.compact_length(|encoder| {
-            encoder
-                .version(Version::parse(version.unwrap_or("0")))
-                .ok()?;
+            encoder.version(cookie_version(version)).ok()?;
             encoder.text(name.trim_ascii().into()).ok()?;
             encoder.text(value.trim_ascii().into()).ok()?;
             attributes
@@ -252,9 +250,7 @@ impl Encoder {
             parts.remove(0);
         }
         self.compact_length(|encoder| {
-            encoder
-                .version(Version::parse(version.unwrap_or("0")))
-                .ok()?;
+            encoder.version(cookie_version(version)).ok()?;
             cookie_entries(&parts)?
                 .iter()
                 .try_for_each(|entry| encoder.cookie_entry(entry).ok())
@@ -268,6 +264,17 @@ fn parameter_named<'a>(parameter: &'a str, name: &str) -> Option<&'a str> {
     key.trim_ascii()
         .eq_ignore_ascii_case(name)
         .then(|| value.trim_ascii())
+}
+
+/// The version of cookies; 0 where none is given.
+fn cookie_version(text: Option<&str>) -> Version<'_> {
+    text.map_or(
+        Version::Number {
+            major: 0,
+            minor: Some(0),
+        },
+        Version::parse,
+    )
 }
 
 fn cookie_entries<'a>(parts: &[&'a str]) -> Option<Vec<CookieEntry<'a>>> {

@@ -96,7 +96,7 @@ impl Encoder {
         if matches!(text.as_bytes(), [..32 | 127.., ..]) {
             self.octets.push(QUOTE);
         }
-        self.terminated(text)
+        self.terminated(text, b"\0")
     }
 
     /// Writes a text that is told from numbers and lengths even when it is empty.
@@ -114,20 +114,17 @@ impl Encoder {
     pub fn quoted(&mut self, text: Text<'_>) -> Result<(), EncodeError> {
         self.octets.push(b'"');
         let octets = text.as_bytes();
-        if octets.ends_with(b"\"") && !octets.ends_with(b"\\\"") {
-            // A mark at the end would be taken for the end of the quotation, so the quotation is ended.
-            self.octets(octets);
-            return self.terminated(Text::new(b"\""));
-        }
-        self.terminated(text)
+        // A mark at the end would be taken for the end of the quotation, so the quotation is ended.
+        let ends_with_mark = octets.ends_with(b"\"") && !octets.ends_with(b"\\\"");
+        self.terminated(text, if ends_with_mark { b"\"\0" } else { b"\0" })
     }
 
-    fn terminated(&mut self, text: Text<'_>) -> Result<(), EncodeError> {
+    fn terminated(&mut self, text: Text<'_>, end: &[u8]) -> Result<(), EncodeError> {
         if text.as_bytes().contains(&0) {
             return Err(EncodeError::ZeroInText(text.to_string()));
         }
         self.octets(text.as_bytes());
-        self.octets.push(0);
+        self.octets(end);
         Ok(())
     }
 

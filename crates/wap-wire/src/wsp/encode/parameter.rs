@@ -16,10 +16,7 @@ use alloc::string::ToString;
 impl Encoder {
     /// Writes a parameter: a number or a name, and its value. One without value to write is left out.
     pub(crate) fn parameter(&mut self, parameter: &Parameter<'_>) -> Result<(), EncodeError> {
-        if matches!(
-            parameter.value,
-            ParameterValue::Malformed(_) | ParameterValue::Quality(Quality::ONE)
-        ) {
+        if !is_written(parameter) {
             return Ok(());
         }
         match parameter.name {
@@ -171,6 +168,14 @@ impl Encoder {
         };
         Some(typed.unwrap_or_else(|| textual_value(text)))
     }
+}
+
+/// Whether the parameter has a value that can be written.
+pub(crate) const fn is_written(parameter: &Parameter<'_>) -> bool {
+    !matches!(
+        parameter.value,
+        ParameterValue::Malformed(_) | ParameterValue::Quality(Quality::ONE)
+    )
 }
 
 /// A value whose type is not known: an integer where the text is one in its shortest form.

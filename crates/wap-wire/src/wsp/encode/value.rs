@@ -1,6 +1,7 @@
 //! Headers given as values.
 
 use super::Encoder;
+use super::parameter::is_written;
 use crate::EncodeError;
 use crate::wsp::application_id::{AcceptApplication, ApplicationId};
 use crate::wsp::charset::Charset;
@@ -140,7 +141,10 @@ impl Encoder {
     }
 
     fn content_type_value(&mut self, value: &ContentType<'_>) -> Result<(), EncodeError> {
-        if value.encoded_parameters().next().is_some() {
+        if value
+            .encoded_parameters()
+            .any(|parameter| is_written(&parameter))
+        {
             return self.value_length(|encoder| {
                 encoder.media(value.media())?;
                 encoder.parameters(value.encoded_parameters())

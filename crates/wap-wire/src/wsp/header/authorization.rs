@@ -112,7 +112,7 @@ impl fmt::Display for Challenge<'_> {
             } => {
                 write!(f, "{scheme} realm=")?;
                 write_quoted(f, *realm)?;
-                if parameters.iter().next().is_some() {
+                if parameters.iter().well_formed().next().is_some() {
                     f.write_char(',')?;
                 }
                 write!(f, "{parameters}")
@@ -155,7 +155,7 @@ impl<'a> IntoIterator for &AuthParameters<'a> {
 impl fmt::Display for AuthParameters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = " ";
-        self.iter().try_for_each(|parameter| {
+        self.iter().well_formed().try_for_each(|parameter| {
             write!(f, "{separator}{parameter}")?;
             separator = ", ";
             Ok(())

@@ -73,6 +73,7 @@ impl fmt::Display for SetCookie<'_> {
             write!(f, "; Version={version}")?;
         }
         self.parameters()
+            .well_formed()
             .try_for_each(|parameter| write!(f, "; {parameter}"))
     }
 }

@@ -42,6 +42,7 @@ impl fmt::Display for ContentDisposition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.disposition)?;
         self.parameters()
+            .well_formed()
             .try_for_each(|parameter| write!(f, "; {parameter}"))
     }
 }
@@ -83,6 +84,7 @@ impl fmt::Display for Expectation<'_> {
         };
         write!(f, "{expectation}")?;
         self.parameters()
+            .well_formed()
             .try_for_each(|parameter| write!(f, "; {parameter}"))
     }
 }

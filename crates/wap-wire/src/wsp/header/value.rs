@@ -230,7 +230,7 @@ impl<'a> Field<'a> {
             H::XWapSecurity => self.token(&token::SECURITY),
             // The form of this header is not published: it is told by its octets.
             _ => Ok(match self.raw {
-                RawValue::Text(text) => HeaderValue::Text(text),
+                RawValue::Text(_) | RawValue::Data([]) => HeaderValue::Text(self.text()?),
                 raw => self
                     .integer()
                     .map_or(HeaderValue::Unknown(raw), HeaderValue::Integer),
@@ -430,7 +430,7 @@ impl<'a> Field<'a> {
 
     fn text_or_date(self) -> Interpretation<'a> {
         match self.raw {
-            RawValue::Text(text) => Ok(HeaderValue::Text(text)),
+            RawValue::Text(_) | RawValue::Data([]) => self.text().map(HeaderValue::Text),
             RawValue::ShortInteger(_) | RawValue::Data(_) => self
                 .integer()
                 .map(|seconds| HeaderValue::Date(Date(seconds))),

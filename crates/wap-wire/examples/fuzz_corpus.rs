@@ -1,0 +1,222 @@
+//! Writes the seeds of the fuzz targets, made by this crate's own encoder, into the folder that the argument names.
+//!
+//! ```sh
+//! cargo run -p wap-wire --example fuzz_corpus -- fuzz/corpus
+//! ```
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use wap_wire::wsp::{
+    Address, Addresses, Capability, ContentType, EncodeOptions, Encoder, HeaderForm,
+    ProtocolOptions, Status, encode_unit_push,
+};
+
+/// Every header that has a compact form, as text.
+const HEADERS: [(&str, &str); 71] = [
+    ("Accept", "application/vnd.wap.sic;q=0.5, text/*"),
+    ("Accept-Charset", "utf-8;q=0.9, big5, *"),
+    ("Accept-Encoding", "gzip;q=0.1, *"),
+    ("Accept-Language", "en;q=0.7, sv, en-gb"),
+    ("Accept-Ranges", "bytes"),
+    ("Age", "300"),
+    ("Allow", "GET, POST, LOCK"),
+    ("Authorization", "Basic dXNlcjpwYXNz"),
+    ("Authorization", "Digest username=\"a\", nonce=\"b\", nc=1"),
+    (
+        "Cache-Control",
+        "no-cache, max-age=3600, private=\"Date, X-Own\", own=\"x\", own2",
+    ),
+    ("Connection", "close, X-Own"),
+    ("Content-Base", "http://a.example/"),
+    ("Content-Encoding", "gzip, own"),
+    ("Content-Language", "en"),
+    ("Content-Length", "70000"),
+    ("Content-Location", "http://a.example/b"),
+    ("Content-MD5", "AAECAwQFBgcICQoLDA0ODw=="),
+    ("Content-Range", "bytes 5-9/1025"),
+    ("Content-Type", "text/plain; charset=utf-8"),
+    ("Date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+    ("Etag", "\"abc\""),
+    ("Expires", "9999999999"),
+    ("From", "a@example.net"),
+    ("Host", "a.example"),
+    ("If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+    ("If-Match", "\"a\", \"b\""),
+    ("If-None-Match", "*"),
+    ("If-Range", "\"a\""),
+    ("If-Range", "Sun, 06 Nov 1994 08:49:37 GMT"),
+    ("If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+    ("Location", "http://a.example/"),
+    ("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
+    ("Max-Forwards", "10"),
+    ("Pragma", "no-cache, own=\"x\""),
+    ("Proxy-Authenticate", "Basic realm=\"r\""),
+    ("Proxy-Authorization", "Basic OnA="),
+    ("Public", "OPTIONS"),
+    ("Range", "bytes=0-499"),
+    ("Referer", "http://a.example/"),
+    ("Retry-After", "120"),
+    ("Server", "own/1.0"),
+    ("Transfer-Encoding", "chunked"),
+    ("Upgrade", "own/2"),
+    ("User-Agent", "own/1.0"),
+    ("Vary", "Accept, X-Own"),
+    ("Via", "1.1 a.example"),
+    ("Warning", "110 a.example \"old\""),
+    (
+        "WWW-Authenticate",
+        "Digest realm=\"r\", nonce=\"n\", stale=true",
+    ),
+    ("X-Wap-Application-Id", "x-wap-application:mms.ua"),
+    ("X-Wap-Application-Id", "x-own:app"),
+    ("X-Wap-Content-URI", "http://a.example/c"),
+    ("X-Wap-Initiator-URI", "http://a.example/i"),
+    ("Accept-Application", "*, x-wap-application:wml.ua"),
+    ("Bearer-Indication", "0B"),
+    ("Push-Flag", "5"),
+    ("Profile", "http://a.example/p"),
+    ("Profile-Diff", "0x01046A00"),
+    (
+        "Profile-Warning",
+        "102 http://a.example/p \"Sun, 06 Nov 1994 08:49:37 GMT\"",
+    ),
+    ("Expect", "100-continue"),
+    ("TE", "trailers, gzip;q=0.5"),
+    ("Trailer", "Etag"),
+    ("X-Wap-Tod", "Sun, 06 Nov 1994 08:49:37 GMT"),
+    ("Content-ID", "\"<a@example.net>\""),
+    (
+        "Set-Cookie",
+        "a=b; Version=1; Path=\"/\"; Domain=example.net; Max-Age=60; Secure",
+    ),
+    (
+        "Cookie",
+        "$Version=1; a=b; $Path=/; $Domain=example.net; c=d",
+    ),
+    ("Encoding-Version", "10 1.3"),
+    (
+        "Content-Disposition",
+        "attachment; filename=\"a b.txt\"; size=300",
+    ),
+    ("X-WAP-Security", "close-subordinate"),
+    ("X-Wap-Loc-Invocation", "0x010203"),
+    ("X-Wap-Loc-Delivery", "0x010203"),
+    ("X-Own", "any text"),
+];
+
+const CONTENT_TYPES: [&str; 8] = [
+    "text/plain",
+    "application/vnd.omaloc-supl-init",
+    "application/x-own; own=1; text=\"a b\"; none",
+    "application/vnd.wap.connectivity-wbxml; SEC=1; MAC=0123456789ABCDEF",
+    "application/vnd.wap.multipart.related; type=\"text/html\"; start=\"<a>\"; start-info=x",
+    "text/html; level=4.1; charset=big5; differences=Etag; padding=7",
+    "text/plain; name=\"a.txt\"; creation-date=\"Sun, 06 Nov 1994 08:49:37 GMT\"; size=70000",
+    "application/vnd.wap.sic; charset=utf-8",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::args()
+        .nth(1)
+        .ok_or("name the folder to write to, as fuzz/corpus")?;
+    let folder = Path::new(&folder);
+    let options = EncodeOptions::default();
+    let text = EncodeOptions {
+        header_form: HeaderForm::Text,
+        ..options
+    };
+    for (number, header) in HEADERS.iter().enumerate() {
+        write(folder, "headers", number, &options.headers(&[*header])?)?;
+        write(
+            folder,
+            "text_header",
+            number,
+            format!("{}\n{}", header.0, header.1).as_bytes(),
+        )?;
+    }
+    write(
+        folder,
+        "headers",
+        HEADERS.len(),
+        &options.headers(&HEADERS)?,
+    )?;
+    write(
+        folder,
+        "headers",
+        HEADERS.len() + 1,
+        &text.headers(&HEADERS)?,
+    )?;
+    for (number, content_type) in CONTENT_TYPES.iter().enumerate() {
+        let headers = HEADERS
+            .get(number * 8..number * 8 + 8)
+            .ok_or("there are too few headers")?;
+        let push = encode_unit_push(number.to_le_bytes()[0], content_type, headers, b"body")?;
+        write(folder, "unit_push", number, &push)?;
+        let mut encoder = Encoder::default();
+        encoder.content_type(content_type)?;
+        write(folder, "content_type", number, encoder.as_bytes())?;
+        ContentType::decode(encoder.as_bytes())?;
+    }
+    let parts: [(&str, &[(&str, &str)], &[u8]); 2] = [
+        ("text/plain", &[], b"one"),
+        ("image/gif", &[("Content-ID", "<a>")], &[0, 1, 2]),
+    ];
+    write(folder, "multipart", 0, &options.multipart(&parts)?)?;
+    write(folder, "multipart", 1, &options.multipart(&[])?)?;
+    for (number, pdu) in pdus(options)?.iter().enumerate() {
+        write(folder, "pdu", number, pdu)?;
+    }
+    for (number, octets) in [
+        &[0x00][..],
+        &[0x82, 0x8F, 0x25],
+        &[0x8F, 0xFF, 0xFF, 0xFF, 0x7F],
+    ]
+    .iter()
+    .enumerate()
+    {
+        write(folder, "uintvar", number, octets)?;
+    }
+    Ok(())
+}
+
+fn pdus(options: EncodeOptions) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    let address = Address {
+        bearer_type: Some(0x0B),
+        port: Some(9201),
+        address: &[192, 0, 2, 1],
+    };
+    let mut aliases = Encoder::default();
+    aliases.address(&address)?;
+    let capabilities = [
+        Capability::ClientSduSize(1400),
+        Capability::ServerSduSize(0),
+        Capability::ProtocolOptions(ProtocolOptions(0xF0)),
+        Capability::MethodMor(1),
+        Capability::PushMor(4),
+        Capability::ExtendedMethods(b"\x50LOCK\0"),
+        Capability::HeaderCodePages(b"\x10x-own\0"),
+        Capability::Aliases(Addresses::new(aliases.as_bytes())),
+        Capability::ClientMessageSize(65_536),
+        Capability::ServerMessageSize(1400),
+    ];
+    let headers = [("Accept-Application", "*"), ("Encoding-Version", "1.3")];
+    Ok(vec![
+        options.connect(&capabilities, &headers)?,
+        options.connect_reply(300, &capabilities, &headers)?,
+        options.redirect(0x40, &[address])?,
+        options.reply(Status::OK, "text/plain", &headers, b"body")?,
+        options.disconnect(300),
+        options.push(true, "text/plain", &headers, b"body")?,
+        options.suspend(300),
+        options.resume(300, &headers)?,
+    ])
+}
+
+fn write(folder: &Path, target: &str, number: usize, octets: &[u8]) -> std::io::Result<()> {
+    fs::create_dir_all(folder.join(target))?;
+    fs::write(
+        folder.join(target).join(format!("seed-{number:02}")),
+        octets,
+    )
+}

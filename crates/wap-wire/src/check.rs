@@ -1,0 +1,372 @@
+//! Properties that hold for any octets: what fuzz targets and tests call.
+//!
+//! Each function walks everything that decoding gives, shows it, writes it again and decodes what was written. It panics
+//! where a property does not hold.
+
+use crate::wsp::{
+    Capabilities, ContentType, EncodeOptions, Encoder, Header, HeaderForm, HeaderValue, Headers,
+    Multipart, Pdu, Push, UnitPush,
+};
+use crate::{DecodeError, uintvar};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// A connectionless push.
+pub fn check_unit_push(data: &[u8]) {
+    match UnitPush::decode(data) {
+        Ok(unit) => walk_push(&unit.push, data.len()),
+        Err(error) => within(error, data.len()),
+    }
+}
+
+/// A PDU of a session.
+pub fn check_pdu(data: &[u8]) {
+    match Pdu::decode(data) {
+        Ok(Pdu::Connect(connect)) => {
+            walk_session(connect.capabilities, connect.headers, data.len())
+        }
+        Ok(Pdu::ConnectReply(reply)) => walk_session(reply.capabilities, reply.headers, data.len()),
+        Ok(Pdu::Resume(resume)) => walk_session(resume.capabilities, resume.headers, data.len()),
+        Ok(Pdu::Push(push)) => walk_push(&push, data.len()),
+        Ok(Pdu::Reply(reply)) => {
+            walk_headers(reply.headers, data.len());
+            reply
+                .content_type
+                .iter()
+                .for_each(|content_type| walk_content_type(content_type, data.len()));
+        }
+        Ok(Pdu::Redirect(redirect)) => {
+            redirect
+                .addresses
+                .into_iter()
+                .filter_map(Result::err)
+                .for_each(|error| within(error, data.len()));
+        }
+        Ok(Pdu::Disconnect(_) | Pdu::Suspend(_) | Pdu::Other { .. }) => {}
+        Err(error) => within(error, data.len()),
+    }
+}
+
+/// A set of headers.
+pub fn check_headers(data: &[u8]) {
+    walk_headers(Headers::new(data), data.len());
+}
+
+/// A content type.
+pub fn check_content_type(data: &[u8]) {
+    match ContentType::decode(data) {
+        Ok((content_type, consumed)) => {
+            assert!(
+                consumed <= data.len(),
+                "a content type took more octets than there are"
+            );
+            walk_content_type(&content_type, data.len());
+        }
+        Err(error) => within(error, data.len()),
+    }
+}
+
+/// Multipart content.
+pub fn check_multipart(data: &[u8]) {
+    let Ok(multipart) = Multipart::decode(data) else {
+        return;
+    };
+    for part in multipart.parts() {
+        match part {
+            Ok(part) => {
+                walk_content_type(&part.content_type, data.len());
+                walk_headers(part.headers, data.len());
+            }
+            Err(error) => within(error, data.len()),
+        }
+    }
+}
+
+/// A header given as text: a name, a line feed and a value.
+pub fn check_text_header(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (name, value) = text.split_once('\n').unwrap_or((&text, ""));
+    for header_form in [HeaderForm::Compact, HeaderForm::Text] {
+        let options = EncodeOptions {
+            header_form,
+            ..EncodeOptions::default()
+        };
+        let Ok(octets) = options.headers(&[(name, value)]) else {
+            continue;
+        };
+        for header in Headers::new(&octets) {
+            let header = header.unwrap_or_else(|error| {
+                panic!("{name}: {value} was encoded as {octets:?}: {error}")
+            });
+            assert!(
+                !matches!(header.value, HeaderValue::Malformed(_)),
+                "{name}: {value} was encoded as {header:?}"
+            );
+            assert!(
+                header.name.to_string().eq_ignore_ascii_case(name),
+                "{name} was encoded as {}",
+                header.name
+            );
+        }
+        check_headers(&octets);
+    }
+    let _ =
+        crate::wsp::encode_unit_push(0, &text, &[], &[]).inspect(|octets| check_unit_push(octets));
+}
+
+/// A uintvar.
+pub fn check_uintvar(data: &[u8]) {
+    let Ok((number, used)) = uintvar::decode(data) else {
+        return;
+    };
+    let mut octets = Vec::new();
+    uintvar::encode(number, &mut octets);
+    assert!(
+        octets.len() <= used,
+        "{number} was not encoded in the fewest octets"
+    );
+    assert_eq!(
+        uintvar::decode(&octets),
+        Ok((number, octets.len())),
+        "{number} did not survive"
+    );
+}
+
+fn within(error: DecodeError, length: usize) {
+    assert!(error.offset <= length, "{error} of {length}");
+    assert!(!error.to_string().is_empty(), "an error says nothing");
+}
+
+fn walk_push(push: &Push<'_>, length: usize) {
+    assert!(push.body.len() <= length, "a body is longer than its PDU");
+    walk_content_type(&push.content_type, length);
+    walk_headers(push.headers, length);
+    let _ = (
+        push.application_id().map(|id| (id.number(), id.uri())),
+        push.push_flag(),
+    );
+}
+
+fn walk_session(capabilities: Capabilities<'_>, headers: Headers<'_>, length: usize) {
+    for capability in capabilities {
+        let capability = match capability {
+            Ok(capability) => capability,
+            Err(error) => return within(error, length),
+        };
+        let mut encoder = Encoder::default();
+        encoder
+            .capability(&capability)
+            .unwrap_or_else(|error| panic!("{capability:?}: {error}"));
+        let again = Capabilities::new(encoder.as_bytes()).into_iter().next();
+        let same =
+            again.is_some_and(|again| again.is_ok_and(|again| again.name() == capability.name()));
+        assert!(same, "{capability:?} became {again:?}");
+    }
+    walk_headers(headers, length);
+}
+
+fn walk_content_type(content_type: &ContentType<'_>, length: usize) {
+    let header = Header {
+        name: crate::wsp::HeaderName::WellKnown(crate::wsp::WellKnownHeader::ContentType),
+        value: HeaderValue::ContentType(*content_type),
+    };
+    walk_header(&header, length);
+    let _ = content_type.media_type();
+}
+
+fn walk_headers(headers: Headers<'_>, length: usize) {
+    let mut count = 0_usize;
+    for header in headers {
+        match header {
+            Ok(header) => walk_header(&header, length),
+            Err(error) => within(error, length),
+        }
+        count = count.saturating_add(1);
+    }
+    assert!(count <= length, "there are more headers than octets");
+}
+
+fn walk_header(header: &Header<'_>, length: usize) {
+    let shown = header.to_string();
+    if let HeaderValue::Malformed(malformed) = header.value {
+        within(malformed.error, length);
+    }
+    let octets = encoded(header);
+    let again = decoded(&octets).unwrap_or_else(|| panic!("{header:?} was encoded as {octets:?}"));
+    assert_eq!(again.name, header.name, "a name did not survive");
+    assert_eq!(again.to_string(), shown, "{header:?} became {again:?}");
+    assert_eq!(
+        encoded(&again),
+        octets,
+        "{again:?} is not written the same twice"
+    );
+}
+
+fn encoded(header: &Header<'_>) -> Vec<u8> {
+    let mut encoder = Encoder::default();
+    encoder
+        .header_value(header)
+        .unwrap_or_else(|error| panic!("{header:?}: {error}"));
+    encoder.into_octets()
+}
+
+fn decoded(octets: &[u8]) -> Option<Header<'_>> {
+    let mut headers = Headers::new(octets).into_iter();
+    let header = headers.next()?.ok()?;
+    headers.next().is_none().then_some(header)
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::wsp::steps;
+    use proptest::prelude::*;
+    use std::fs;
+    use std::path::PathBuf;
+
+    type Check = fn(&[u8]);
+
+    const CHECKS: [(&str, Check); 7] = [
+        ("unit_push", check_unit_push),
+        ("pdu", check_pdu),
+        ("headers", check_headers),
+        ("content_type", check_content_type),
+        ("multipart", check_multipart),
+        ("text_header", check_text_header),
+        ("uintvar", check_uintvar),
+    ];
+
+    fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("../../fuzz/corpus")
+            .join(target);
+        let entries =
+            fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+            .into_iter()
+            .map(|path| (path.clone(), fs::read(path).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn the_corpus_of_every_fuzz_target_passes() {
+        for (target, check) in CHECKS {
+            let files = corpus(target);
+            assert!(!files.is_empty(), "{target} has no corpus");
+            files.iter().for_each(|(_, octets)| check(octets));
+        }
+    }
+
+    #[test]
+    fn every_truncation_and_every_changed_octet_of_the_corpus_passes() {
+        for (target, check) in CHECKS {
+            for (_, octets) in corpus(target) {
+                (0..octets.len()).for_each(|length| check(&octets[..length]));
+                for position in 0..octets.len().min(64) {
+                    for octet in [0x00, 0x01, 0x1E, 0x1F, 0x20, 0x22, 0x7F, 0x80, 0x81, 0xFF] {
+                        let mut changed = octets.clone();
+                        changed[position] = octet;
+                        check(&changed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Octets that begin names, lengths and texts come more often than others.
+    fn likely_octets() -> impl Strategy<Value = Vec<u8>> {
+        let octet = prop_oneof![
+            4 => 0x80..=0xD0_u8,
+            3 => 0x00..=0x08_u8,
+            2 => 0x61..=0x66_u8,
+            1 => prop_oneof![Just(0x1F), Just(0x22), Just(0x7F), Just(0x20), Just(b'=')],
+            1 => any::<u8>(),
+        ];
+        prop::collection::vec(octet, 0..80)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_octets_pass(octets: Vec<u8>) {
+            CHECKS.iter().for_each(|(_, check)| check(&octets));
+        }
+
+        #[test]
+        fn octets_that_look_like_headers_pass(octets in likely_octets()) {
+            CHECKS.iter().for_each(|(_, check)| check(&octets));
+        }
+
+        #[test]
+        fn any_text_of_any_header_is_encoded(
+            header in prop::sample::select(crate::wsp::WellKnownHeader::ALL),
+            value in "[ -~]{0,40}|([a-z]{1,4}[=;, /\"-]{1,2}){0,6}|[0-9]{0,20}",
+        ) {
+            let mut text = header.name().to_string();
+            text.push('\n');
+            text.push_str(&value);
+            check_text_header(text.as_bytes());
+        }
+    }
+
+    /// Octets that a decoder might go over again and again: many empty values, nested lengths, open texts.
+    fn tedious(kind: usize, length: usize) -> Vec<u8> {
+        let pattern: &[u8] = match kind {
+            0 => &[0xBD, 0x00],
+            1 => b"a\0b\0",
+            2 => &[0x01],
+            3 => &[0x81],
+            4 => b";a=b",
+            5 => &[0x00],
+            6 => &[0x1F, 0x04, 0x83, 0x81, 0xEA, 0x80],
+            7 => b"\xC2\x08\x80\x03a\0b\0x\0",
+            8 => &[0xC4, 0x06, 0x90, b'h', 0, 0x01, 0x05, 0x80],
+            _ => b"text",
+        };
+        pattern.iter().copied().cycle().take(length).collect()
+    }
+
+    #[test]
+    fn steps_grow_with_the_length_and_no_faster() {
+        let walks: [fn(&[u8]); 3] = [
+            |octets| {
+                let _ = UnitPush::decode(octets).map(|unit| {
+                    let _ = unit.push.content_type.parameters().count();
+                    unit.push.headers.into_iter().count()
+                });
+            },
+            |octets| {
+                for header in Headers::new(octets).into_iter().flatten() {
+                    let _ = header.to_string();
+                }
+            },
+            |octets| {
+                let _ =
+                    ContentType::decode(octets).map(|(content_type, _)| content_type.to_string());
+            },
+        ];
+        for (walk, kind) in walks
+            .iter()
+            .flat_map(|walk| (0..10).map(move |kind| (walk, kind)))
+        {
+            for length in [100, 1_000, 10_000] {
+                let body = tedious(kind, length);
+                let mut push = Vec::from([0, 6]);
+                uintvar::encode(u32::try_from(length).unwrap(), &mut push);
+                push.extend(&body);
+                for octets in [&body, &push] {
+                    let steps = steps::counted(|| walk(octets));
+                    assert!(
+                        steps <= 12 * octets.len() + 100,
+                        "{steps} steps for {length} octets of kind {kind}"
+                    );
+                }
+            }
+        }
+    }
+}
