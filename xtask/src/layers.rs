@@ -196,7 +196,7 @@ const FORBIDDEN: &[&str] = &[
     "std::fs",
     "std::process",
     "std::thread",
-    "tokio::",
+    "tokio",
 ];
 
 /// Checks the workspace and fails with every breach named.
@@ -285,15 +285,24 @@ fn check_sources(name: &str, directory: &Path, breaches: &mut Vec<String>) -> an
 
 /// The forbidden names in `source` with the lines (from 1) they stand on; comments and the tests at the end do not count.
 fn forbidden_names(source: &str) -> impl Iterator<Item = (usize, &'static str)> {
-    let code = source
+    let end = source.find("#[cfg(test)]\nmod tests {");
+    let code = source.get(..end.unwrap_or(source.len())).unwrap_or(source);
+    let code = code
         .lines()
-        .take_while(|line| line.trim() != "#[cfg(test)]")
         .map(|line| line.split("//").next().unwrap_or_default());
     code.enumerate().flat_map(|(index, line)| {
         FORBIDDEN
             .iter()
-            .filter(move |word| line.contains(**word))
+            .filter(move |word| names(line, word))
             .map(move |word| (index + 1, *word))
+    })
+}
+
+/// Whether `line` names `word`, and not something that begins alike.
+fn names(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let rest = line.get(at + word.len()..).unwrap_or_default();
+        !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_')
     })
 }
 
@@ -309,8 +318,15 @@ mod tests {
     }
 
     #[test]
+    fn what_begins_alike_is_something_else() {
+        assert_eq!(forbidden_names("std::thread_local! {}\n").next(), None);
+        assert_eq!(forbidden_names("use std::thread;\n").count(), 1);
+    }
+
+    #[test]
     fn comments_and_tests_may_name_what_code_may_not() {
-        let source = "// never Instant::now\nfn f() {}\n#[cfg(test)]\nmod tests { use std::fs; }\n";
+        let source =
+            "// never Instant::now\nfn f() {}\n#[cfg(test)]\nmod tests { use std::fs::File; }\n";
         assert_eq!(forbidden_names(source).next(), None);
     }
 
