@@ -2,11 +2,12 @@
 //!
 //! This library is the harness: it finds the peers ([`peer`]), gives each test loopback addresses of its own
 //! ([`loopback`]), runs programs and reads what they say ([`process`]), drives Kannel's push proxy gateway ([`kannel`],
-//! [`pap`]), asks Wireshark what octets mean ([`tshark`]) and runs this project's own programs ([`pushcai`]).
+//! [`pap`]), asks Wireshark what octets mean ([`tshark`]) and runs this project's own programs ([`pushcai`], [`http`]).
 //! The tests are under `tests/`; `cargo xtask test` installs what they need, builds the binaries and runs them.
 //!
 //! Everything stays on 127.0.0.0/8, and every program started here is stopped by its own process id.
 
+pub mod http;
 pub mod kannel;
 pub mod loopback;
 pub mod pap;

@@ -63,11 +63,6 @@ impl Running {
         }
     }
 
-    /// The next line of standard output that comes within `patience`; `None` if none does.
-    pub fn next_line_within(&self, patience: Duration) -> Option<String> {
-        self.output.next_within(patience).ok()
-    }
-
     /// Reads standard error until a line holds `fragment`, and returns that line.
     ///
     /// # Errors
@@ -104,6 +99,17 @@ impl Running {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+
+    /// Ends the program with SIGKILL and returns all that it had written to standard output and nobody had read.
+    ///
+    /// # Errors
+    ///
+    /// The signal cannot be sent.
+    pub fn kill_and_read_rest(mut self) -> anyhow::Result<Vec<String>> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(std::iter::from_fn(|| self.output.next().ok()).collect())
     }
 
     /// Waits until the program ends by itself.
@@ -161,11 +167,7 @@ impl Lines {
     }
 
     fn next(&self) -> Result<String, RecvTimeoutError> {
-        self.next_within(PATIENCE)
-    }
-
-    fn next_within(&self, patience: Duration) -> Result<String, RecvTimeoutError> {
-        let line = self.receiver.recv_timeout(patience)?;
+        let line = self.receiver.recv_timeout(PATIENCE)?;
         self.remember(line.clone());
         Ok(line)
     }

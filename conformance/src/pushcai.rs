@@ -51,20 +51,12 @@ impl Daemon {
     ///
     /// It cannot be started or does not get ready.
     pub fn start_in(directory: TempDir, address: Ipv4Addr, extra: &str) -> anyhow::Result<Self> {
-        let configuration = directory.path().join("pushcaid.toml");
-        fs::write(
-            &configuration,
-            self::configuration(directory.path(), address, extra)?,
-        )?;
         let notify = directory.path().join("notify.sock");
         drop(fs::remove_file(&notify));
         let notifications = UnixDatagram::bind(&notify)?;
         notifications.set_read_timeout(Some(PATIENCE))?;
-        let mut command = Command::new(program("pushcaid", "PUSHCAID_BIN")?);
-        command
-            .arg("--config")
-            .arg(&configuration)
-            .env("NOTIFY_SOCKET", &notify);
+        let mut command = daemon_command(directory.path(), address, extra)?;
+        command.env("NOTIFY_SOCKET", &notify);
         let running = Running::start("pushcaid", &mut command)?;
         wait_until_ready(&notifications, &running)?;
         Ok(Self { running, directory })
@@ -139,6 +131,19 @@ impl Daemon {
         self.running.kill()?;
         Ok(self.directory)
     }
+}
+
+/// A `pushcaid` command with its configuration and state in `directory`.
+///
+/// # Errors
+///
+/// The program is not built, or the configuration cannot be written.
+pub fn daemon_command(directory: &Path, address: Ipv4Addr, extra: &str) -> anyhow::Result<Command> {
+    let file = directory.join("pushcaid.toml");
+    fs::write(&file, configuration(directory, address, extra)?)?;
+    let mut command = Command::new(program("pushcaid", "PUSHCAID_BIN")?);
+    command.arg("--config").arg(file);
+    Ok(command)
 }
 
 /// Runs `command` to its end.
