@@ -86,6 +86,10 @@ impl Checksum {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the values that are left are rare here"
+    )]
     fn parameter(&mut self, parameter: &Parameter<'_>) {
         match parameter.name {
             ParameterName::WellKnown(known) => self.fold(u64::from(known.number())),
@@ -95,10 +99,10 @@ impl Checksum {
         match parameter.value {
             ParameterValue::Text(text) | ParameterValue::Quoted(text) => self.text(text),
             ParameterValue::Integer(number) | ParameterValue::DeltaSeconds(number) => {
-                self.fold(number)
+                self.fold(number);
             }
             ParameterValue::Charset(wap_wire::wsp::Charset::Number(number)) => {
-                self.fold(u64::from(number))
+                self.fold(u64::from(number));
             }
             ParameterValue::Date(date) => self.fold(date.0),
             ParameterValue::SecurityMethod(method) => self.fold(u64::from(method.number())),
@@ -113,21 +117,25 @@ impl Checksum {
         match name {
             HeaderName::WellKnown(header) => self.fold(u64::from(header.number())),
             HeaderName::Unknown { page, number } => {
-                self.fold(u64::from(page) << 8 | u64::from(number))
+                self.fold(u64::from(page) << 8 | u64::from(number));
             }
             HeaderName::Text(text) => self.text(text),
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the values that are left are rare here"
+    )]
     #[inline]
     fn value(&mut self, value: &HeaderValue<'_>) {
         match value {
             HeaderValue::Text(text) | HeaderValue::Uri(text) | HeaderValue::Quoted(text) => {
-                self.text(*text)
+                self.text(*text);
             }
             HeaderValue::ApplicationId(ApplicationId::Uri(text)) => self.text(*text),
             HeaderValue::ApplicationId(ApplicationId::Number(number)) => {
-                self.fold(u64::from(*number))
+                self.fold(u64::from(*number));
             }
             HeaderValue::Date(date) => self.fold(date.0),
             HeaderValue::PushFlag(flag) => self.fold(u64::from(flag.0)),

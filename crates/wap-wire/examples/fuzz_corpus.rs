@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use wap_wire::wsp::{
-    Address, Addresses, Capability, ContentType, EncodeOptions, Encoder, HeaderForm,
+    Address, Addresses, Capability, ContentType, EncodeOptions, Encoder, HeaderForm, PartContent,
     ProtocolOptions, Status, encode_unit_push,
 };
 
@@ -158,9 +158,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         write(folder, "content_type", number, encoder.as_bytes())?;
         ContentType::decode(encoder.as_bytes())?;
     }
-    let parts: [(&str, &[(&str, &str)], &[u8]); 2] = [
-        ("text/plain", &[], b"one"),
-        ("image/gif", &[("Content-ID", "<a>")], &[0, 1, 2]),
+    let parts = [
+        PartContent {
+            content_type: "text/plain",
+            headers: &[],
+            body: b"one",
+        },
+        PartContent {
+            content_type: "image/gif",
+            headers: &[("Content-ID", "<a>")],
+            body: &[0, 1, 2],
+        },
     ];
     write(folder, "multipart", 0, &options.multipart(&parts)?)?;
     write(folder, "multipart", 1, &options.multipart(&[])?)?;

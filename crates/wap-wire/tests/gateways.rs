@@ -1,5 +1,7 @@
 //! What push proxy gateways in the field really send, beyond the letter of WSP.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use wap_wire::wsp::{ApplicationId, HeaderValue, Multipart, Pdu, UnitPush};
 
 /// A connectionless push with these octets for content type and headers.
@@ -158,7 +160,7 @@ fn the_transfer_encoding_of_mime_comes_as_text() {
 
 #[test]
 fn bodies_fill_a_datagram() {
-    let octets = push(b"\xDA\x8D\x02\xFF\xD9", &[7; 65_497]);
+    let octets = push(b"\xDA\x8D\x02\xFF\xD9", &vec![7; 65_497]);
     let (_, lines, body) = shown(&octets);
     assert_eq!(
         (lines, body.len()),

@@ -1,5 +1,7 @@
 //! Golden octets for every header, value form and parameter of WSP's tables, both ways.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use wap_wire::wsp::{
     EncodeOptions, Header, HeaderForm, HeaderName, HeaderValue, Headers, ParameterValue,
     WellKnownHeader,
@@ -299,7 +301,7 @@ const ONLY_DECODED: &[(&[u8], &str)] = &[
     (b"\x93\0", "Etag: "),
     (b"\x93\x7F\0", "Etag: "),
     (b"\x95caf\xE9\0", "From: caf\u{e9}"),
-    (b"Push-Flag\04\0", "Push-Flag: 4"),
+    (b"Push-Flag\x004\0", "Push-Flag: 4"),
     (b"X-Own\0\x85", "X-Own: 5"),
     (b"X-Own\0\x02\x01\x02", "X-Own: 0x0102"),
     (b"\xCBtext\0", "X-Unknown-01-4B: text"),
@@ -431,7 +433,7 @@ fn numbers_of_later_encoding_versions_are_not_sent() {
     assert_eq!(encoded(options, "Push-Flag: 4"), b"\xB4\x84");
     assert_eq!(
         encoded(options, "Encoding-Version: 1.2"),
-        b"Encoding-Version\01.2\0"
+        b"Encoding-Version\x001.2\0"
     );
     assert_eq!(
         encoded(options, "Accept: application/vnd.wap.mms-message"),

@@ -1,5 +1,7 @@
 //! Golden octets for every protocol data unit, both ways.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use wap_wire::wsp::{
     AbortReason, Address, Addresses, ApplicationId, Capability, EncodeOptions, Pdu, PduType,
     ProtocolOptions, Push, PushFlag, Status, UnitPush, encode_unit_push,

@@ -1,4 +1,4 @@
-//! Character sets by their IANA number (MIBenum), as WSP names them (table 42).
+//! Character sets by their IANA number (`MIBenum`), as WSP names them (table 42).
 
 use super::reader::Reader;
 use crate::{DecodeError, Text};
@@ -9,7 +9,7 @@ use core::fmt;
 pub enum Charset<'a> {
     /// Any character set, `*`.
     Any,
-    /// The IANA number (MIBenum).
+    /// The IANA number (`MIBenum`).
     Number(u32),
     /// A name.
     Text(Text<'a>),
@@ -68,7 +68,7 @@ impl fmt::Display for Charset<'_> {
     }
 }
 
-/// The name of this IANA number (MIBenum), for all of WSP table 42 and what else is in common use.
+/// The name of this IANA number (`MIBenum`), for all of WSP table 42 and what else is in common use.
 #[must_use]
 pub fn charset_name(number: u32) -> Option<&'static str> {
     let index = CHARSETS
@@ -77,7 +77,7 @@ pub fn charset_name(number: u32) -> Option<&'static str> {
     CHARSETS.get(index).map(|&(_, name)| name)
 }
 
-/// The IANA number (MIBenum) of this name or of a usual alias; letters compare without case.
+/// The IANA number (`MIBenum`) of this name or of a usual alias; letters compare without case.
 #[must_use]
 pub fn charset_number(name: &str) -> Option<u32> {
     let find = |table: &[(u32, &str)]| {

@@ -31,7 +31,9 @@ pub use capability::{
 };
 pub use charset::{Charset, charset_name, charset_number};
 pub use content_type::{ContentType, Media, content_type_name, content_type_number};
-pub use encode::{ApplicationIdForm, EncodeOptions, Encoder, HeaderForm, encode_unit_push};
+pub use encode::{
+    ApplicationIdForm, EncodeOptions, Encoder, HeaderForm, PartContent, encode_unit_push,
+};
 pub use encoding_version::EncodingVersion;
 pub use header::{
     AuthParameters, CacheDirective, Challenge, ContentDisposition, ContentRange, Cookie,

@@ -255,6 +255,10 @@ pub struct Parameter<'a> {
 
 /// Shows `name=value`, with quotation marks where the value needs them, and `name` alone where there is no value.
 impl fmt::Display for Parameter<'_> {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "other values are shown without quotation marks"
+    )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.name)?;
         match self.value {
@@ -414,15 +418,14 @@ impl<'a> Parameters<'a> {
     #[must_use]
     pub fn find(self, name: &str) -> Option<ParameterValue<'a>> {
         let mut parameters = self;
-        let found = parameters.find_map(|parameter| {
+        parameters.find_map(|parameter| {
             let same = match parameter.name {
                 ParameterName::WellKnown(parameter) => parameter.name().eq_ignore_ascii_case(name),
                 ParameterName::Text(text) => text.eq_ignore_ascii_case(name),
                 ParameterName::Unassigned(_) => false,
             };
             same.then_some(parameter.value)
-        });
-        found
+        })
     }
 
     /// The parameters whose values are not malformed.

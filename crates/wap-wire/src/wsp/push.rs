@@ -85,6 +85,10 @@ impl<'a> Push<'a> {
     ///
     /// Nothing is given where the push names no application; `x-wap-application:wml.ua` is meant then (WAP-235).
     #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a value of any other form says nothing here"
+    )]
     pub fn application_id(&self) -> Option<ApplicationId<'a>> {
         match self.headers.find(WellKnownHeader::XWapApplicationId)? {
             HeaderValue::ApplicationId(id) => Some(id),
@@ -95,6 +99,10 @@ impl<'a> Push<'a> {
 
     /// The push flags, where the headers have them.
     #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a value of any other form says nothing here"
+    )]
     pub fn push_flag(&self) -> Option<PushFlag> {
         match self.headers.find(WellKnownHeader::PushFlag)? {
             HeaderValue::PushFlag(flag) => Some(flag),

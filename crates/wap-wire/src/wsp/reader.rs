@@ -228,9 +228,10 @@ fn long_multi_octet_integer(octets: &[u8]) -> Result<u64, DecodeErrorCode> {
 
 #[inline]
 pub(crate) const fn without_quote(octets: &[u8]) -> &[u8] {
-    match octets {
-        [QUOTE, text @ ..] => text,
-        text => text,
+    if let [QUOTE, text @ ..] = octets {
+        text
+    } else {
+        octets
     }
 }
 

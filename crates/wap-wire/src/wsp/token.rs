@@ -72,6 +72,10 @@ pub(crate) static SECURITY: [Option<W>; 1] = [Some(W::CloseSubordinate)];
 pub(crate) static EXPECT: [Option<W>; 1] = [Some(W::Continue)];
 
 /// The tokens of this header; none where its value is no token.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the values of other headers are no tokens"
+)]
 pub(crate) const fn table_of(header: WellKnownHeader) -> &'static TokenTable {
     match header {
         WellKnownHeader::AcceptRanges => &ACCEPT_RANGES,

@@ -15,6 +15,10 @@ use alloc::vec::Vec;
 
 impl Encoder {
     /// Writes the value of a field whose text has several parts; nothing where the compact form cannot say it.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "other headers have values of one part"
+    )]
     pub(crate) fn compound_from_text(&mut self, field: WellKnownHeader, text: &str) -> Option<()> {
         use WellKnownHeader as H;
         match field {
@@ -152,7 +156,7 @@ impl Encoder {
             return None;
         };
         let realm = parameter_named(realm, "realm")?;
-        let realm = unquoted(realm.as_bytes()).map_or(realm.into(), Text::new);
+        let realm = unquoted(realm.as_bytes()).map_or_else(|| realm.into(), Text::new);
         let is_basic = scheme.eq_ignore_ascii_case("basic");
         if realm.as_bytes().contains(&b'\\') || (is_basic && !others.is_empty()) {
             return None;

@@ -170,12 +170,11 @@ impl Encoder {
     pub(crate) fn insert_value_length(&mut self, start: usize) -> Result<(), EncodeError> {
         let length = self.octets.len().saturating_sub(start);
         let mut prefix = Vec::new();
-        match u8::try_from(length) {
-            Ok(length @ ..LENGTH_QUOTE) => prefix.push(length),
-            _ => {
-                prefix.push(LENGTH_QUOTE);
-                uintvar::encode(length_field(length)?, &mut prefix);
-            }
+        if let Ok(length @ ..LENGTH_QUOTE) = u8::try_from(length) {
+            prefix.push(length);
+        } else {
+            prefix.push(LENGTH_QUOTE);
+            uintvar::encode(length_field(length)?, &mut prefix);
         }
         self.octets.splice(start..start, prefix);
         Ok(())

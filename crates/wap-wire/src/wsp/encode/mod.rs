@@ -8,7 +8,7 @@ mod text;
 mod value;
 
 pub use encoder::Encoder;
-pub use pdu::encode_unit_push;
+pub use pdu::{PartContent, encode_unit_push};
 
 /// How headers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -46,7 +46,7 @@ pub enum ApplicationIdForm {
 
 impl EncodeOptions {
     /// Whether the receiver knows numbers of this encoding version; `None` for registered numbers.
-    pub(crate) fn knows(&self, version: Option<(u8, u8)>) -> bool {
+    pub(crate) fn knows(self, version: Option<(u8, u8)>) -> bool {
         match (self.encoding_version, version) {
             (None, _) => true,
             (Some(known), Some(version)) => version <= known,

@@ -33,7 +33,7 @@ impl Encoder {
             ParameterValue::Text(text) => self.unambiguous_text(text)?,
             ParameterValue::Quoted(text) => self.quoted(text)?,
             ParameterValue::Integer(number) | ParameterValue::DeltaSeconds(number) => {
-                self.integer(number)
+                self.integer(number);
             }
             ParameterValue::Quality(quality) => self.quality(quality),
             ParameterValue::Charset(charset) => self.charset(charset)?,
@@ -157,7 +157,7 @@ impl Encoder {
             Form::Media => Some(ParameterValue::Media(
                 self.known_media(plain)
                     .filter(|media| matches!(media, Media::WellKnown(..0x80)))
-                    .unwrap_or(Media::Text(plain.into())),
+                    .unwrap_or_else(|| Media::Text(plain.into())),
             )),
             Form::FieldName => Some(ParameterValue::FieldName(HeaderName::from_text(plain))),
             Form::Date => Date::parse(plain)

@@ -13,6 +13,17 @@ use alloc::vec::Vec;
 /// Headers as names and values in text.
 pub(crate) type TextHeaders<'a> = &'a [(&'a str, &'a str)];
 
+/// A part of multipart content, to be encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartContent<'a> {
+    /// The content type, `type/subtype; name=value`.
+    pub content_type: &'a str,
+    /// The other headers: names and values in text.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The content.
+    pub body: &'a [u8],
+}
+
 /// Encodes a connectionless push with the default options: see [`EncodeOptions::unit_push`].
 ///
 /// # Errors
@@ -34,7 +45,7 @@ impl EncodeOptions {
     /// # Errors
     /// Those of [`Encoder::content_type`] and [`Encoder::header`].
     pub fn unit_push(
-        &self,
+        self,
         tid: u8,
         content_type: &str,
         headers: &[(&str, &str)],
@@ -50,7 +61,7 @@ impl EncodeOptions {
     /// # Errors
     /// Those of [`Encoder::content_type`] and [`Encoder::header`].
     pub fn push(
-        &self,
+        self,
         confirmed: bool,
         content_type: &str,
         headers: &[(&str, &str)],
@@ -67,7 +78,7 @@ impl EncodeOptions {
     }
 
     fn append_push(
-        &self,
+        self,
         octets: &mut Vec<u8>,
         pdu_type: PduType,
         content_type: &str,
@@ -84,8 +95,8 @@ impl EncodeOptions {
     ///
     /// # Errors
     /// Those of [`Encoder::header`].
-    pub fn headers(&self, headers: &[(&str, &str)]) -> Result<Vec<u8>, EncodeError> {
-        let mut encoder = Encoder::new(*self);
+    pub fn headers(self, headers: &[(&str, &str)]) -> Result<Vec<u8>, EncodeError> {
+        let mut encoder = Encoder::new(self);
         headers
             .iter()
             .try_for_each(|(name, value)| encoder.header(name, value))?;
@@ -94,11 +105,11 @@ impl EncodeOptions {
 
     /// A content type and the headers after it.
     fn typed_headers(
-        &self,
+        self,
         content_type: &str,
         headers: TextHeaders<'_>,
     ) -> Result<Vec<u8>, EncodeError> {
-        let mut encoder = Encoder::new(*self);
+        let mut encoder = Encoder::new(self);
         encoder.content_type(content_type)?;
         headers
             .iter()
@@ -111,7 +122,7 @@ impl EncodeOptions {
     /// # Errors
     /// Those of [`Encoder::header`] and [`Encoder::capability`].
     pub fn connect(
-        &self,
+        self,
         capabilities: &[Capability<'_>],
         headers: &[(&str, &str)],
     ) -> Result<Vec<u8>, EncodeError> {
@@ -125,7 +136,7 @@ impl EncodeOptions {
     /// # Errors
     /// Those of [`Encoder::header`] and [`Encoder::capability`].
     pub fn connect_reply(
-        &self,
+        self,
         session_id: u32,
         capabilities: &[Capability<'_>],
         headers: &[(&str, &str)],
@@ -136,12 +147,12 @@ impl EncodeOptions {
     }
 
     fn append_capabilities_and_headers(
-        &self,
+        self,
         octets: &mut Vec<u8>,
         capabilities: &[Capability<'_>],
         headers: TextHeaders<'_>,
     ) -> Result<(), EncodeError> {
-        let mut encoder = Encoder::new(*self);
+        let mut encoder = Encoder::new(self);
         capabilities
             .iter()
             .try_for_each(|capability| encoder.capability(capability))?;
@@ -158,8 +169,8 @@ impl EncodeOptions {
     ///
     /// # Errors
     /// [`EncodeError::TooLong`] for an address of more than 63 octets.
-    pub fn redirect(&self, flags: u8, addresses: &[Address<'_>]) -> Result<Vec<u8>, EncodeError> {
-        let mut encoder = Encoder::new(*self);
+    pub fn redirect(self, flags: u8, addresses: &[Address<'_>]) -> Result<Vec<u8>, EncodeError> {
+        let mut encoder = Encoder::new(self);
         encoder.octets(&[PduType::REDIRECT.0, flags]);
         addresses
             .iter()
@@ -172,7 +183,7 @@ impl EncodeOptions {
     /// # Errors
     /// Those of [`Encoder::content_type`] and [`Encoder::header`].
     pub fn reply(
-        &self,
+        self,
         status: Status,
         content_type: &str,
         headers: &[(&str, &str)],
@@ -186,13 +197,13 @@ impl EncodeOptions {
 
     /// Encodes a Disconnect (WSP 8.2.2.4).
     #[must_use]
-    pub fn disconnect(&self, session_id: u32) -> Vec<u8> {
+    pub fn disconnect(self, session_id: u32) -> Vec<u8> {
         with_session_id(PduType::DISCONNECT, session_id)
     }
 
     /// Encodes a Suspend (WSP 8.2.5.1).
     #[must_use]
-    pub fn suspend(&self, session_id: u32) -> Vec<u8> {
+    pub fn suspend(self, session_id: u32) -> Vec<u8> {
         with_session_id(PduType::SUSPEND, session_id)
     }
 
@@ -200,11 +211,7 @@ impl EncodeOptions {
     ///
     /// # Errors
     /// Those of [`Encoder::header`].
-    pub fn resume(
-        &self,
-        session_id: u32,
-        headers: &[(&str, &str)],
-    ) -> Result<Vec<u8>, EncodeError> {
+    pub fn resume(self, session_id: u32, headers: &[(&str, &str)]) -> Result<Vec<u8>, EncodeError> {
         let mut octets = with_session_id(PduType::RESUME, session_id);
         octets.push(0);
         octets.extend(self.headers(headers)?);
@@ -215,13 +222,15 @@ impl EncodeOptions {
     ///
     /// # Errors
     /// Those of [`Encoder::content_type`] and [`Encoder::header`].
-    pub fn multipart(
-        &self,
-        parts: &[(&str, &[(&str, &str)], &[u8])],
-    ) -> Result<Vec<u8>, EncodeError> {
+    pub fn multipart(self, parts: &[PartContent<'_>]) -> Result<Vec<u8>, EncodeError> {
         let mut octets = Vec::new();
         uintvar::encode(length_field(parts.len())?, &mut octets);
-        for &(content_type, headers, body) in parts {
+        for &PartContent {
+            content_type,
+            headers,
+            body,
+        } in parts
+        {
             let headers = self.typed_headers(content_type, headers)?;
             uintvar::encode(length_field(headers.len())?, &mut octets);
             uintvar::encode(length_field(body.len())?, &mut octets);
@@ -251,7 +260,7 @@ impl Encoder {
                 Capability::ProtocolOptions(options) => encoder.octets(&[options.0]),
                 Capability::MethodMor(most) | Capability::PushMor(most) => encoder.octets(&[most]),
                 Capability::ExtendedMethods(octets) | Capability::HeaderCodePages(octets) => {
-                    encoder.octets(octets)
+                    encoder.octets(octets);
                 }
                 Capability::Aliases(addresses) => encoder.octets(addresses.as_bytes()),
                 Capability::NotRecognised(_) => {}

@@ -60,6 +60,10 @@ impl Encoder {
         })
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other headers follow in a function of their own"
+    )]
     fn compact_value(&mut self, field: WellKnownHeader, text: &str) -> Option<()> {
         use WellKnownHeader as H;
         let value = match field {
@@ -82,7 +86,7 @@ impl Encoder {
             | H::LastModified
             | H::XWapTod => HeaderValue::Date(parse_date(text)?),
             H::IfRange => {
-                Date::parse(text).map_or(HeaderValue::Text(text.into()), HeaderValue::Date)
+                Date::parse(text).map_or_else(|| HeaderValue::Text(text.into()), HeaderValue::Date)
             }
             H::ContentLength | H::MaxForwards => HeaderValue::Integer(parse_decimal(text)?),
             H::Age => HeaderValue::DeltaSeconds(parse_decimal(text)?),
@@ -106,9 +110,9 @@ impl Encoder {
                 } = preference(text, |name| token(name, &token::TE))?;
                 HeaderValue::TransferCoding(TransferCoding { coding, quality })
             }
-            H::ContentId => {
-                HeaderValue::Quoted(unquoted(text.as_bytes()).map_or(text.into(), Text::new))
-            }
+            H::ContentId => HeaderValue::Quoted(
+                unquoted(text.as_bytes()).map_or_else(|| text.into(), Text::new),
+            ),
             H::AcceptRanges
             | H::Connection
             | H::ContentEncoding
@@ -242,7 +246,8 @@ pub(crate) fn token<'a>(text: &'a str, table: &TokenTable) -> Option<Token<'a>> 
 }
 
 fn method(text: &str) -> Method<'_> {
-    Method::number_from_name(text).map_or(Method::Text(text.into()), |number| {
-        Method::WellKnown(PduType(number))
-    })
+    Method::number_from_name(text).map_or_else(
+        || Method::Text(text.into()),
+        |number| Method::WellKnown(PduType(number)),
+    )
 }

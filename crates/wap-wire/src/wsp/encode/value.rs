@@ -58,6 +58,10 @@ impl Encoder {
         self.page = page;
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "values of several parts follow in a function of their own"
+    )]
     pub(crate) fn typed_value(
         &mut self,
         value: &HeaderValue<'_>,
@@ -67,7 +71,10 @@ impl Encoder {
             HeaderValue::Accept(value) | HeaderValue::ContentType(value) => {
                 self.content_type_value(&value)
             }
-            HeaderValue::AcceptApplication(AcceptApplication::Any) => self.token_zero(),
+            HeaderValue::AcceptApplication(AcceptApplication::Any) => {
+                self.token_zero();
+                Ok(())
+            }
             HeaderValue::AcceptApplication(AcceptApplication::Id(id))
             | HeaderValue::ApplicationId(id) => self.application_id(id),
             HeaderValue::AcceptCharset(value) => self.preference(value, Self::charset),
@@ -105,6 +112,10 @@ impl Encoder {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "values of one part are written before"
+    )]
     fn compound_value(&mut self, value: &HeaderValue<'_>) -> Result<(), EncodeError> {
         match *value {
             HeaderValue::CacheControl(value) => self.cache_directive(&value),
@@ -125,9 +136,8 @@ impl Encoder {
         }
     }
 
-    fn token_zero(&mut self) -> Result<(), EncodeError> {
+    fn token_zero(&mut self) {
         self.octets.push(TOKEN_ZERO);
-        Ok(())
     }
 
     fn application_id(&mut self, id: ApplicationId<'_>) -> Result<(), EncodeError> {
@@ -189,16 +199,19 @@ impl Encoder {
         self.octets.truncate(start);
         self.value_length(|encoder| {
             write(encoder, preference.value)?;
-            quality
-                .into_iter()
-                .for_each(|quality| encoder.quality(quality));
+            if let Some(quality) = quality {
+                encoder.quality(quality);
+            }
             Ok(())
         })
     }
 
     pub(crate) fn charset(&mut self, charset: Charset<'_>) -> Result<(), EncodeError> {
         match charset {
-            Charset::Any => self.token_zero(),
+            Charset::Any => {
+                self.token_zero();
+                Ok(())
+            }
             Charset::Number(number) => {
                 self.integer(u64::from(number));
                 Ok(())
@@ -209,7 +222,10 @@ impl Encoder {
 
     fn language(&mut self, language: Language<'_>) -> Result<(), EncodeError> {
         match language {
-            Language::Any => self.token_zero(),
+            Language::Any => {
+                self.token_zero();
+                Ok(())
+            }
             Language::Number(number) => {
                 self.integer(u64::from(number));
                 Ok(())
@@ -294,7 +310,15 @@ impl Encoder {
                     encoder.parameter_value(value)
                 });
             }
-            _ => {
+            CacheDirective::NoCache(_)
+            | CacheDirective::NoStore
+            | CacheDirective::MaxStale(None)
+            | CacheDirective::OnlyIfCached
+            | CacheDirective::Public
+            | CacheDirective::Private(_)
+            | CacheDirective::NoTransform
+            | CacheDirective::MustRevalidate
+            | CacheDirective::ProxyRevalidate => {
                 self.short_integer(number);
                 return Ok(());
             }
@@ -309,7 +333,7 @@ impl Encoder {
     fn credentials(&mut self, credentials: &Credentials<'_>) -> Result<(), EncodeError> {
         self.value_length(|encoder| match credentials {
             Credentials::Basic { user, password } => {
-                encoder.token_zero()?;
+                encoder.token_zero();
                 encoder.text(*user)?;
                 encoder.text(*password)
             }
@@ -323,7 +347,7 @@ impl Encoder {
     fn challenge(&mut self, challenge: &Challenge<'_>) -> Result<(), EncodeError> {
         self.value_length(|encoder| match challenge {
             Challenge::Basic { realm } => {
-                encoder.token_zero()?;
+                encoder.token_zero();
                 encoder.text(*realm)
             }
             Challenge::Other {
@@ -358,7 +382,7 @@ impl Encoder {
             encoder.uintvar(range.first);
             match range.entity_length {
                 Some(length) => encoder.uintvar(length),
-                None => encoder.token_zero()?,
+                None => encoder.token_zero(),
             }
             Ok(())
         })
@@ -370,7 +394,9 @@ impl Encoder {
                 Range::Bytes { first, last } => {
                     encoder.short_integer(0);
                     encoder.uintvar(first);
-                    last.into_iter().for_each(|last| encoder.uintvar(last));
+                    if let Some(last) = last {
+                        encoder.uintvar(last);
+                    }
                 }
                 Range::Suffix(length) => {
                     encoder.short_integer(1);
@@ -405,7 +431,7 @@ impl Encoder {
             quality => self.value_length(|encoder| {
                 encoder.token(value.coding, &token::TE)?;
                 quality.into_iter().try_for_each(|quality| {
-                    encoder.token_zero()?;
+                    encoder.token_zero();
                     encoder.quality(quality);
                     Ok(())
                 })

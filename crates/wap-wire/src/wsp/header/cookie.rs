@@ -50,11 +50,13 @@ impl<'a> SetCookie<'a> {
 
     fn start(&self) -> (Version<'a>, Text<'a>, Text<'a>) {
         let mut reader = self.fields;
-        read_start(&mut reader).unwrap_or((
-            Version::Text(Text::default()),
-            Text::default(),
-            Text::default(),
-        ))
+        read_start(&mut reader).unwrap_or_else(|_| {
+            (
+                Version::Text(Text::default()),
+                Text::default(),
+                Text::default(),
+            )
+        })
     }
 }
 

@@ -168,7 +168,7 @@ impl<'a> HeaderIter<'a> {
             RawValue::Text(text) => HeaderValue::Text(text),
             // An empty text without Quote looks like a value of no octets.
             RawValue::Data([]) => HeaderValue::Text(Text::default()),
-            raw => HeaderValue::Unknown(raw),
+            raw @ (RawValue::ShortInteger(_) | RawValue::Data(_)) => HeaderValue::Unknown(raw),
         };
         Ok(Header { name, value })
     }

@@ -197,7 +197,7 @@ impl<'a> HeaderName<'a> {
     /// The field of this name; the assigned one where there is one that is not deprecated.
     pub(crate) fn from_text(name: &'a str) -> Self {
         let assigned = WellKnownHeader::from_name(name).filter(|header| !header.is_deprecated());
-        assigned.map_or(Self::Text(name.into()), Self::WellKnown)
+        assigned.map_or_else(|| Self::Text(name.into()), Self::WellKnown)
     }
 
     /// The name of this number on the default page.

@@ -83,6 +83,10 @@ impl<'a> TransferCoding<'a> {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "only the parameter q has a meaning here"
+    )]
     pub(crate) fn read(mut reader: Reader<'a>) -> Result<Self, DecodeError> {
         let coding = read_token(&mut reader, &token::TE)?;
         if reader.is_empty() {

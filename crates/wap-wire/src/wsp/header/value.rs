@@ -143,6 +143,10 @@ impl<'a> HeaderValue<'a> {
 }
 
 impl<'a> Field<'a> {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other headers follow in a function of their own"
+    )]
     #[inline]
     fn interpret(self, header: WellKnownHeader) -> Interpretation<'a> {
         use WellKnownHeader as H;
@@ -182,6 +186,10 @@ impl<'a> Field<'a> {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other headers are interpreted before"
+    )]
     fn interpret_less_common(self, header: WellKnownHeader) -> Interpretation<'a> {
         use WellKnownHeader as H;
         match header {
@@ -190,7 +198,7 @@ impl<'a> Field<'a> {
             H::AcceptCharset | H::AcceptCharsetVersion11 => self.accept_charset(),
             H::AcceptEncoding | H::AcceptEncodingVersion11 => self.accept_encoding(),
             H::AcceptLanguage => self.accept_language(),
-            H::AcceptRanges => self.token(&token::ACCEPT_RANGES),
+            H::AcceptRanges => self.token(&token::ACCEPT_RANGES).map(HeaderValue::Token),
             H::Age => self.integer().map(HeaderValue::DeltaSeconds),
             H::Allow | H::Public => self.method(),
             H::Authorization | H::ProxyAuthorization => self
@@ -202,8 +210,8 @@ impl<'a> Field<'a> {
             H::CacheControl | H::CacheControlVersion11 | H::CacheControlVersion13 => {
                 self.cache_control()
             }
-            H::Connection => self.token(&token::CONNECTION),
-            H::ContentEncoding => self.token(&token::CONTENT_ENCODING),
+            H::Connection => self.token(&token::CONNECTION).map(HeaderValue::Token),
+            H::ContentEncoding => self.token(&token::CONTENT_ENCODING).map(HeaderValue::Token),
             H::ContentLanguage => self.language().map(HeaderValue::ContentLanguage),
             H::ContentMd5 => self.digest().map(HeaderValue::Digest),
             H::ContentRange | H::ContentRangeVersion11 => self
@@ -215,7 +223,9 @@ impl<'a> Field<'a> {
             H::RetryAfter => self
                 .data_with(RetryAfter::read)
                 .map(HeaderValue::RetryAfter),
-            H::TransferEncoding => self.token(&token::TRANSFER_ENCODING),
+            H::TransferEncoding => self
+                .token(&token::TRANSFER_ENCODING)
+                .map(HeaderValue::Token),
             H::Vary | H::Trailer => self.field_name(),
             H::Warning => self.warning(),
             H::ContentDisposition | H::ContentDispositionVersion11 => self.disposition(),
@@ -227,11 +237,11 @@ impl<'a> Field<'a> {
             H::Te => self.transfer_coding(),
             H::SetCookie => self.data_with(SetCookie::read).map(HeaderValue::SetCookie),
             H::Cookie => self.data_with(Cookie::read).map(HeaderValue::Cookie),
-            H::XWapSecurity => self.token(&token::SECURITY),
+            H::XWapSecurity => self.token(&token::SECURITY).map(HeaderValue::Token),
             // The form of this header is not published: it is told by its octets.
             _ => Ok(match self.raw {
                 RawValue::Text(_) | RawValue::Data([]) => HeaderValue::Text(self.text()?),
-                raw => self
+                raw @ (RawValue::ShortInteger(_) | RawValue::Data(_)) => self
                     .integer()
                     .map_or(HeaderValue::Unknown(raw), HeaderValue::Integer),
             }),
@@ -250,9 +260,8 @@ impl<'a> Field<'a> {
     #[inline]
     fn short_integer(self) -> Result<u8, DecodeError> {
         match self.raw {
-            RawValue::ShortInteger(number) => Ok(number),
             // A long integer is not allowed here, but what it means is plain.
-            RawValue::Data(&[number @ ..0x80]) => Ok(number),
+            RawValue::ShortInteger(number) | RawValue::Data(&[number @ ..0x80]) => Ok(number),
             RawValue::Data(_) | RawValue::Text(_) => Err(self.wrong_form()),
         }
     }
@@ -304,14 +313,13 @@ impl<'a> Field<'a> {
         self.data().and_then(read)
     }
 
-    fn token(self, table: &TokenTable) -> Interpretation<'a> {
-        let token = match self.raw {
+    fn token(self, table: &TokenTable) -> Result<Token<'a>, DecodeError> {
+        match self.raw {
             RawValue::ShortInteger(number) => token::token_of(table, number)
                 .map(Token::WellKnown)
-                .ok_or_else(|| self.error(DecodeErrorCode::UnassignedToken))?,
-            RawValue::Text(_) | RawValue::Data(_) => Token::Text(self.text()?),
-        };
-        Ok(HeaderValue::Token(token))
+                .ok_or_else(|| self.error(DecodeErrorCode::UnassignedToken)),
+            RawValue::Text(_) | RawValue::Data(_) => self.text().map(Token::Text),
+        }
     }
 
     fn application_id(self) -> Result<ApplicationId<'a>, DecodeError> {
@@ -386,15 +394,10 @@ impl<'a> Field<'a> {
         };
         let preference = match self.raw {
             RawValue::Data(_) => Preference::read(self.data()?, read)?,
-            RawValue::ShortInteger(_) | RawValue::Text(_) => {
-                match self.token(&token::ACCEPT_ENCODING)? {
-                    HeaderValue::Token(value) => Preference {
-                        value,
-                        quality: None,
-                    },
-                    _ => return Err(self.wrong_form()),
-                }
-            }
+            RawValue::ShortInteger(_) | RawValue::Text(_) => Preference {
+                value: self.token(&token::ACCEPT_ENCODING)?,
+                quality: None,
+            },
         };
         Ok(HeaderValue::AcceptEncoding(preference))
     }
@@ -440,7 +443,9 @@ impl<'a> Field<'a> {
     fn pragma(self) -> Interpretation<'a> {
         match self.raw {
             RawValue::Data(_) => Parameter::read(&mut self.data()?).map(HeaderValue::Pragma),
-            RawValue::ShortInteger(_) | RawValue::Text(_) => self.token(&token::PRAGMA),
+            RawValue::ShortInteger(_) | RawValue::Text(_) => {
+                self.token(&token::PRAGMA).map(HeaderValue::Token)
+            }
         }
     }
 
@@ -470,12 +475,7 @@ impl<'a> Field<'a> {
             RawValue::Data(_) => ContentDisposition::read(self.data()?)?,
             // The short form is not defined, but what it means is plain.
             RawValue::ShortInteger(_) | RawValue::Text(_) => {
-                match self.token(&token::DISPOSITION)? {
-                    HeaderValue::Token(disposition) => {
-                        ContentDisposition::without_parameters(disposition)
-                    }
-                    _ => return Err(self.wrong_form()),
-                }
+                ContentDisposition::without_parameters(self.token(&token::DISPOSITION)?)
             }
         };
         Ok(HeaderValue::ContentDisposition(disposition))
@@ -487,7 +487,7 @@ impl<'a> Field<'a> {
                 .data_with(Expectation::read)
                 .map(HeaderValue::Expectation),
             RawValue::Data([]) | RawValue::ShortInteger(_) | RawValue::Text(_) => {
-                self.token(&token::EXPECT)
+                self.token(&token::EXPECT).map(HeaderValue::Token)
             }
         }
     }
@@ -495,10 +495,9 @@ impl<'a> Field<'a> {
     fn transfer_coding(self) -> Interpretation<'a> {
         let coding = match self.raw {
             RawValue::Data(_) => TransferCoding::read(self.data()?)?,
-            RawValue::ShortInteger(_) | RawValue::Text(_) => match self.token(&token::TE)? {
-                HeaderValue::Token(coding) => TransferCoding::from_token(coding),
-                _ => return Err(self.wrong_form()),
-            },
+            RawValue::ShortInteger(_) | RawValue::Text(_) => {
+                TransferCoding::from_token(self.token(&token::TE)?)
+            }
         };
         Ok(HeaderValue::TransferCoding(coding))
     }
