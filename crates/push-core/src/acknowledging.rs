@@ -69,13 +69,10 @@ impl PushClient {
     /// the first word counts.
     fn settle(&mut self, event: EventId, outcome: Outcome, now: Now) -> Option<(Change, u64)> {
         let standing = self.journal.get(event)?;
-        let mut settlement = match standing.settlement {
-            Some(settlement) => settlement,
-            None => {
-                let (failures, stage) = (standing.failures, standing.stage);
-                self.settlement(failures, stage, outcome, now)
-            }
-        };
+        let (failures, stage) = (standing.failures, standing.stage);
+        let mut settlement = standing
+            .settlement
+            .unwrap_or_else(|| self.settlement(failures, stage, outcome, now));
         settlement.requests += 1;
         let standing = self.journal.get_mut(event)?;
         standing.settlement = Some(settlement);

@@ -17,6 +17,10 @@ const WTLS_PORTS: [u16; 3] = [2949, 9202, 9203];
 
 /// A registration request with every value parsed.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the request"
+)]
 pub(crate) struct Application {
     pub(crate) owner: Owner,
     pub(crate) application_id: Option<ApplicationId>,
@@ -86,17 +90,17 @@ impl Application {
 //= specs/push-cai.md#deregistration-request
 //# A deregistration that names no pushApplicationID MUST be refused as an invalid request.
 pub(crate) fn push_application_id(text: &str) -> Result<PushApplicationId, Refusal> {
-    PushApplicationId::parse(text).map_err(|error| invalid("pushApplicationID", error))
+    PushApplicationId::parse(text).map_err(|error| invalid("pushApplicationID", &error))
 }
 
 /// Parses the application's own name; an explicit empty one is malformed.
 pub(crate) fn application_id(text: Option<&str>) -> Result<Option<ApplicationId>, Refusal> {
     text.map(ApplicationId::parse)
         .transpose()
-        .map_err(|error| invalid("applicationID", error))
+        .map_err(|error| invalid("applicationID", &error))
 }
 
-fn invalid(option: &'static str, error: impl ToString) -> Refusal {
+fn invalid(option: &'static str, error: &impl ToString) -> Refusal {
     Refusal::of_option(Reason::InvalidRequest, option, error.to_string())
 }
 
@@ -113,13 +117,13 @@ fn whitelist(settings: &Settings, entries: &[String]) -> Result<Whitelist, Refus
         ));
     }
     Whitelist::parse(entries.iter().map(String::as_str))
-        .map_err(|error| invalid("whitelist", error))
+        .map_err(|error| invalid("whitelist", &error))
 }
 
 fn accept(text: Option<&str>) -> Result<Option<Accept>, Refusal> {
     text.map(Accept::parse)
         .transpose()
-        .map_err(|error| invalid("Accept", error))
+        .map_err(|error| invalid("Accept", &error))
 }
 
 fn suppression(settings: &Settings, window: Option<Duration>) -> Result<Option<u64>, Refusal> {
@@ -163,17 +167,13 @@ fn event_handler(settings: &Settings, text: Option<&str>) -> Result<Option<Box<s
     let Some((scheme, _)) = scheme else {
         return Err(invalid(
             "eventHandler",
-            format!(
+            &format!(
                 "the event handler is no URI of at most {MAX_HANDLER_LENGTH} octets; {}",
                 usable_handlers(settings)
             ),
         ));
     };
-    if !settings
-        .handler_schemes
-        .iter()
-        .any(|known| *known == scheme)
-    {
+    if !settings.handler_schemes.contains(&scheme) {
         return Err(Refusal::of_option(
             Reason::UnsupportedOption,
             "eventHandler",
@@ -283,7 +283,7 @@ fn bearer(
     };
     let present = || listed(places.values().flat_map(|place| place.bearers.keys()));
     let Some(bearer) = Bearer::from_name(name) else {
-        let known = listed(&Bearer::ALL);
+        let known = listed(Bearer::ALL);
         let detail = format!("`{name}` is no bearer that this client knows; {known}");
         return Err(Refusal::of_option(
             Reason::UnsupportedOption,

@@ -1,6 +1,7 @@
 //! The machine: its parts, its inputs, its timers.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use push_message::{PushApplicationId, UnixMillis};
@@ -86,7 +87,7 @@ impl PushClient {
                 owner,
                 request,
             } => self.deregister(ticket, owner, &request, now),
-            Input::Push { ticket, push } => self.take_push(ticket, push, now),
+            Input::Push { ticket, push } => self.take_push(ticket, &Arc::new(push), now),
             Input::Persisted { ticket, result } => self.persisted(ticket, result, now),
             Input::Announced { ticket, servers } => self.announced(ticket, servers, now),
             Input::Resolved { host, addresses } => self.resolved(&host, addresses),
@@ -96,7 +97,7 @@ impl PushClient {
                 selector,
                 after,
                 window,
-            } => self.subscribe(subscriber, owner, &selector, after, window, now),
+            } => self.subscribe(subscriber, &owner, &selector, after, window, now),
             Input::Unsubscribe { subscriber } => self.unsubscribe(subscriber, now),
             Input::Fetch {
                 ticket,
@@ -219,7 +220,7 @@ impl PushClient {
                 self.registration_not_written(*registering, reason, now);
             }
             Write::Removal(deregistering) => {
-                self.removal_not_written(*deregistering, reason, now);
+                self.removal_not_written(&deregistering, reason, now);
             }
             Write::Acknowledgement { ticket, events, .. } => {
                 self.not_acknowledged(ticket, &events, reason, now);
@@ -236,7 +237,12 @@ impl PushClient {
                 .journal
                 .state_change(event, now)
                 .filter(|_| !self.is_being_settled(event)),
-            other => Some(other),
+            other @ (Change::PutRegistration(_)
+            | Change::RemoveRegistration(_)
+            | Change::InsertEvent(_)
+            | Change::AssignEvent { .. }
+            | Change::RemoveEvent(_)
+            | Change::Remember { .. }) => Some(other),
         });
         let changes = changes.collect();
         self.keep_house(changes);

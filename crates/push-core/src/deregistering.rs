@@ -177,11 +177,11 @@ impl PushClient {
 
     pub(crate) fn removal_not_written(
         &mut self,
-        deregistering: Deregistering,
+        deregistering: &Deregistering,
         reason: &str,
         now: Now,
     ) {
-        self.undo_deregistration(&deregistering, store_failed(reason), now);
+        self.undo_deregistration(deregistering, store_failed(reason), now);
     }
 
     /// The registration stands, and the Push Servers are told so.

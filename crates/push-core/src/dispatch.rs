@@ -161,45 +161,44 @@ impl PushClient {
     }
 
     /// Takes a push: judges it, and writes it down where somebody is to have it.
-    pub(crate) fn take_push(&mut self, ticket: RequestTicket, push: ReceivedPush, now: Now) {
-        let push = Arc::new(push);
-        match self.judge(&push, &mut Silent) {
+    pub(crate) fn take_push(&mut self, ticket: RequestTicket, push: &Arc<ReceivedPush>, now: Now) {
+        match self.judge(push, &mut Silent) {
             Judgement::For(record) => self.take_for(ticket, push, &record, now),
-            Judgement::Unmatched if self.holds(&push) => self.take_held(ticket, push, now),
+            Judgement::Unmatched if self.holds(push) => self.take_held(ticket, push, now),
             Judgement::Unmatched => {
-                self.refuse_push(ticket, &push, PushRefusal::NoSuchApplication);
+                self.refuse_push(ticket, push, PushRefusal::NoSuchApplication);
             }
-            Judgement::Refused(refusal) => self.refuse_push(ticket, &push, refusal),
+            Judgement::Refused(refusal) => self.refuse_push(ticket, push, refusal),
         }
     }
 
     fn take_for(
         &mut self,
         ticket: RequestTicket,
-        push: Arc<ReceivedPush>,
+        push: &Arc<ReceivedPush>,
         record: &Arc<RegistrationRecord>,
         now: Now,
     ) {
         let suppression = record.suppress_equal_content_millis;
         let fingerprints = [
-            Some(fingerprint::of_transmission(&push)),
-            suppression.map(|_| fingerprint::of_content(record.id, &push)),
+            Some(fingerprint::of_transmission(push)),
+            suppression.map(|_| fingerprint::of_content(record.id, push)),
         ];
-        if self.is_repeated(ticket, &push, fingerprints, now) {
+        if self.is_repeated(ticket, push, fingerprints, now) {
             return;
         }
-        let octets = octets_of(&push);
+        let octets = octets_of(push);
         if !self.has_room(record, octets) || !self.make_room(octets, now) {
-            self.refuse_push(ticket, &push, PushRefusal::NoRoom);
+            self.refuse_push(ticket, push, PushRefusal::NoRoom);
             return;
         }
         let id = self.next_event(now);
-        let event = new_event(Arc::clone(&push), Some(record.id), octets);
+        let event = new_event(Arc::clone(push), Some(record.id), octets);
         self.journal.insert_queued(id, &record.owner, event);
-        let mut changes = vec![insertion(id, Some(record.id), Arc::clone(&push))];
+        let mut changes = vec![insertion(id, Some(record.id), Arc::clone(push))];
         let windows = [self.duplicate_window_millis(), suppression.unwrap_or(0)];
         changes.extend(remembrances(fingerprints, windows, now));
-        let write = self.push_write(ticket, &push, id, fingerprints);
+        let write = self.push_write(ticket, push, id, fingerprints);
         let persist = self.persist(changes, Write::Push(write));
         self.remember_in_flight(persist, fingerprints, windows, now);
     }

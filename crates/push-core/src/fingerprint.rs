@@ -52,6 +52,10 @@ impl Hash {
         Self { lanes: SEEDS }
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "both halves are folded into one"
+    )]
     fn word(&mut self, word: u64) {
         for (lane, factor) in self.lanes.iter_mut().zip(FACTORS) {
             let product = u128::from(*lane ^ word) * u128::from(factor);

@@ -22,23 +22,23 @@ impl PushClient {
     }
 
     /// Keeps a push for nobody yet.
-    pub(crate) fn take_held(&mut self, ticket: RequestTicket, push: Arc<ReceivedPush>, now: Now) {
-        let fingerprints = [Some(fingerprint::of_transmission(&push)), None];
-        if self.is_repeated(ticket, &push, fingerprints, now) {
+    pub(crate) fn take_held(&mut self, ticket: RequestTicket, push: &Arc<ReceivedPush>, now: Now) {
+        let fingerprints = [Some(fingerprint::of_transmission(push)), None];
+        if self.is_repeated(ticket, push, fingerprints, now) {
             return;
         }
-        let octets = octets_of(&push);
+        let octets = octets_of(push);
         if !self.make_room(octets, now) {
-            self.refuse_push(ticket, &push, PushRefusal::NoRoom);
+            self.refuse_push(ticket, push, PushRefusal::NoRoom);
             return;
         }
         let id = self.next_event(now);
         self.journal
-            .insert_held(id, new_event(Arc::clone(&push), None, octets));
-        let mut changes = vec![insertion(id, None, Arc::clone(&push))];
+            .insert_held(id, new_event(Arc::clone(push), None, octets));
+        let mut changes = vec![insertion(id, None, Arc::clone(push))];
         let windows = [self.duplicate_window_millis(), 0];
         changes.extend(remembrances(fingerprints, windows, now));
-        let mut write = self.push_write(ticket, &push, id, fingerprints);
+        let mut write = self.push_write(ticket, push, id, fingerprints);
         write.decision.verdict = Verdict::Held { event: id };
         let persist = self.persist(changes, Write::Hold(write));
         self.remember_in_flight(persist, fingerprints, windows, now);

@@ -73,7 +73,7 @@ pub(crate) enum Taker {
 /// Everybody who takes events.
 #[derive(Debug, Default)]
 pub(crate) struct Subscribers {
-    subscribers: BTreeMap<SubscriberId, Subscriber>,
+    connections: BTreeMap<SubscriberId, Subscriber>,
     /// The connections of each owner, in order of attachment.
     by_owner: BTreeMap<Owner, Vec<SubscriberId>>,
     fetches: BTreeMap<RequestTicket, WaitingFetch>,
@@ -88,7 +88,7 @@ impl Subscribers {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.subscribers.len()
+        self.connections.len()
     }
 
     pub(crate) fn waiting_fetches(&self) -> usize {
@@ -96,14 +96,14 @@ impl Subscribers {
     }
 
     pub(crate) fn get_mut(&mut self, id: SubscriberId) -> Option<&mut Subscriber> {
-        self.subscribers.get_mut(&id)
+        self.connections.get_mut(&id)
     }
 
     /// The connection attached first whose selection fits.
     pub(crate) fn first_for(&self, record: &RegistrationRecord) -> Option<SubscriberId> {
         let candidates = self.by_owner.get(&record.owner)?;
         let fits = |id: &SubscriberId| {
-            self.subscribers
+            self.connections
                 .get(id)
                 .is_some_and(|subscriber| subscriber.selection.fits(record))
         };
@@ -115,7 +115,7 @@ impl Subscribers {
             return Taker::Nobody;
         };
         let has_room = |subscriber: &Subscriber| subscriber.under_way.len() < subscriber.window;
-        match self.subscribers.get(&id) {
+        match self.connections.get(&id) {
             Some(subscriber) if has_room(subscriber) => Taker::Ready(id),
             Some(_) => Taker::Full(id),
             None => Taker::Nobody,
@@ -125,25 +125,25 @@ impl Subscribers {
     pub(crate) fn attach(&mut self, id: SubscriberId, subscriber: Subscriber) {
         let of_owner = self.by_owner.entry(subscriber.owner.clone()).or_default();
         of_owner.push(id);
-        self.subscribers.insert(id, subscriber);
+        self.connections.insert(id, subscriber);
     }
 
     pub(crate) fn detach(&mut self, id: SubscriberId) -> Option<Subscriber> {
-        let subscriber = self.subscribers.remove(&id)?;
+        let subscriber = self.connections.remove(&id)?;
         remove_from(&mut self.by_owner, &subscriber.owner, id);
         Some(subscriber)
     }
 
     /// Notes that an event is no longer under way to a connection.
     pub(crate) fn release(&mut self, taker: Option<SubscriberId>, event: EventId) {
-        if let Some(subscriber) = taker.and_then(|id| self.subscribers.get_mut(&id)) {
+        if let Some(subscriber) = taker.and_then(|id| self.connections.get_mut(&id)) {
             subscriber.under_way.remove(&event);
         }
     }
 
     /// The next registration that waited for room in a connection's window, if there is room.
     pub(crate) fn unblock(&mut self, id: SubscriberId) -> Option<RegistrationId> {
-        let subscriber = self.subscribers.get_mut(&id)?;
+        let subscriber = self.connections.get_mut(&id)?;
         if subscriber.under_way.len() >= subscriber.window {
             return None;
         }

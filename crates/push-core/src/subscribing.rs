@@ -15,13 +15,13 @@ impl PushClient {
     pub(crate) fn subscribe(
         &mut self,
         subscriber: SubscriberId,
-        owner: Owner,
+        owner: &Owner,
         selector: &Selector,
         after: Option<EventId>,
         window: u32,
         now: Now,
     ) {
-        match self.admit_subscriber(&owner, selector) {
+        match self.admit_subscriber(owner, selector) {
             Ok(selection) => {
                 let attached = Subscriber {
                     owner: owner.clone(),
@@ -31,7 +31,7 @@ impl PushClient {
                     blocked: BTreeSet::new(),
                 };
                 self.subscribers.attach(subscriber, attached);
-                self.serve(subscriber, &owner, after, now);
+                self.serve(subscriber, owner, after, now);
             }
             Err(refusal) => self.outputs.push_back(Output::SubscriptionRefused {
                 subscriber,

@@ -1,1 +1,17 @@
-//! Virtual clock, simulated bearers and the reference model for tests.
+//! A Push Client with a clock, a store and Push Servers of its own, and a reference model to hold it to.
+//!
+//! Nothing here waits, sleeps or opens a socket: a test says what happens and when.
+
+mod clock;
+
+mod pushes;
+mod servers;
+mod store;
+mod terminal;
+
+pub use clock::Clock;
+
+pub use pushes::PushBuilder;
+pub use servers::{Servers, ServersAnswer};
+pub use store::{Store, StoreAnswer};
+pub use terminal::{Collected, Terminal};

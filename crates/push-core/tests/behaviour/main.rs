@@ -1,0 +1,10 @@
+//! What the Push Client does, sentence by sentence.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod common;
+mod registration;

@@ -1,0 +1,157 @@
+//! A store in memory that answers as a test says.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use push_core::{
+    Change, EventId, EventRecord, Fingerprint, PersistTicket, RegistrationId, RegistrationRecord,
+    Snapshot,
+};
+use push_message::UnixMillis;
+
+/// How the store answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoreAnswer {
+    /// At once, with success.
+    #[default]
+    AtOnce,
+    /// At once, with a failure.
+    Failing,
+    /// When it is asked to, by [`Store::write_next`] or [`Store::fail_next`].
+    Late,
+}
+
+/// What is written down, and what waits to be.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// How it answers.
+    pub answer: StoreAnswer,
+    registrations: BTreeMap<RegistrationId, RegistrationRecord>,
+    events: BTreeMap<EventId, EventRecord>,
+    remembered: BTreeMap<Fingerprint, UnixMillis>,
+    last_event: u64,
+    last_registration: u64,
+    waiting: VecDeque<(PersistTicket, Vec<Change>)>,
+    written: usize,
+}
+
+/// What the store says of one request.
+pub(crate) type StoreResult = (PersistTicket, Result<(), String>);
+
+impl Store {
+    /// Takes a request; says what became of it unless that is to come later.
+    pub(crate) fn take(
+        &mut self,
+        ticket: PersistTicket,
+        changes: Vec<Change>,
+    ) -> Option<StoreResult> {
+        match self.answer {
+            StoreAnswer::AtOnce => {
+                self.write(changes);
+                Some((ticket, Ok(())))
+            }
+            StoreAnswer::Failing => Some((ticket, Err("the disk is full".to_owned()))),
+            StoreAnswer::Late => {
+                self.waiting.push_back((ticket, changes));
+                None
+            }
+        }
+    }
+
+    /// Writes the request that has waited longest.
+    pub fn write_next(&mut self) -> Option<StoreResult> {
+        let (ticket, changes) = self.waiting.pop_front()?;
+        self.write(changes);
+        Some((ticket, Ok(())))
+    }
+
+    /// Fails the request that has waited longest.
+    pub fn fail_next(&mut self) -> Option<StoreResult> {
+        let (ticket, _) = self.waiting.pop_front()?;
+        Some((ticket, Err("the disk is full".to_owned())))
+    }
+
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many requests were written, in all.
+    pub const fn written(&self) -> usize {
+        self.written
+    }
+
+    /// The registrations written down.
+    pub fn registrations(&self) -> impl Iterator<Item = &RegistrationRecord> {
+        self.registrations.values()
+    }
+
+    /// The events written down.
+    pub fn events(&self) -> impl Iterator<Item = &EventRecord> {
+        self.events.values()
+    }
+
+    /// The machine has ended: what waits is lost; returns what was written.
+    pub fn crash(&mut self) -> Snapshot {
+        self.waiting.clear();
+        self.snapshot()
+    }
+
+    /// What is written down.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            registrations: self.registrations.values().cloned().collect(),
+            events: self.events.values().cloned().collect(),
+            remembered: self
+                .remembered
+                .iter()
+                .map(|(key, until)| (*key, *until))
+                .collect(),
+            last_event: self.last_event,
+            last_registration: self.last_registration,
+        }
+    }
+
+    fn write(&mut self, changes: Vec<Change>) {
+        self.written += 1;
+        for change in changes {
+            self.write_one(change);
+        }
+    }
+
+    fn write_one(&mut self, change: Change) {
+        match change {
+            Change::PutRegistration(record) => {
+                self.last_registration = self.last_registration.max(record.id.0);
+                self.registrations
+                    .insert(record.id, Arc::unwrap_or_clone(record));
+            }
+            Change::RemoveRegistration(id) => {
+                self.registrations.remove(&id);
+            }
+            Change::InsertEvent(record) => {
+                self.last_event = self.last_event.max(record.id.0);
+                self.events.insert(record.id, record);
+            }
+            Change::AssignEvent {
+                event,
+                registration,
+            } => {
+                if let Some(record) = self.events.get_mut(&event) {
+                    record.registration = Some(registration);
+                }
+            }
+            Change::SetEventState { event, state } => {
+                if let Some(record) = self.events.get_mut(&event) {
+                    record.state = state;
+                }
+            }
+            Change::RemoveEvent(event) => {
+                self.events.remove(&event);
+            }
+            Change::Remember { fingerprint, until } => {
+                self.remembered.insert(fingerprint, until);
+            }
+        }
+    }
+}
