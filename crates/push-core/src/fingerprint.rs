@@ -20,6 +20,9 @@ pub(crate) fn of_transmission(push: &ReceivedPush) -> Fingerprint {
     hash.field(origin.protocol.as_str().as_bytes());
     hash.word(u64::from(origin.destination_port.unwrap_or(0)));
     hash.field(&origin.transaction);
+    if let Some(application) = &push.message.application {
+        hash.field(application.as_text().as_bytes());
+    }
     hash.content_type(push);
     hash.headers(&push.message.headers);
     hash.field(&push.message.content);
@@ -103,5 +106,60 @@ impl Hash {
         self.word(0);
         self.word(0);
         Fingerprint((u128::from(self.lanes[0]) << 64) | u128::from(self.lanes[1]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use push_testkit::PushBuilder;
+
+    use super::*;
+
+    #[test]
+    fn every_part_of_a_transmission_tells_it_apart() {
+        let base = || PushBuilder::to("4").content("one");
+        let variants = [
+            base(),
+            base().content("two"),
+            base().content("one\0"),
+            base().content(""),
+            base().transaction(7),
+            base().from_ip([192, 0, 2, 9]),
+            base().port(5000),
+            base().media_type("text/html"),
+            base().over(push_message::Protocol::OtaHttp, Some(2948)),
+            PushBuilder::to("2").content("one"),
+        ];
+        let mut seen: Vec<_> = variants
+            .into_iter()
+            .map(|push| of_transmission(&push.received(push_message::UnixMillis(0))))
+            .collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 10);
+    }
+
+    #[test]
+    fn time_and_what_is_no_part_of_the_transmission_do_not_count() {
+        let push = |at| PushBuilder::to("4").received(push_message::UnixMillis(at));
+        assert_eq!(of_transmission(&push(1)), of_transmission(&push(2)));
+        let elsewhere = PushBuilder::to("4")
+            .from_ip([192, 0, 2, 9])
+            .transaction(9)
+            .received(push_message::UnixMillis(3));
+        let registration = RegistrationId(1);
+        assert_eq!(
+            of_content(registration, &push(1)),
+            of_content(registration, &elsewhere)
+        );
+        assert_ne!(
+            of_content(RegistrationId(2), &push(1)),
+            of_content(registration, &push(1))
+        );
+    }
+
+    #[test]
+    fn fingerprints_stay_the_same_over_restarts_and_versions() {
+        assert_eq!(of_text(""), 0x93e3_41c2_a18b_de8b);
     }
 }

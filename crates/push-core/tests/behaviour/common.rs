@@ -149,17 +149,20 @@ impl Expectations for Terminal {
     }
 
     fn accepted(&mut self, push: PushBuilder) -> EventId {
-        match self.judged(push) {
-            Verdict::Accepted { events } => events[0],
-            other => panic!("{other:?}"),
-        }
+        let verdict = self.judged(push);
+        let Verdict::Accepted { events } = verdict else {
+            panic!("{verdict:?}");
+        };
+        assert_eq!(events.len(), 1);
+        events[0]
     }
 
     fn push_refused(&mut self, push: PushBuilder) -> PushRefusal {
-        match self.judged(push) {
-            Verdict::Refused(refusal) => refusal,
-            other => panic!("{other:?}"),
-        }
+        let verdict = self.judged(push);
+        let Verdict::Refused(refusal) = verdict else {
+            panic!("{verdict:?}");
+        };
+        refusal
     }
 
     fn delivered(&mut self) -> Vec<(EventId, u32)> {

@@ -7,4 +7,7 @@
 )]
 
 mod common;
+mod delivering;
+mod judging;
+mod options;
 mod registration;
