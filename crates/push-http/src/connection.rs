@@ -1,6 +1,7 @@
 //! One connection: who is at its other end, and its requests one after the other.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use push_api::{
     AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeregistrationQuery,
-    OPENAPI, Outcome, Owner, Problem, PushService, Reason, Refusal,
+    OPENAPI, Outcome, Owner, PushService, Reason, Refusal,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -25,7 +26,7 @@ use crate::limits::{Limit, OwnerLimit, OwnerPlace};
 use crate::parameters::Parameters;
 use crate::request;
 use crate::route::{Command, Route, View};
-use crate::timed::{Activity, Timed};
+use crate::timed::{Activity, Deadline, Timed};
 use crate::{HttpSettings, Tokens};
 
 /// What all connections of a listener share.
@@ -53,7 +54,7 @@ pub(crate) enum Proof {
         place: Mutex<Option<OwnerPlace>>,
     },
     /// Whoever it is, every request is refused.
-    Refused(Problem),
+    Refused(Box<Failure>),
 }
 
 impl<S: PushService> Shared<S> {
@@ -61,7 +62,7 @@ impl<S: PushService> Shared<S> {
     pub(crate) fn admit(&self, caller: Caller) -> Proof {
         match self.take_place(&caller.owner) {
             Ok(place) => Proof::Peer(caller, place),
-            Err(failure) => Proof::Refused(failure.problem),
+            Err(failure) => Proof::Refused(failure),
         }
     }
 
@@ -84,6 +85,7 @@ where
 {
     let activity = Activity::new();
     let octets = Timed::new(stream, Arc::clone(&activity), &shared.settings);
+    let mut deadline = Deadline::new(Arc::clone(&activity), &shared.settings);
     let proof = Arc::new(proof);
     let closing = shared.closing.clone();
     let most_octets = shared.settings.max_header_octets.max(8192);
@@ -111,6 +113,7 @@ where
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = poll_fn(|context| deadline.poll_passed(context)) => return,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection broke off");
@@ -141,7 +144,7 @@ async fn respond<S: PushService>(
 fn prove<S: PushService>(shared: &Shared<S>, proof: &Proof, head: &Parts) -> Fallible<Caller> {
     match proof {
         Proof::Peer(caller, _) => Ok(caller.clone()),
-        Proof::Refused(problem) => Err(problem.clone().into()),
+        Proof::Refused(failure) => Err(failure.clone()),
         Proof::Token {
             tokens,
             local,

@@ -4,7 +4,7 @@ use http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE
 use push_api::{Problem, Reason, Refusal};
 
 /// A refusal on its way to the client: the document, and the header that goes with its status.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) problem: Problem,
     pub(crate) header: Option<(HeaderName, HeaderValue)>,

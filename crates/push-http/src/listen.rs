@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use push_api::{Problem, PushService, Reason, Refusal};
+use push_api::{PushService, Reason, Refusal};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::closing::closing;
 use crate::connection::{self, Proof, Shared};
+use crate::failure::Failure;
 use crate::limits::{Limit, OwnerLimit};
 use crate::{HttpSettings, Tokens, identity};
 
@@ -84,7 +85,7 @@ impl Listener for Peers {
     async fn prove<S: PushService>((): (), stream: &UnixStream, shared: &Shared<S>) -> Proof {
         match identity::of_peer(stream, &shared.settings).await {
             Ok(caller) => shared.admit(caller),
-            Err(refusal) => Proof::Refused(Problem::of(&refusal)),
+            Err(refusal) => Proof::Refused(refusal.into()),
         }
     }
 }
@@ -121,10 +122,13 @@ impl Listener for Bearers {
                 local: local.ip(),
                 place: Mutex::default(),
             },
-            Err(error) => Proof::Refused(Problem::of(&Refusal::new(
-                Reason::NotAuthorized,
-                format!("the connection cannot be used: {error}"),
-            ))),
+            Err(error) => Proof::Refused(
+                Refusal::new(
+                    Reason::NotAuthorized,
+                    format!("the connection cannot be used: {error}"),
+                )
+                .into(),
+            ),
         }
     }
 }
@@ -194,23 +198,18 @@ async fn accept_all<L: Listener, S: PushService>(
         } else if let Some(place) = refusals.take() {
             let shared = Arc::clone(shared);
             connections.spawn(async move {
-                let most = places_text(&shared.settings);
-                connection::serve(shared, stream, Proof::Refused(most)).await;
+                let proof = full(&shared.settings);
+                connection::serve(shared, stream, proof).await;
                 drop(place);
             });
         }
     }
 }
 
-fn places_text(settings: &HttpSettings) -> Problem {
-    let refusal = Refusal::new(
-        Reason::QuotaExceeded,
-        format!(
-            "{} connections are open already; try again when one has been closed",
-            settings.max_connections
-        ),
-    );
-    Problem::of(&refusal).with_status(503)
+fn full(settings: &HttpSettings) -> Proof {
+    let most = settings.max_connections;
+    let detail = format!("{most} connections are open already; try again when one has been closed");
+    Proof::Refused(Failure::bound(503, detail))
 }
 
 /// Whether the listener will never accept again (`EBADF`, `EINVAL`, `ENOTSOCK`, `EOPNOTSUPP`), rather than not at present.

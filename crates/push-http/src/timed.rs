@@ -73,17 +73,66 @@ impl Drop for Answering {
     }
 }
 
-/// Octets of a connection with their deadlines. A deadline that passes is an error of kind `TimedOut`.
+/// The deadline of a connection that is not busy. It is polled with the connection, after it: what the connection does
+/// changes the phase, and a read that hyper has begun already is not begun again at the end of an answer.
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    activity: Arc<Activity>,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    /// For the phase after so many changes, the deadline.
+    current: Option<(u64, Instant)>,
+    /// Armed no later than the deadline; left armed from request to request, because arming costs more than waking.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Deadline {
+    pub(crate) fn new(activity: Arc<Activity>, settings: &HttpSettings) -> Self {
+        Self {
+            activity,
+            header_timeout: settings.header_timeout,
+            idle_timeout: settings.idle_timeout,
+            current: None,
+            timer: None,
+        }
+    }
+
+    /// Ready once the connection was idle, or in a head, for too long.
+    pub(crate) fn poll_passed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let (change, phase) = self.activity.phase();
+        let timeout = match phase {
+            Phase::Head => self.header_timeout,
+            Phase::Idle => self.idle_timeout,
+            Phase::Busy => return Poll::Pending,
+        };
+        let deadline = match self.current {
+            Some((of, deadline)) if of == change => deadline,
+            _ => Instant::now() + timeout,
+        };
+        self.current = Some((change, deadline));
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(timer.as_mut().poll(context));
+            if timer.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(deadline);
+        }
+    }
+}
+
+/// Octets of a connection: they tell when a head begins, and fail with `TimedOut` when the client leaves what is written
+/// unread for too long.
 #[derive(Debug)]
 pub(crate) struct Timed<T> {
     octets: TokioIo<T>,
     activity: Arc<Activity>,
-    header_timeout: Duration,
-    idle_timeout: Duration,
     write_timeout: Duration,
-    /// Armed no later than `read_deadline`; left armed from request to request, because arming costs more than waking.
-    read_timer: Option<Pin<Box<Sleep>>>,
-    read_deadline: Option<(u64, Instant)>,
     write_timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -92,39 +141,8 @@ impl<T> Timed<T> {
         Self {
             octets: TokioIo::new(stream),
             activity,
-            header_timeout: settings.header_timeout,
-            idle_timeout: settings.idle_timeout,
             write_timeout: settings.write_timeout,
-            read_timer: None,
-            read_deadline: None,
             write_timer: None,
-        }
-    }
-
-    fn poll_read_deadline(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (change, phase) = self.activity.phase();
-        let timeout = match phase {
-            Phase::Head => self.header_timeout,
-            Phase::Idle => self.idle_timeout,
-            Phase::Busy => return Poll::Pending,
-        };
-        let deadline = match self.read_deadline {
-            Some((of, deadline)) if of == change => deadline,
-            _ => Instant::now() + timeout,
-        };
-        self.read_deadline = Some((change, deadline));
-        let timer = self
-            .read_timer
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
-        }
-        loop {
-            ready!(timer.as_mut().poll(context));
-            if timer.deadline() >= deadline {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-            }
-            timer.as_mut().reset(deadline);
         }
     }
 
@@ -154,15 +172,11 @@ impl<T: AsyncRead + Unpin> Read for Timed<T> {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.octets).poll_read(context, buffer) {
-            Poll::Pending => self.poll_read_deadline(context),
-            ready @ Poll::Ready(_) => {
-                if self.activity.phase().1 == Phase::Idle {
-                    self.activity.enter(Phase::Head);
-                }
-                ready
-            }
+        let read = Pin::new(&mut self.octets).poll_read(context, buffer);
+        if read.is_ready() && self.activity.phase().1 == Phase::Idle {
+            self.activity.enter(Phase::Head);
         }
+        read
     }
 }
 
