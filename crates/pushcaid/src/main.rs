@@ -69,6 +69,6 @@ fn print(text: &str) -> ExitCode {
 fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
     let line = format!("pushcaid: {error}\n");
     // There is nowhere else to complain to.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    std::io::stderr().write_all(line.as_bytes()).ok();
     ExitCode::from(code)
 }
