@@ -68,6 +68,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Passes over the next octet, which has been seen.
+    #[inline]
+    pub(crate) fn skip_octet(&mut self) {
+        #[cfg(test)]
+        super::steps::count(1);
+        if let [_, rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+    }
+
     pub(crate) const fn uint16(&mut self) -> Result<u16, DecodeError> {
         match self.rest {
             [high, low, rest @ ..] => {
@@ -144,7 +154,7 @@ impl<'a> Reader<'a> {
         super::steps::count(1);
         match self.peek() {
             Some(octet @ 0x80..) => {
-                self.rest = self.rest.get(1..).unwrap_or_default();
+                self.skip_octet();
                 Ok(RawValue::ShortInteger(octet & 0x7F))
             }
             Some(32..) => self.text().map(RawValue::Text),
@@ -173,7 +183,7 @@ impl<'a> Reader<'a> {
         let start = *self;
         match self.peek() {
             Some(octet @ 0x80..) => {
-                self.rest = self.rest.get(1..).unwrap_or_default();
+                self.skip_octet();
                 Ok(u64::from(octet & 0x7F))
             }
             Some(32..) => Err(self.error(DecodeErrorCode::WrongForm)),

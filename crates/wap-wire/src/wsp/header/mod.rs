@@ -117,60 +117,56 @@ pub struct HeaderIter<'a> {
 }
 
 impl<'a> HeaderIter<'a> {
-    #[inline]
-    fn read(&mut self, first: u8) -> Result<Option<Header<'a>>, DecodeError> {
-        match first {
-            0x80.. => {
-                self.reader.octet()?;
-                self.read_numbered(first & 0x7F).map(Some)
-            }
-            32..QUOTE => self.read_named().map(Some),
-            // An octet that can begin no name: padding.
-            0 => self.reader.octet().map(|_| None),
-            QUOTE => {
-                self.reader.octet()?;
-                self.page = self.reader.octet()?;
-                Ok(None)
-            }
-            page => {
-                self.page = page;
-                self.reader.octet().map(|_| None)
-            }
-        }
+    /// Ends the set: where a length runs past the end, nothing after it can be found.
+    #[cold]
+    fn end_with(&mut self, error: DecodeError) -> Option<Result<Header<'a>, DecodeError>> {
+        self.reader = Reader::new(&[], self.reader.offset());
+        Some(Err(error))
     }
 
     #[inline]
-    fn read_numbered(&mut self, number: u8) -> Result<Header<'a>, DecodeError> {
+    fn numbered(&mut self, number: u8) -> Option<Result<Header<'a>, DecodeError>> {
         let start = self.reader.offset();
-        let raw = self.reader.raw_value()?;
+        let raw = match self.reader.raw_value() {
+            Ok(raw) => raw,
+            Err(error) => return self.end_with(error),
+        };
         if self.page == DEFAULT_PAGE
             && let Some(header) = WellKnownHeader::from_number(number)
         {
             let value = HeaderValue::interpret(header, raw, start, self.reader.offset());
-            return Ok(Header {
+            return Some(Ok(Header {
                 name: HeaderName::WellKnown(header),
                 value,
-            });
+            }));
         }
-        Ok(Header {
-            name: HeaderName::Unknown {
-                page: self.page,
-                number,
-            },
+        let name = HeaderName::Unknown {
+            page: self.page,
+            number,
+        };
+        Some(Ok(Header {
+            name,
             value: HeaderValue::Unknown(raw),
-        })
+        }))
     }
 
     #[inline]
-    fn read_named(&mut self) -> Result<Header<'a>, DecodeError> {
-        let name = HeaderName::Text(Text::new(self.reader.until_zero()?));
-        let value = match self.reader.raw_value()? {
-            RawValue::Text(text) => HeaderValue::Text(text),
-            // An empty text without Quote looks like a value of no octets.
-            RawValue::Data([]) => HeaderValue::Text(Text::default()),
-            raw @ (RawValue::ShortInteger(_) | RawValue::Data(_)) => HeaderValue::Unknown(raw),
+    fn named(&mut self) -> Option<Result<Header<'a>, DecodeError>> {
+        let octets = match self.reader.until_zero() {
+            Ok(octets) => octets,
+            Err(error) => return self.end_with(error),
         };
-        Ok(Header { name, value })
+        let value = match self.reader.raw_value() {
+            Ok(RawValue::Text(text)) => HeaderValue::Text(text),
+            // An empty text without Quote looks like a value of no octets.
+            Ok(RawValue::Data([])) => HeaderValue::Text(Text::default()),
+            Ok(raw @ (RawValue::ShortInteger(_) | RawValue::Data(_))) => HeaderValue::Unknown(raw),
+            Err(error) => return self.end_with(error),
+        };
+        Some(Ok(Header {
+            name: HeaderName::Text(Text::new(octets)),
+            value,
+        }))
     }
 }
 
@@ -180,13 +176,24 @@ impl<'a> Iterator for HeaderIter<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let first = self.reader.peek()?;
-            match self.read(first) {
-                Ok(Some(header)) => return Some(Ok(header)),
-                Ok(None) => {}
-                Err(error) => {
-                    self.reader = Reader::new(&[], self.reader.offset());
-                    return Some(Err(error));
+            match self.reader.peek()? {
+                first @ 0x80.. => {
+                    self.reader.skip_octet();
+                    return self.numbered(first & 0x7F);
+                }
+                32..QUOTE => return self.named(),
+                // An octet that can begin no name: padding.
+                0 => self.reader.skip_octet(),
+                QUOTE => {
+                    self.reader.skip_octet();
+                    match self.reader.octet() {
+                        Ok(page) => self.page = page,
+                        Err(error) => return self.end_with(error),
+                    }
+                }
+                page => {
+                    self.page = page;
+                    self.reader.skip_octet();
                 }
             }
         }

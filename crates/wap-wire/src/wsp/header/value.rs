@@ -134,11 +134,7 @@ impl<'a> HeaderValue<'a> {
         start: usize,
         end: usize,
     ) -> Self {
-        let field = Field { raw, start, end };
-        match field.interpret(header) {
-            Ok(value) => value,
-            Err(error) => Self::Malformed(Malformed { error, raw }),
-        }
+        Field { raw, start, end }.interpret(header)
     }
 }
 
@@ -148,28 +144,26 @@ impl<'a> Field<'a> {
         reason = "the other headers follow in a function of their own"
     )]
     #[inline]
-    fn interpret(self, header: WellKnownHeader) -> Interpretation<'a> {
+    fn interpret(self, header: WellKnownHeader) -> HeaderValue<'a> {
         use WellKnownHeader as H;
         match header {
-            H::XWapApplicationId => self.application_id().map(HeaderValue::ApplicationId),
-            H::PushFlag => self
-                .short_integer()
-                .map(|flag| HeaderValue::PushFlag(PushFlag(flag))),
+            H::XWapApplicationId => self.typed(self.application_id(), HeaderValue::ApplicationId),
+            H::PushFlag => self.typed(self.short_integer(), |flag| {
+                HeaderValue::PushFlag(PushFlag(flag))
+            }),
             H::Date
             | H::Expires
             | H::IfModifiedSince
             | H::IfUnmodifiedSince
             | H::LastModified
-            | H::XWapTod => self
-                .integer()
-                .map(|seconds| HeaderValue::Date(Date(seconds))),
+            | H::XWapTod => self.typed(self.integer(), |seconds| HeaderValue::Date(Date(seconds))),
             H::ContentBase
             | H::ContentLocation
             | H::Location
             | H::Referer
             | H::XWapContentUri
             | H::XWapInitiatorUri
-            | H::Profile => self.text().map(HeaderValue::Uri),
+            | H::Profile => self.typed(self.text(), HeaderValue::Uri),
             H::Etag
             | H::From
             | H::Host
@@ -178,12 +172,36 @@ impl<'a> Field<'a> {
             | H::Server
             | H::Upgrade
             | H::UserAgent
-            | H::Via => self.text().map(HeaderValue::Text),
-            H::ContentLength | H::MaxForwards => self.integer().map(HeaderValue::Integer),
-            H::EncodingVersion => self.encoding_version().map(HeaderValue::EncodingVersion),
-            H::ContentId => self.quoted().map(HeaderValue::Quoted),
-            _ => self.interpret_less_common(header),
+            | H::Via => self.typed(self.text(), HeaderValue::Text),
+            H::ContentLength | H::MaxForwards => self.typed(self.integer(), HeaderValue::Integer),
+            H::EncodingVersion => self.typed(self.encoding_version(), HeaderValue::EncodingVersion),
+            H::ContentId => self.typed(self.quoted(), HeaderValue::Quoted),
+            _ => match self.interpret_less_common(header) {
+                Ok(value) => value,
+                Err(error) => self.malformed(error),
+            },
         }
+    }
+
+    /// The value, or what is wrong with it.
+    #[inline]
+    fn typed<T>(
+        self,
+        value: Result<T, DecodeError>,
+        of: impl Fn(T) -> HeaderValue<'a>,
+    ) -> HeaderValue<'a> {
+        match value {
+            Ok(value) => of(value),
+            Err(error) => self.malformed(error),
+        }
+    }
+
+    #[cold]
+    const fn malformed(self, error: DecodeError) -> HeaderValue<'a> {
+        HeaderValue::Malformed(Malformed {
+            error,
+            raw: self.raw,
+        })
     }
 
     #[expect(
