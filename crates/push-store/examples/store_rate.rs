@@ -145,7 +145,9 @@ fn store_rate(
         durability,
         ..StoreSettings::default()
     };
+    let before = resident_kibibytes()?;
     let (mut store, _) = SqliteStore::open(&path, &settings)?;
+    store.maintain(true)?;
     let push = Arc::new(push()?);
     let mut next = 1;
     let mut changes = Vec::new();
@@ -159,9 +161,22 @@ fn store_rate(
         store.maintain(false)?;
         Ok(())
     })?;
+    let added = resident_kibibytes()? - before;
+    writeln!(
+        io::stdout(),
+        "resident memory added since before opening: {added} KiB"
+    )?;
     Box::new(store).close()?;
     std::fs::remove_dir_all(path.parent().ok_or("no parent")?)?;
     Ok(rate)
+}
+
+/// `VmRSS` of this process.
+fn resident_kibibytes() -> Result<i64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.ok_or("no VmRSS")?.parse()?)
 }
 
 /// One event comes, one goes.

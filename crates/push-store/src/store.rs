@@ -31,8 +31,8 @@ pub trait Store: Send {
         sets: &[&[Change]],
     ) -> Result<Vec<Result<(), StoreError>>, StoreError>;
 
-    /// Work that may wait until a commit is answered, such as moving the log into the database. Called after every commit;
-    /// `idle` says that nothing waits to be written.
+    /// Work that may wait until a commit is answered, such as moving the log into the database. Called once before the first
+    /// commit and after every one; `idle` says that nothing waits to be written.
     ///
     /// # Errors
     /// What was committed stays so; the work is tried again at the next call.

@@ -9,7 +9,7 @@ mod read;
 mod schema;
 mod write;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -30,6 +30,9 @@ pub struct SqliteStore {
     counters: Counters,
     /// Frames in the log after the last commit; the greatest number after one that failed.
     log_frames: Arc<AtomicU32>,
+    /// Whether the log was given its room on the file system.
+    log_allocated: bool,
+    path: PathBuf,
     settings: StoreSettings,
     /// Declared last, so that it goes after the connection.
     _directory: open::DirectoryLock,
@@ -69,6 +72,8 @@ impl SqliteStore {
             connection,
             counters,
             log_frames,
+            log_allocated: settings.durability == Durability::Process,
+            path: path.to_owned(),
             settings: settings.clone(),
             _directory: directory,
         };
@@ -132,6 +137,11 @@ impl Store for SqliteStore {
     }
 
     fn maintain(&mut self, idle: bool) -> Result<(), StoreError> {
+        if !self.log_allocated {
+            self.log_allocated = true;
+            // Without the room beforehand every commit works, if slower: each that makes the log longer syncs its length.
+            open::allocate_log(&self.path, self.settings.checkpoint_frames).ok();
+        }
         // Moving the log while nothing waits delays nobody, so it is done sooner then.
         let bound = self.settings.checkpoint_frames / if idle { 2 } else { 1 };
         if self.log_frames.load(Ordering::Relaxed) < bound.max(1) {

@@ -91,6 +91,26 @@ pub(super) fn leaving_no_log<T>(
     result
 }
 
+/// Gives the log zeros behind its end, as many as it will have before it is used again from its start; or nothing where
+/// there is no room for all. Frames are written over them without a new length of the file to sync. They are no frames
+/// themselves: each of those has a page number other than 0.
+pub(super) fn allocate_log(path: &Path, frames: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).open(beside(path, "-wal"))?;
+    let length = file.metadata()?.len();
+    // A commit may begin just before the bound and go beyond it.
+    let frames = u64::from(frames.min(GREATEST_ALLOCATION)) * 9 / 8;
+    let wanted = frames * (u64::from(PAGE_OCTETS) + 24) + 32;
+    let mut zeros = io::repeat(0).take(wanted.saturating_sub(length));
+    let allocated = io::copy(&mut zeros, &mut file).and_then(|_| file.sync_all());
+    if allocated.is_err() {
+        file.set_len(length)?;
+    }
+    allocated
+}
+
+/// Frames (pages) of the log that are given room beforehand at most: 16 MiB.
+const GREATEST_ALLOCATION: u32 = 4_096;
+
 /// Sets what holds while the store works: durability, and no bound or pace of the log but our own.
 pub(super) fn set_for_work(
     connection: &Connection,

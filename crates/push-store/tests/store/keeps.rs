@@ -253,3 +253,17 @@ fn the_log_is_moved_and_used_again() {
     assert!(!Path::new(&log).exists());
     assert_eq!(scene.read().events.len(), 200 * 64);
 }
+
+#[test]
+fn a_log_that_was_only_given_room_is_no_damage() {
+    let scene = Scene::new();
+    let (mut store, _) = scene.open();
+    store.maintain(true).unwrap();
+    drop(store);
+    assert!(exists(&scene.path(), "-wal"));
+    let (mut store, _) = scene.open();
+    store.maintain(true).unwrap();
+    commit(&mut store, &[insert(1)]).unwrap();
+    drop(store);
+    assert_eq!(ids(&scene.read()), [1]);
+}

@@ -8,4 +8,5 @@ mod keeps;
 mod open;
 mod round_trip;
 mod support;
+mod syncs;
 mod writer;
