@@ -1,0 +1,482 @@
+//! The command line, as data: parser, help, man pages and completions come from here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgGroup, ArgMatches, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use push_api::ConnectionProfile;
+
+use crate::{exit, profile};
+
+const CONNECTION: &str = "Connection";
+
+/// Register applications for WAP push, and read what was pushed to them
+///
+/// pushcai talks to pushcaid, the Push Client daemon: it registers applications with it, shows and acknowledges the
+/// push events that arrived for them, and explains why others did not. Data is written to the standard output, all
+/// talk to the standard error; with --json the data is JSON, one value a line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pushcai",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_long_help = after_help(),
+    after_help = "Try `pushcai demo` to see all of it at work. `pushcai COMMAND --help` shows examples.",
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// Write results as JSON, one value a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How to reach the daemon.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Connection {
+    /// The daemon's socket
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "PUSHCAI_SOCKET",
+        hide_env_values = true,
+        default_value = "/run/pushcai/api.sock",
+        help_heading = CONNECTION
+    )]
+    pub(crate) socket: PathBuf,
+    /// The daemon's address, instead of its socket
+    #[arg(long, global = true, value_name = "HOST:PORT", help_heading = CONNECTION)]
+    pub(crate) tcp: Option<String>,
+    /// The file with the token that the daemon asks for over TCP
+    #[arg(long, global = true, value_name = "FILE", help_heading = CONNECTION)]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+fn after_help() -> String {
+    let examples = "\
+Examples:
+  pushcai demo                                    the whole road on this machine, no daemon needed
+  pushcai register 4 --accept '*/*'               register for MMS notifications
+  pushcai events --follow --ack                   print events as they come, and acknowledge them
+  pushcai explain                                 why other pushes reached nobody
+  pushcai deregister 4
+
+";
+    format!("{examples}{}", exit::help())
+}
+
+impl Arguments {
+    /// Checks what the parser cannot know: which of two roads was really asked for.
+    pub(crate) fn checked(self, matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let socket_given = given(matches, "socket");
+        let conflict = match (&self.connection.tcp, &self.connection.token_file) {
+            (Some(_), _) if socket_given => {
+                "--socket and --tcp are two roads to the daemon: give one of them"
+            }
+            (Some(_), None) => {
+                "--tcp needs --token-file FILE: over TCP the daemon asks for a token"
+            }
+            (None, Some(_)) => {
+                "--token-file goes with --tcp HOST:PORT: over its socket the daemon knows who calls"
+            }
+            (Some(_) | None, Some(_) | None) => return Ok(self),
+        };
+        Err(Self::command().error(ErrorKind::ArgumentConflict, conflict))
+    }
+}
+
+/// Whether an option stands on the command line, at any level of it.
+fn given(matches: &ArgMatches, id: &str) -> bool {
+    let here = matches.try_contains_id(id).is_ok()
+        && matches.value_source(id) == Some(ValueSource::CommandLine);
+    here || matches
+        .subcommand()
+        .is_some_and(|(_, matches)| given(matches, id))
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Register(Register),
+    Deregister(Deregister),
+    /// List the registered applications
+    ///
+    /// An administrator sees those of every owner.
+    #[command(visible_alias = "registrations")]
+    Apps,
+    Events(Events),
+    Ack(Ack),
+    /// Show the state of the daemon
+    Status,
+    /// List the Push Servers that the daemon registers with
+    Servers,
+    Explain(Explain),
+    /// Show the daemon's counters in the text format of Prometheus
+    Metrics,
+    Decode(Decode),
+    #[command(subcommand)]
+    Lab(Lab),
+    /// Show the whole road on this machine: no daemon, no server and no privileges needed
+    ///
+    /// Starts a Push Client in a temporary directory, registers two applications with it, pushes to both and to nobody
+    /// from a push server of the lab, shows what arrived and why the rest did not, acknowledges, deregisters, and
+    /// cleans up.
+    #[command(after_long_help = "Examples:\n  pushcai demo\n  pushcai demo --json")]
+    Demo,
+    /// Write a completion script for a shell
+    #[command(
+        after_long_help = "Examples:\n  pushcai completions bash > ~/.local/share/bash-completion/completions/pushcai"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page, or all of them into a directory
+    #[command(
+        after_long_help = "Examples:\n  pushcai man | man -l -\n  pushcai man /usr/local/share/man/man1"
+    )]
+    Man {
+        /// The directory; without it the page of pushcai itself goes to the standard output
+        directory: Option<PathBuf>,
+    },
+}
+
+/// Register an application (Push-CAI 5.1)
+///
+/// Registering again from the same application replaces its registration.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  pushcai register 4                                         MMS notifications, by OMNA number
+  pushcai register x-wap-application:mms.ua                  the same application, by URI
+  pushcai register x-example.net:meter --accept 'application/json, text/*'
+  pushcai register 2 --whitelist 192.0.2.7,ppg.example.net   only from these Push Servers
+  pushcai register 2 --profile OTA-WSP/IP:2948")]
+pub(crate) struct Register {
+    /// The Push Application ID: a URI, or an OMNA number in decimal or after 0x
+    pub(crate) id: String,
+    /// The application's own name, a URI by preference
+    #[arg(long, value_name = "URI")]
+    pub(crate) application_id: Option<String>,
+    /// The content types wanted, as in HTTP; without it all
+    #[arg(long, value_name = "TYPES")]
+    pub(crate) accept: Option<String>,
+    /// Push Servers to take pushes from, beside the default whitelist
+    #[arg(long, value_name = "ADDR,...", value_delimiter = ',')]
+    pub(crate) whitelist: Vec<String>,
+    /// How pushes shall travel; may be given several times
+    #[arg(long = "profile", value_name = "PROTOCOL[/BEARER][:PORT]", value_parser = profile::parse)]
+    pub(crate) profiles: Vec<ConnectionProfile>,
+    /// Where events go; without it to the application's own connection
+    #[arg(long, value_name = "URI")]
+    pub(crate) handler: Option<String>,
+    /// For this long, equal content from any server is one push
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) suppress_equal_content: Option<u32>,
+}
+
+/// Deregister an application (Push-CAI 5.2)
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  pushcai deregister 4\n  pushcai deregister x-example.net:meter --force"
+)]
+pub(crate) struct Deregister {
+    /// The Push Application ID, in any of its spellings
+    pub(crate) id: String,
+    /// The application's own name, if it registered with one
+    #[arg(long, value_name = "URI")]
+    pub(crate) application_id: Option<String>,
+    /// Remove it even if a Push Server cannot be told
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Show the push events that wait, or follow them as they come
+///
+/// An event stays until it is acknowledged: without --ack it is delivered again later.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  pushcai events                              what waits at present
+  pushcai events --wait 30 --fetch 1 --ack    the next event, if one comes within 30 seconds
+  pushcai events --follow --ack --json        all events for as long as it runs, one JSON value a line
+  pushcai events --follow --id 4 --decode     only those to id 4, with headers and content
+
+With --follow, a lost connection is opened again with pauses of 0.1 to 5 seconds; Ctrl-C ends it.")]
+pub(crate) struct Events {
+    /// Go on with events as they come
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Acknowledge each event as accepted once it is written
+    #[arg(long)]
+    pub(crate) ack: bool,
+    /// Only events to this Push Application ID
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Only events of the application with this name
+    #[arg(long, value_name = "URI")]
+    pub(crate) application_id: Option<String>,
+    /// How many events to take at most
+    #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "follow", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) fetch: u32,
+    /// How many seconds to wait for the first event
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        conflicts_with = "follow"
+    )]
+    pub(crate) wait: u32,
+    /// With --follow: end after this many events
+    #[arg(long, value_name = "N", requires = "follow", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// Show headers and content as well
+    #[arg(long)]
+    pub(crate) decode: bool,
+}
+
+/// Acknowledge one event
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = "Examples:\n  pushcai ack 0000000000000007\n  pushcai ack 0000000000000007 later"
+)]
+pub(crate) struct Ack {
+    /// The event's id
+    pub(crate) event: String,
+    /// What became of it
+    #[arg(value_enum, default_value_t = Outcome::Accepted)]
+    pub(crate) outcome: Outcome,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Outcome {
+    /// It is done with
+    Accepted,
+    /// Deliver it again after a while
+    Later,
+    /// It cannot be used; keep it as a dead letter
+    Rejected,
+}
+
+impl From<Outcome> for push_api::Outcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted => Self::Accepted,
+            Outcome::Later => Self::Later,
+            Outcome::Rejected => Self::Rejected,
+        }
+    }
+}
+
+/// Show how pushes were judged, or how one would be
+///
+/// Without a description of a push, the last pushes are shown that reached nobody.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  pushcai explain
+  pushcai explain --id 4 --content-type application/vnd.wap.mms-message --server 192.0.2.7")]
+pub(crate) struct Explain {
+    /// The Push Application ID that the push would name
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Its content type
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) content_type: Option<String>,
+    /// The address of its server
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) server: Option<String>,
+    /// The port that it would come to
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+}
+
+/// Decode octets in hexadecimal into JSON, one value a line
+///
+/// Each argument, or each line of the standard input, is one item; spaces, colons and 0x are skipped. Every item gives
+/// one line: {\"ok\":true,...} or {\"ok\":false,\"error\":{\"code\":...,\"offset\":...,\"message\":...}}. The exit code
+/// is 4 if any could not be decoded.
+#[derive(Debug, Args)]
+#[command(
+    verbatim_doc_comment,
+    after_long_help = "\
+Examples:
+  pushcai decode --kind wsp-push 000603adaf8478
+  pushcai decode --kind content-type 'be' '03 ae 81 ea'
+  pushcai decode --kind wsp-headers < captures.txt"
+)]
+pub(crate) struct Decode {
+    /// What the octets are
+    #[arg(long, value_enum)]
+    pub(crate) kind: Kind,
+    /// Items in hexadecimal; without any they are read from the standard input
+    pub(crate) items: Vec<String>,
+}
+
+/// A kind of octets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// A connectionless push: transaction identifier, PDU type, headers, body
+    WspPush,
+    /// WSP headers, without a content type in front
+    WspHeaders,
+    /// The value of a WSP content type
+    ContentType,
+    /// A WTP PDU (not supported yet)
+    Wtp,
+    /// SMS TPDUs (not supported yet)
+    SmsTpdu,
+    /// An SMS user data header (not supported yet)
+    SmsUdh,
+    /// A Session Initiation Request (not supported yet)
+    Sia,
+    /// A WBXML document (not supported yet)
+    Wbxml,
+}
+
+/// Play a push server, for tests
+#[derive(Debug, Subcommand)]
+pub(crate) enum Lab {
+    Push(Box<LabPush>),
+}
+
+/// Send connectionless pushes over UDP, well-formed or spoilt
+#[derive(Debug, Args)]
+#[command(
+    group(ArgGroup::new("content").args(["sample", "body", "body_file", "body_hex", "datagram"])),
+    after_long_help = "\
+Examples:
+  pushcai lab push --id 4 --sample mms                              to 127.0.0.1:2948
+  pushcai lab push 127.0.0.2:2948 --type text/plain --body hello
+  pushcai lab push --id x-example.net:meter --type application/json --body '{}' --header 'Push-Flag: 4'
+  pushcai lab push --sample si --count 2 --same-tid                 the second one is a duplicate
+  pushcai lab push --sample si --truncate 4                         malformed
+  pushcai lab push --sample mms --print                             the octets, without sending them"
+)]
+pub(crate) struct LabPush {
+    /// Where to
+    #[arg(default_value = "127.0.0.1:2948", value_name = "HOST:PORT")]
+    pub(crate) destination: SocketAddr,
+    /// The application: a number is sent as a number, all else as text; without it none is named
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// The content type, with its parameters
+    #[arg(long = "type", value_name = "TYPE", conflicts_with_all = ["sample", "datagram"])]
+    pub(crate) content_type: Option<String>,
+    /// A content of the lab's own, with its content type
+    #[arg(long, value_enum)]
+    pub(crate) sample: Option<Sample>,
+    /// The content as text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) body: Option<String>,
+    /// The content from a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) body_file: Option<PathBuf>,
+    /// The content in hexadecimal
+    #[arg(long, value_name = "HEX")]
+    pub(crate) body_hex: Option<String>,
+    /// The whole datagram in hexadecimal
+    #[arg(long, value_name = "HEX", conflicts_with_all = ["id", "header", "parameter", "tid", "same_tid"])]
+    pub(crate) datagram: Option<String>,
+    /// A header; may be given several times
+    #[arg(long, value_name = "NAME: VALUE", value_parser = pair(':'))]
+    pub(crate) header: Vec<(String, String)>,
+    /// A parameter of the content type; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair('='))]
+    pub(crate) parameter: Vec<(String, String)>,
+    /// The transaction identifier of the first push; it grows with each
+    #[arg(long, value_name = "0-255", default_value_t = 0)]
+    pub(crate) tid: u8,
+    /// Keep the transaction identifier
+    #[arg(long)]
+    pub(crate) same_tid: bool,
+    /// Where from; port 0 is any
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) source: Option<SocketAddr>,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) count: u64,
+    /// How many a second at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
+    /// Print the octets in hexadecimal, and send nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+    #[command(flatten)]
+    pub(crate) misbehaviour: Misbehaviour,
+}
+
+/// What the push server shall do wrong.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Misbehaviour")]
+pub(crate) struct Misbehaviour {
+    /// Send a confirmed push, which no terminal can answer without a session
+    #[arg(long)]
+    pub(crate) confirmed: bool,
+    /// Send another type of PDU
+    #[arg(long, value_name = "0-255", conflicts_with = "confirmed")]
+    pub(crate) pdu_type: Option<u8>,
+    /// State this length of the headers instead of the true one
+    #[arg(long, value_name = "N")]
+    pub(crate) headers_length: Option<u32>,
+    /// Octets to put behind the headers, in hexadecimal
+    #[arg(long, value_name = "HEX")]
+    pub(crate) raw_headers: Option<String>,
+    /// Send only the first N octets
+    #[arg(long, value_name = "N")]
+    pub(crate) truncate: Option<usize>,
+    /// Overwrite N octets
+    #[arg(long, value_name = "N")]
+    pub(crate) mutate: Option<usize>,
+    /// Send random octets instead, as many
+    #[arg(long)]
+    pub(crate) noise: bool,
+    /// What chance begins with: the same seed sends the same octets
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// A content of the lab's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sample {
+    /// A Service Indication in WBXML
+    Si,
+    /// A Service Loading in WBXML
+    Sl,
+    /// An MMS notification
+    Mms,
+    /// A provisioning document in WBXML
+    Provisioning,
+    /// A line of text
+    Text,
+    /// Another one for each push, from the seed
+    Varied,
+}
+
+/// Parses two texts with a separator between them.
+fn pair(separator: char) -> impl Fn(&str) -> Result<(String, String), String> + Clone {
+    move |text| {
+        let (name, value) = text
+            .split_once(separator)
+            .ok_or_else(|| format!("give name and value with `{separator}` between them"))?;
+        Ok((name.trim().to_owned(), value.trim().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,381 @@
+//! `decode`: octets in hexadecimal become JSON, one value a line.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use wap_wire::DecodeError;
+use wap_wire::wsp::{ContentType, HeaderValue, Headers, Malformed, Media, Parameter, UnitPush};
+
+use crate::arguments::{Decode, Kind};
+use crate::failure::Failure;
+use crate::output::{Output, hexadecimal};
+
+/// The most octets of one line of input: beyond any message in hexadecimal.
+const MAX_LINE: u64 = 4 << 20;
+
+/// Decodes each item, and says at last whether one could not be.
+pub(crate) fn run(arguments: &Decode, output: &mut Output) -> Result<(), Failure> {
+    let decoder = decoder(arguments.kind)?;
+    let mut all_decoded = true;
+    if arguments.items.is_empty() {
+        each_line(output, |line, output| {
+            all_decoded &= answer(line, decoder, output)?;
+            Ok(())
+        })?;
+    } else {
+        for item in &arguments.items {
+            all_decoded &= answer(item, decoder, output)?;
+        }
+    }
+    if all_decoded {
+        Ok(())
+    } else {
+        Err(Failure::Undecodable)
+    }
+}
+
+/// The octets that a text stands for; spaces, colons and `0x` at the beginning of a group are skipped.
+pub(crate) fn octets(text: &str) -> Result<Vec<u8>, InvalidHex> {
+    let mut octets = Vec::with_capacity(text.len() / 2);
+    let mut high = None;
+    let mut position = 0;
+    let mut characters = text.chars().peekable();
+    let mut group_begins = true;
+    while let Some(character) = characters.next() {
+        let prefix = group_begins && character == '0' && high.is_none();
+        if prefix
+            && characters
+                .next_if(|next| matches!(next, 'x' | 'X'))
+                .is_some()
+        {
+            position += 2;
+            group_begins = false;
+            continue;
+        }
+        group_begins = character.is_ascii_whitespace() || character == ':';
+        if !group_begins {
+            let digit = character
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok());
+            let digit = digit.ok_or(InvalidHex::Digit {
+                character,
+                position,
+            })?;
+            match high.take() {
+                None => high = Some(digit),
+                Some(high) => octets.push(high << 4 | digit),
+            }
+        }
+        position += 1;
+    }
+    match high {
+        None => Ok(octets),
+        Some(_) => Err(InvalidHex::Odd { position }),
+    }
+}
+
+/// Why a text is not hexadecimal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidHex {
+    /// A character that is no digit.
+    #[error(
+        "{character:?} at character {position} is no hexadecimal digit; digits, spaces, colons and 0x are taken"
+    )]
+    Digit {
+        /// The character.
+        character: char,
+        /// How many characters stand before it.
+        position: usize,
+    },
+    /// A single digit at the end.
+    #[error("the digits do not come in pairs; an octet has two")]
+    Odd {
+        /// How many characters there are.
+        position: usize,
+    },
+}
+
+impl InvalidHex {
+    const fn position(self) -> usize {
+        match self {
+            Self::Digit { position, .. } | Self::Odd { position } => position,
+        }
+    }
+}
+
+/// Why an item could not be decoded.
+#[derive(Debug, Serialize)]
+struct Error {
+    code: &'static str,
+    offset: usize,
+    message: String,
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        let (code, offset) = (error.code.as_str(), error.offset);
+        Self {
+            code,
+            offset,
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<InvalidHex> for Error {
+    fn from(error: InvalidHex) -> Self {
+        Self {
+            code: "invalid-hex",
+            offset: error.position(),
+            message: error.to_string(),
+        }
+    }
+}
+
+type Decoder = fn(&[u8]) -> Result<Decoded, Error>;
+
+fn decoder(kind: Kind) -> Result<Decoder, Failure> {
+    let name = match kind {
+        Kind::WspPush => return Ok(wsp_push),
+        Kind::WspHeaders => return Ok(wsp_headers),
+        Kind::ContentType => return Ok(content_type),
+        Kind::Wtp => "wtp",
+        Kind::SmsTpdu => "sms-tpdu",
+        Kind::SmsUdh => "sms-udh",
+        Kind::Sia => "sia",
+        Kind::Wbxml => "wbxml",
+    };
+    Err(Failure::Usage {
+        message: format!("decode --kind {name} is not supported yet"),
+        hint: "wsp-push, wsp-headers and content-type are".to_owned(),
+    })
+}
+
+/// What an item is answered with.
+#[derive(Debug, Serialize)]
+struct Answer {
+    ok: bool,
+    #[serde(flatten)]
+    content: Content,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Content {
+    Decoded(Decoded),
+    Failed { error: Error },
+}
+
+/// An item decoded.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Decoded {
+    Push(Box<DecodedPush>),
+    Headers(DecodedHeaders),
+    ContentType(DecodedContentType),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DecodedPush {
+    tid: u8,
+    pdu: &'static str,
+    content_type: String,
+    parameters: Map<String, Value>,
+    application_id: Option<ApplicationId>,
+    #[serde(flatten)]
+    headers: DecodedHeaders,
+    body: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ApplicationId {
+    uri: Option<String>,
+    code: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct DecodedHeaders {
+    headers: Vec<(String, String)>,
+    /// Headers whose value is none that they can have; among `headers` they stand with their octets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    malformed: Vec<MalformedHeader>,
+}
+
+#[derive(Debug, Serialize)]
+struct MalformedHeader {
+    name: String,
+    #[serde(flatten)]
+    error: Error,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DecodedContentType {
+    content_type: String,
+    code: Option<u32>,
+    parameters: Map<String, Value>,
+    consumed: usize,
+}
+
+fn wsp_push(octets: &[u8]) -> Result<Decoded, Error> {
+    let UnitPush { tid, push } = UnitPush::decode(octets)?;
+    let application_id = push.application_id().map(|id| ApplicationId {
+        uri: id.uri().map(str::to_owned),
+        code: id.number(),
+    });
+    Ok(Decoded::Push(Box::new(DecodedPush {
+        tid,
+        pdu: if push.confirmed {
+            "ConfirmedPush"
+        } else {
+            "Push"
+        },
+        content_type: media_type(&push.content_type),
+        parameters: parameters(&push.content_type),
+        application_id,
+        headers: headers(push.headers)?,
+        body: hexadecimal(push.body),
+    })))
+}
+
+fn wsp_headers(octets: &[u8]) -> Result<Decoded, Error> {
+    headers(Headers::new(octets)).map(Decoded::Headers)
+}
+
+fn content_type(octets: &[u8]) -> Result<Decoded, Error> {
+    let (content_type, consumed) = ContentType::decode(octets)?;
+    Ok(Decoded::ContentType(DecodedContentType {
+        content_type: media_type(&content_type),
+        code: match content_type.media() {
+            Media::WellKnown(number) => Some(number),
+            Media::Text(_) => None,
+        },
+        parameters: parameters(&content_type),
+        consumed,
+    }))
+}
+
+fn media_type(content_type: &ContentType<'_>) -> String {
+    content_type
+        .media_type()
+        .map_or_else(|| content_type.media().to_string(), str::to_owned)
+}
+
+/// The parameters by name; of a name that comes again the first counts.
+fn parameters(content_type: &ContentType<'_>) -> Map<String, Value> {
+    let mut parameters = Map::new();
+    for Parameter { name, value } in content_type.parameters() {
+        let entry = parameters.entry(name.to_string());
+        entry.or_insert_with(|| Value::String(value.to_string()));
+    }
+    parameters
+}
+
+fn headers(all: Headers<'_>) -> Result<DecodedHeaders, Error> {
+    let (mut headers, mut malformed) = (Vec::new(), Vec::new());
+    for header in all {
+        let header = header?;
+        let name = header.name.to_string();
+        if let HeaderValue::Malformed(Malformed { error, .. }) = header.value {
+            malformed.push(MalformedHeader {
+                name: name.clone(),
+                error: error.into(),
+            });
+        }
+        headers.push((name, header.value.to_string()));
+    }
+    Ok(DecodedHeaders { headers, malformed })
+}
+
+/// Writes the answer to one item, and says whether it was decoded.
+fn answer(item: &str, decoder: Decoder, output: &mut Output) -> Result<bool, Failure> {
+    let result = octets(item)
+        .map_err(Error::from)
+        .and_then(|octets| decoder(&octets));
+    let ok = result.is_ok();
+    let content = result.map_or_else(|error| Content::Failed { error }, Content::Decoded);
+    output.json(&Answer { ok, content })?;
+    Ok(ok)
+}
+
+/// Hands over each line of the standard input; answers go out before more input is waited for.
+fn each_line(
+    output: &mut Output,
+    mut take: impl FnMut(&str, &mut Output) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::Other(format!("the input cannot be read: {error}"));
+    let mut input = io::BufReader::new(io::stdin().lock());
+    let mut line = Vec::new();
+    loop {
+        if input.buffer().is_empty() {
+            output.flush()?;
+        }
+        line.clear();
+        let read = input
+            .by_ref()
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(failed)?;
+        if read == 0 {
+            return Ok(());
+        }
+        if line.last() != Some(&b'\n') && line.len() as u64 == MAX_LINE {
+            return Err(Failure::Other(TooLong.to_string()));
+        }
+        take(String::from_utf8_lossy(&line).trim_end(), output)?;
+    }
+}
+
+/// A line of input that cannot be a message.
+struct TooLong;
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a line of the input has more than {MAX_LINE} octets")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_may_be_written_in_many_ways() {
+        for text in [
+            "0a0B0c",
+            "0a 0b 0c",
+            "0A:0B:0C",
+            "0x0a0b0c",
+            " 0x0a 0x0B,".trim_end_matches(','),
+            "0 a0b 0c",
+        ] {
+            let expected: &[u8] = if text.len() == 10 {
+                &[10, 11]
+            } else {
+                &[10, 11, 12]
+            };
+            assert_eq!(octets(text).as_deref(), Ok(expected), "{text}");
+        }
+        assert_eq!(octets(""), Ok(Vec::new()));
+        assert_eq!(octets("0x"), Ok(Vec::new()));
+        assert_eq!(octets("00"), Ok(vec![0]));
+    }
+
+    #[test]
+    fn what_is_not_hexadecimal_is_refused_with_its_place() {
+        let digit = |character, position| {
+            Err(InvalidHex::Digit {
+                character,
+                position,
+            })
+        };
+        assert_eq!(octets("0g"), digit('g', 1));
+        assert_eq!(octets("é"), digit('é', 0));
+        assert_eq!(octets("1x00"), digit('x', 1));
+        assert_eq!(octets("0x 000x00"), digit('x', 6));
+        assert_eq!(octets("000"), Err(InvalidHex::Odd { position: 3 }));
+    }
+}

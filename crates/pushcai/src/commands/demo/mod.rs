@@ -1,0 +1,194 @@
+//! `demo`: the whole road on this machine, from the registration to the acknowledgement.
+
+mod pushes;
+mod stage;
+mod step;
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use push_api::{
+    BatchAcknowledgeAnswer, BatchAcknowledgement, DeregistrationAnswer, ExplainAnswer,
+    ExplainRequest, Outcome, PushEvent, RegistrationAnswer, RegistrationRequest, Status,
+};
+use tokio::time::{interval, timeout};
+
+use crate::client::{Client, parse, with_query};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::sse;
+
+use pushes::{METER, MMS, PUSHES, SERVER_ON_LIST};
+use stage::Stage;
+use step::Step;
+
+/// How long all of it may take.
+const DEADLINE: Duration = Duration::from_secs(9);
+/// How often the daemon is asked whether it has judged everything.
+const POLL: Duration = Duration::from_millis(5);
+
+/// Shows the whole road; fails where something else happens than should.
+pub(crate) async fn run(output: &mut Output) -> Result<(), Failure> {
+    let stage = Stage::build()?;
+    let shown = timeout(DEADLINE, show(&stage, output)).await;
+    stage.tear_down().await?;
+    shown.map_err(|_| {
+        Failure::Other(format!(
+            "the demo did not end within {} s",
+            DEADLINE.as_secs()
+        ))
+    })??;
+    Step::Ended.show(output)
+}
+
+async fn show(stage: &Stage, output: &mut Output) -> Result<(), Failure> {
+    let mut client = Client::unix(stage.socket());
+    Step::Started {
+        udp: stage.udp().to_string(),
+        socket: stage.socket().display().to_string(),
+    }
+    .show(output)?;
+    for request in registrations() {
+        register(&mut client, request, output).await?;
+    }
+    let stream = Client::unix(stage.socket())
+        .stream("/v1/events", None)
+        .await?;
+    for push in PUSHES {
+        push.send(stage.udp(), output).await?;
+    }
+    judged(&mut client).await?;
+    let expected = PUSHES.iter().filter(|push| push.arrives).count();
+    let events = read(stream, expected, output).await?;
+    explain(&mut client, output).await?;
+    acknowledge(&mut client, events, output).await?;
+    for id in [MMS, METER] {
+        deregister(&mut client, id, output).await?;
+    }
+    Ok(())
+}
+
+fn registrations() -> [RegistrationRequest; 2] {
+    let by_number = RegistrationRequest {
+        push_application_id: MMS.to_owned(),
+        accept: Some("application/vnd.wap.mms-message".to_owned()),
+        ..RegistrationRequest::default()
+    };
+    let by_uri = RegistrationRequest {
+        push_application_id: METER.to_owned(),
+        accept: Some("application/json, text/*".to_owned()),
+        whitelist: vec![SERVER_ON_LIST.to_string()],
+        ..RegistrationRequest::default()
+    };
+    [by_number, by_uri]
+}
+
+async fn register(
+    client: &mut Client,
+    request: RegistrationRequest,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let answer: RegistrationAnswer = parse(&client.post("/v1/registrations", &request).await?)?;
+    Step::Registered {
+        request,
+        registration_id: answer.registration_id,
+    }
+    .show(output)
+}
+
+async fn deregister(client: &mut Client, id: &str, output: &mut Output) -> Result<(), Failure> {
+    let path = with_query(
+        "/v1/registrations",
+        [("pushApplicationID", Some(id.to_owned()))],
+    );
+    let _: DeregistrationAnswer = client.delete(&path).await?;
+    Step::Deregistered {
+        push_application_id: id.to_owned(),
+    }
+    .show(output)
+}
+
+/// Waits until every push was judged: a datagram says nothing of its arrival.
+async fn judged(client: &mut Client) -> Result<(), Failure> {
+    let mut poll = interval(POLL);
+    loop {
+        poll.tick().await;
+        let status: Status = client.get("/v1/status").await?;
+        let families = ["pushes.", "datagramsRefused."];
+        let of_pushes = |name: &str| families.iter().any(|family| name.starts_with(family));
+        let counters = status.counters.iter();
+        let judged: u64 = counters
+            .filter(|(name, _)| of_pushes(name))
+            .map(|(_, count)| count)
+            .sum();
+        if usize::try_from(judged).is_ok_and(|judged| judged >= PUSHES.len()) {
+            return Ok(());
+        }
+    }
+}
+
+async fn read(
+    mut stream: Incoming,
+    expected: usize,
+    output: &mut Output,
+) -> Result<Vec<PushEvent>, Failure> {
+    let mut parser = sse::Parser::default();
+    let mut arrived = Vec::new();
+    while arrived.len() < expected {
+        let frame = stream.frame().await.transpose().map_err(Failure::answer)?;
+        let frame = frame.ok_or_else(|| Failure::answer("the stream ended too early"))?;
+        let mut events = Vec::new();
+        if let Some(chunk) = frame.data_ref() {
+            parser.feed(chunk, &mut events).map_err(Failure::answer)?;
+        }
+        for event in events.iter().filter(|event| event.kind == "push") {
+            let event: PushEvent = parse(event.data.as_bytes())?;
+            Step::Event { event: &event }.show(output)?;
+            arrived.push(event);
+        }
+    }
+    Ok(arrived)
+}
+
+async fn explain(client: &mut Client, output: &mut Output) -> Result<(), Failure> {
+    let answer = client
+        .post("/v1/explain", &ExplainRequest::default())
+        .await?;
+    let answer: ExplainAnswer = parse(&answer)?;
+    // The newest comes first; people read on in the order of what they have read.
+    for refused in answer.recent.into_iter().rev() {
+        Step::Refused { refused }.show(output)?;
+    }
+    let status: Status = client.get("/v1/status").await?;
+    let duplicates = status
+        .counters
+        .get("pushes.duplicate")
+        .copied()
+        .unwrap_or_default();
+    Step::Duplicates { count: duplicates }.show(output)
+}
+
+async fn acknowledge(
+    client: &mut Client,
+    events: Vec<PushEvent>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let accepted = |event: PushEvent| BatchAcknowledgement {
+        id: event.id,
+        outcome: Outcome::Accepted,
+    };
+    let batch: Vec<_> = events.into_iter().map(accepted).collect();
+    let answer = client.post("/v1/events/ack", &batch).await?;
+    let answer: BatchAcknowledgeAnswer = parse(&answer)?;
+    if let Some((id, reason, detail)) = answer.refused.into_iter().next() {
+        return Err(Failure::Other(format!(
+            "event {id} is not acknowledged: {reason}: {detail}"
+        )));
+    }
+    let ids = batch
+        .into_iter()
+        .map(|acknowledgement| acknowledgement.id)
+        .collect();
+    Step::Acknowledged { ids }.show(output)
+}

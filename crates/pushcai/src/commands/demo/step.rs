@@ -1,0 +1,127 @@
+//! What the demo tells, step by step.
+
+use push_api::{PushEvent, Refused, RegistrationRequest};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::output::{Output, visible};
+
+/// One step.
+#[derive(Debug, Serialize)]
+#[serde(
+    tag = "step",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub(super) enum Step<'a> {
+    Started {
+        udp: String,
+        socket: String,
+    },
+    Registered {
+        #[serde(flatten)]
+        request: RegistrationRequest,
+        #[serde(rename = "registrationID")]
+        registration_id: String,
+    },
+    Pushed {
+        what: &'static str,
+        server: String,
+        octets: usize,
+    },
+    Event {
+        event: &'a PushEvent,
+    },
+    Refused {
+        #[serde(flatten)]
+        refused: Refused,
+    },
+    Duplicates {
+        count: u64,
+    },
+    Acknowledged {
+        ids: Vec<String>,
+    },
+    Deregistered {
+        #[serde(rename = "pushApplicationID")]
+        push_application_id: String,
+    },
+    Ended,
+}
+
+impl Step<'_> {
+    /// Writes it, and hands it to the system: who watches shall see it at once.
+    pub(super) fn show(&self, output: &mut Output) -> Result<(), Failure> {
+        if output.is_json() {
+            output.json(self)?;
+        } else {
+            output.line(&visible(&self.to_string()))?;
+        }
+        output.flush()
+    }
+}
+
+impl std::fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Started { udp, socket } => {
+                write!(
+                    f,
+                    "started       a Push Client takes WAP pushes on UDP {udp}; applications reach it at {socket}"
+                )
+            }
+            Self::Registered {
+                request,
+                registration_id,
+            } => {
+                let accept = request.accept.as_deref().unwrap_or("*/*");
+                let id = &request.push_application_id;
+                write!(f, "registered    {id}, which accepts {accept}")?;
+                if !request.whitelist.is_empty() {
+                    write!(f, ", from {}", request.whitelist.join(", "))?;
+                }
+                write!(f, ": registration {registration_id}")
+            }
+            Self::Pushed {
+                what,
+                server,
+                octets,
+            } => {
+                write!(f, "pushed        {what} ({octets} octets from {server})")
+            }
+            Self::Event { event } => {
+                let PushEvent {
+                    id,
+                    push_application_id,
+                    content_type,
+                    server,
+                    attempt,
+                    ..
+                } = event;
+                write!(
+                    f,
+                    "arrived       event {id} for {push_application_id}: {content_type} from {server}, attempt {attempt}"
+                )
+            }
+            Self::Refused { refused } => {
+                let Refused {
+                    verdict, detail, ..
+                } = refused;
+                write!(f, "not arrived   {verdict}: {detail}")
+            }
+            Self::Duplicates { count } => {
+                write!(
+                    f,
+                    "not arrived   duplicate: {count} transmission came again and was delivered once"
+                )
+            }
+            Self::Acknowledged { ids } => write!(f, "acknowledged  {}", ids.join(", ")),
+            Self::Deregistered {
+                push_application_id,
+            } => write!(f, "deregistered  {push_application_id}"),
+            Self::Ended => {
+                f.write_str("ended         the Push Client has stopped, and its directory is gone")
+            }
+        }
+    }
+}

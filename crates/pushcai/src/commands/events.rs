@@ -1,0 +1,367 @@
+//! `events` and `ack`.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use push_api::{
+    AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, Outcome, PushEvent,
+};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::arguments::{Ack, Events};
+use crate::client::{Client, parse, percent_encoded, with_query};
+use crate::failure::Failure;
+use crate::output::{Output, hexadecimal, time, visible};
+use crate::sse;
+
+const PATH: &str = "/v1/events";
+/// The first pause before a lost connection is opened again; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Acknowledges one event.
+pub(crate) async fn acknowledge(
+    arguments: &Ack,
+    mut client: Client,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let outcome = Outcome::from(arguments.outcome);
+    let path = format!("{PATH}/{}/ack", percent_encoded(&arguments.event));
+    let answer = client.post(&path, &AcknowledgeRequest { outcome }).await?;
+    if output.is_json() {
+        return output.json(&parse::<Value>(&answer)?);
+    }
+    let word = match outcome {
+        Outcome::Accepted => "accepted",
+        Outcome::Later => "later",
+        Outcome::Rejected => "rejected",
+    };
+    output.line(&format!(
+        "acknowledged {}: {word}",
+        visible(&arguments.event)
+    ))
+}
+
+/// Shows events; two connections, because a stream takes one of its own.
+pub(crate) async fn run(
+    arguments: &Events,
+    reader: Client,
+    acknowledger: Client,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let shown = async {
+        let mut view = View {
+            arguments,
+            acknowledger,
+            pending: Vec::new(),
+            shown: 0,
+            last: None,
+            output,
+        };
+        if arguments.follow {
+            follow(&mut view, reader).await
+        } else {
+            fetch(&mut view, reader).await
+        }
+    };
+    tokio::select! {
+        biased;
+        result = shown => result,
+        result = interrupted() => result,
+    }
+}
+
+/// Waits until somebody wants this program to end.
+async fn interrupted() -> Result<(), Failure> {
+    let failed =
+        |error: std::io::Error| Failure::Other(format!("signals cannot be received: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// What is shown of events, and told to the daemon.
+struct View<'a> {
+    arguments: &'a Events,
+    acknowledger: Client,
+    /// Events shown, and not yet acknowledged.
+    pending: Vec<String>,
+    shown: u64,
+    /// The last event of the stream.
+    last: Option<String>,
+    output: &'a mut Output,
+}
+
+async fn fetch(view: &mut View<'_>, mut client: Client) -> Result<(), Failure> {
+    let Events { fetch, wait, .. } = view.arguments;
+    let path = view.path([
+        ("fetch", Some(fetch.to_string())),
+        ("wait", Some(wait.to_string())),
+    ]);
+    let wait = Duration::from_secs(u64::from(*wait));
+    let events: Vec<Box<RawValue>> = parse(&client.text(&path, wait).await?)?;
+    for event in &events {
+        view.show(event.get())?;
+    }
+    if events.is_empty() && !view.output.is_json() {
+        view.output.say("no event waits");
+    }
+    view.output.flush()?;
+    view.acknowledge().await
+}
+
+/// Follows the stream until enough events were shown; a connection lost is opened again.
+async fn follow(view: &mut View<'_>, mut client: Client) -> Result<(), Failure> {
+    let path = view.path([]);
+    let mut stream = client.stream(&path, None).await?;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let before = view.shown;
+        let lost = match view.stream(stream).await {
+            Ok(()) => return Ok(()),
+            Err(Lost::Connection(lost)) => lost,
+            Err(Lost::Failure(failure)) => return Err(failure),
+        };
+        // A daemon that ends every stream at once is not to be asked without end at full speed.
+        if view.shown > before {
+            pause = FIRST_PAUSE;
+        }
+        stream = reopen(view, &mut client, &path, lost, &mut pause).await?;
+    }
+}
+
+/// Opens the stream again behind the last event, with growing pauses, for as long as the daemon cannot be reached.
+async fn reopen(
+    view: &View<'_>,
+    client: &mut Client,
+    path: &str,
+    mut cause: String,
+    pause: &mut Duration,
+) -> Result<Incoming, Failure> {
+    loop {
+        let line = format!("{cause}; connecting again in {:.1} s", pause.as_secs_f64());
+        view.output.complain(&line);
+        tokio::time::sleep(*pause).await;
+        *pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        match client.stream(path, view.last.as_deref()).await {
+            Ok(stream) => {
+                view.output.say("connected again");
+                return Ok(stream);
+            }
+            Err(Failure::Unreachable { message, .. }) => cause = message,
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// Why a stream ended before it should.
+enum Lost {
+    /// The connection, which may be opened again.
+    Connection(String),
+    /// Something that will not be better next time.
+    Failure(Failure),
+}
+
+impl From<Failure> for Lost {
+    fn from(failure: Failure) -> Self {
+        if let Failure::Unreachable { message, .. } = failure {
+            Self::Connection(message)
+        } else {
+            Self::Failure(failure)
+        }
+    }
+}
+
+impl View<'_> {
+    fn path<const N: usize>(&self, more: [(&'static str, Option<String>); N]) -> String {
+        let selectors = [
+            ("pushApplicationID", self.arguments.id.clone()),
+            ("applicationID", self.arguments.application_id.clone()),
+        ];
+        with_query(PATH, selectors.into_iter().chain(more))
+    }
+
+    async fn stream(&mut self, mut stream: Incoming) -> Result<(), Lost> {
+        self.acknowledge().await?;
+        let mut parser = sse::Parser::default();
+        while let Some(frame) = stream.frame().await {
+            let frame = frame
+                .map_err(|error| Lost::Connection(format!("the stream broke off: {error}")))?;
+            let mut events = Vec::new();
+            if let Some(chunk) = frame.data_ref() {
+                parser
+                    .feed(chunk, &mut events)
+                    .map_err(|error| Lost::Failure(Failure::answer(error)))?;
+            }
+            self.show_all(events)?;
+            self.acknowledge().await?;
+            if self.is_done() {
+                return Ok(());
+            }
+        }
+        Err(Lost::Connection("the daemon ended the stream".to_owned()))
+    }
+
+    fn show_all(&mut self, events: Vec<sse::Event>) -> Result<(), Failure> {
+        for event in events.into_iter().filter(|event| event.kind == "push") {
+            if self.is_done() {
+                break;
+            }
+            self.show(&event.data)?;
+            self.last = event.id;
+        }
+        self.output.flush()
+    }
+
+    fn is_done(&self) -> bool {
+        self.arguments
+            .count
+            .is_some_and(|count| self.shown >= count)
+    }
+
+    fn show(&mut self, document: &str) -> Result<(), Failure> {
+        let event: PushEvent = parse(document.as_bytes())?;
+        if self.arguments.decode {
+            self.show_decoded(&event)?;
+        } else if self.output.is_json() {
+            self.show_document(document)?;
+        } else {
+            self.output.line(&summary(&event))?;
+        }
+        self.shown = self.shown.saturating_add(1);
+        if self.arguments.ack {
+            self.pending.push(event.id);
+        }
+        Ok(())
+    }
+
+    fn show_document(&mut self, document: &str) -> Result<(), Failure> {
+        if document.contains(['\n', '\r']) {
+            return self.output.json(&parse::<Value>(document.as_bytes())?);
+        }
+        self.output.line(document)
+    }
+
+    fn show_decoded(&mut self, event: &PushEvent) -> Result<(), Failure> {
+        let content = STANDARD.decode(&event.content).map_err(Failure::answer)?;
+        let content = Content::of(&content);
+        if self.output.is_json() {
+            return self.output.json(&Decoded {
+                event,
+                decoded: content,
+            });
+        }
+        self.output.line(&summary(event))?;
+        for (name, value) in &event.headers {
+            self.output
+                .line(&format!("    {}: {}", visible(name), visible(value)))?;
+        }
+        match content {
+            Content::Text(text) => text
+                .lines()
+                .try_for_each(|line| self.output.line(&format!("    | {}", visible(line)))),
+            Content::Hex(octets) => self.output.line(&format!("    {octets}")),
+        }
+    }
+
+    /// Acknowledges what was shown. Only then is it forgotten here.
+    async fn acknowledge(&mut self) -> Result<(), Failure> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let accepted = |id: &String| BatchAcknowledgement {
+            id: id.clone(),
+            outcome: Outcome::Accepted,
+        };
+        let batch: Vec<_> = self.pending.iter().map(accepted).collect();
+        let answer = self.acknowledger.post("/v1/events/ack", &batch).await?;
+        self.pending.clear();
+        let answer: BatchAcknowledgeAnswer = parse(&answer)?;
+        for (id, reason, detail) in answer.refused {
+            let line = format!("event {id} is not acknowledged: {reason}: {detail}");
+            self.output.complain(&visible(&line));
+        }
+        Ok(())
+    }
+}
+
+fn summary(event: &PushEvent) -> String {
+    let padding = event
+        .content
+        .bytes()
+        .rev()
+        .take_while(|octet| *octet == b'=')
+        .count();
+    let octets = (event.content.len() / 4 * 3).saturating_sub(padding);
+    let attempt = match event.attempt {
+        1 => String::new(),
+        attempt => format!("  attempt {attempt}"),
+    };
+    let PushEvent {
+        id,
+        push_application_id,
+        content_type,
+        server,
+        protocol,
+        ..
+    } = event;
+    visible(&format!(
+        "{}  {id}  {push_application_id}  {content_type}  {octets} octets  from {server} by {protocol}{attempt}",
+        time(event.received_at)
+    ))
+}
+
+/// An event with its content in a readable form.
+#[derive(Debug, Serialize)]
+struct Decoded<'a> {
+    #[serde(flatten)]
+    event: &'a PushEvent,
+    decoded: Content,
+}
+
+/// Content as text where it is text, else in hexadecimal.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Content {
+    Text(String),
+    Hex(String),
+}
+
+impl Content {
+    fn of(octets: &[u8]) -> Self {
+        let is_text = |text: &&str| {
+            text.chars()
+                .all(|c| !c.is_control() || c.is_ascii_whitespace())
+        };
+        match std::str::from_utf8(octets).ok().filter(is_text) {
+            Some(text) => Self::Text(text.to_owned()),
+            None => Self::Hex(hexadecimal(octets)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_text_where_it_can_be_read() {
+        assert_eq!(
+            Content::of("a\né".as_bytes()),
+            Content::Text("a\né".to_owned())
+        );
+        assert_eq!(Content::of(b"a\x1b"), Content::Hex("611b".to_owned()));
+        assert_eq!(Content::of(b"\xff"), Content::Hex("ff".to_owned()));
+    }
+}

@@ -1,0 +1,58 @@
+//! What each command does.
+
+mod decode;
+mod demo;
+mod events;
+mod lab;
+mod pages;
+mod registration;
+mod state;
+
+use crate::arguments::{Arguments, Command, Lab};
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Does what was asked.
+pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    match &arguments.command {
+        Command::Decode(decode) => decode::run(decode, output),
+        Command::Completions { shell } => pages::completions(*shell, output),
+        Command::Man { directory } => pages::man(directory.as_deref(), output),
+        Command::Register(_)
+        | Command::Deregister(_)
+        | Command::Apps
+        | Command::Events(_)
+        | Command::Ack(_)
+        | Command::Status
+        | Command::Servers
+        | Command::Explain(_)
+        | Command::Metrics
+        | Command::Lab(_)
+        | Command::Demo => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::Other(format!("the runtime cannot be started: {error}")))?
+            .block_on(talk(arguments, output)),
+    }
+}
+
+async fn talk(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let client = || Client::new(&arguments.connection);
+    match &arguments.command {
+        Command::Register(register) => registration::register(register, client()?, output).await,
+        Command::Deregister(deregister) => {
+            registration::deregister(deregister, client()?, output).await
+        }
+        Command::Apps => registration::list(client()?, output).await,
+        Command::Events(events) => events::run(events, client()?, client()?, output).await,
+        Command::Ack(ack) => events::acknowledge(ack, client()?, output).await,
+        Command::Status => state::status(client()?, output).await,
+        Command::Servers => state::servers(client()?, output).await,
+        Command::Explain(explain) => state::explain(explain, client()?, output).await,
+        Command::Metrics => state::metrics(client()?, output).await,
+        Command::Lab(Lab::Push(push)) => lab::push(push, output).await,
+        Command::Demo => demo::run(output).await,
+        Command::Decode(_) | Command::Completions { .. } | Command::Man { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,250 @@
+//! `status`, `servers`, `explain` and `metrics`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use push_api::{ExplainAnswer, ExplainRequest, Refused, Server, Status};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::arguments::Explain;
+use crate::client::{Client, parse};
+use crate::failure::Failure;
+use crate::output::{Output, time, visible};
+
+/// Shows the state of the daemon.
+pub(crate) async fn status(mut client: Client, output: &mut Output) -> Result<(), Failure> {
+    let answer: Value = client.get("/v1/status").await?;
+    if output.is_json() {
+        return output.json(&answer);
+    }
+    let status: Status = serde_json::from_value(answer).map_err(Failure::answer)?;
+    let store = status.store_failure.unwrap_or_else(|| "writes".to_owned());
+    let mut rows = vec![
+        ("version", status.version),
+        ("up for", format!("{} s", status.uptime_seconds)),
+        ("registrations", status.registrations.to_string()),
+        ("waiting events", status.waiting_events.to_string()),
+        (
+            "unacknowledged events",
+            status.unacknowledged_events.to_string(),
+        ),
+        ("held events", status.held_events.to_string()),
+        ("dead letters", status.dead_letters.to_string()),
+        ("octets", status.octets.to_string()),
+        ("store", store),
+    ];
+    for (protocol, address) in status.listening {
+        rows.push(("listening", format!("{protocol} on {address}")));
+    }
+    let mut rows: Vec<(String, String)> = rows
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    for (name, count) in status.counters {
+        rows.push((name, count.to_string()));
+    }
+    pairs(&rows, output)
+}
+
+/// Lists the Push Servers.
+pub(crate) async fn servers(mut client: Client, output: &mut Output) -> Result<(), Failure> {
+    let servers: Vec<Value> = client.get("/v1/servers").await?;
+    if output.is_json() {
+        return servers.iter().try_for_each(|value| output.json(value));
+    }
+    let rows = servers
+        .into_iter()
+        .map(|value| {
+            serde_json::from_value(value)
+                .map(server_row)
+                .map_err(Failure::answer)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if rows.is_empty() {
+        output.say("the daemon registers with no Push Server");
+        return Ok(());
+    }
+    output.table(["SERVER", "PROTOCOL", "STATE", "REASON"], &rows)
+}
+
+fn server_row(server: Server) -> [String; 4] {
+    [
+        server.uri,
+        server.protocol,
+        server.state,
+        server.reason.unwrap_or_default(),
+    ]
+}
+
+/// Shows how a push would be judged, and the last ones that reached nobody.
+pub(crate) async fn explain(
+    arguments: &Explain,
+    mut client: Client,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let request = ExplainRequest {
+        push_application_id: arguments.id.clone(),
+        content_type: arguments.content_type.clone(),
+        server: arguments.server.clone(),
+        port: arguments.port,
+    };
+    let answer = client.post("/v1/explain", &request).await?;
+    if output.is_json() {
+        return output.json(&parse::<Value>(&answer)?);
+    }
+    let answer: ExplainAnswer = parse(&answer)?;
+    if let Some(explanation) = answer.explanation {
+        output.line(&format!("verdict: {}", visible(&explanation.verdict)))?;
+        for step in explanation.steps {
+            output.line(&format!("  {}", visible(&step)))?;
+        }
+        return Ok(());
+    }
+    recent(answer.recent, output)
+}
+
+fn recent(refused: Vec<Refused>, output: &mut Output) -> Result<(), Failure> {
+    if refused.is_empty() {
+        output.say("no push was refused, held or dropped");
+        return Ok(());
+    }
+    let rows: Vec<_> = refused.into_iter().map(refused_row).collect();
+    let headings = [
+        "TIME",
+        "VERDICT",
+        "PUSH APPLICATION ID",
+        "CONTENT TYPE",
+        "SERVER",
+        "OCTETS",
+        "WHY",
+    ];
+    output.table(headings, &rows)
+}
+
+fn refused_row(refused: Refused) -> [String; 7] {
+    [
+        time(refused.received_at),
+        refused.verdict,
+        refused
+            .push_application_id
+            .unwrap_or_else(|| "-".to_owned()),
+        refused.content_type.unwrap_or_else(|| "-".to_owned()),
+        refused.server,
+        refused.length.to_string(),
+        refused.detail,
+    ]
+}
+
+/// Shows the counters.
+pub(crate) async fn metrics(mut client: Client, output: &mut Output) -> Result<(), Failure> {
+    let text = client.text("/metrics", Duration::ZERO).await?;
+    if !output.is_json() {
+        return output.octets(&text);
+    }
+    let text = String::from_utf8_lossy(&text);
+    let samples = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    samples
+        .map(sample)
+        .try_for_each(|sample| output.json(&sample?))
+}
+
+/// One line of the text format of Prometheus.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Sample<'a> {
+    name: &'a str,
+    labels: BTreeMap<&'a str, String>,
+    value: serde_json::Number,
+}
+
+fn sample(line: &str) -> Result<Sample<'_>, Failure> {
+    let read = || {
+        let name_end = line.find(['{', ' '])?;
+        let (name, rest) = line.split_at(name_end);
+        let (labels, rest) = match rest.strip_prefix('{') {
+            Some(rest) => labels(rest)?,
+            None => (BTreeMap::new(), rest),
+        };
+        let value = rest.split_whitespace().next()?;
+        Some(Sample {
+            name,
+            labels,
+            value: number(value)?,
+        })
+    };
+    read().ok_or_else(|| Failure::answer(format_args!("no sample: {}", visible(line))))
+}
+
+/// Reads labels up to the brace that closes them.
+fn labels(mut rest: &str) -> Option<(BTreeMap<&str, String>, &str)> {
+    let mut labels = BTreeMap::new();
+    loop {
+        rest = rest.trim_start_matches([',', ' ']);
+        if let Some(rest) = rest.strip_prefix('}') {
+            return Some((labels, rest));
+        }
+        let (name, quoted) = rest.split_once("=\"")?;
+        let (value, behind) = label_value(quoted)?;
+        labels.insert(name, value);
+        rest = behind;
+    }
+}
+
+/// Reads text up to the quotation mark that ends it, and what stands behind it.
+fn label_value(quoted: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut characters = quoted.char_indices();
+    while let Some((index, character)) = characters.next() {
+        match character {
+            '"' => return Some((value, quoted.get(index + 1..)?)),
+            '\\' => match characters.next()?.1 {
+                'n' => value.push('\n'),
+                other => value.push(other),
+            },
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+fn number(text: &str) -> Option<serde_json::Number> {
+    match text.parse::<i64>() {
+        Ok(whole) => Some(whole.into()),
+        Err(_) => serde_json::Number::from_f64(text.parse().ok()?),
+    }
+}
+
+fn pairs(rows: &[(String, String)], output: &mut Output) -> Result<(), Failure> {
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or_default();
+    rows.iter().try_for_each(|(name, value)| {
+        output.line(visible(&format!("{name:width$}  {value}")).trim_end())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_read() {
+        let plain = sample("pushcai_registrations 3").unwrap();
+        assert_eq!(
+            serde_json::to_string(&plain).unwrap(),
+            r#"{"name":"pushcai_registrations","labels":{},"value":3}"#
+        );
+        let labelled = sample(r#"a{b="c,\"}",d="e\n"} 0.5 1700000000"#).unwrap();
+        assert_eq!(
+            serde_json::to_string(&labelled).unwrap(),
+            r#"{"name":"a","labels":{"b":"c,\"}","d":"e\n"},"value":0.5}"#
+        );
+        for line in ["a", "a{b 1", "a{b=\"c} 1", "a x"] {
+            assert!(sample(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `pushcai demo`, with a real Push Client.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::run::pushcai;
+
+fn steps<'a>(all: &'a [Value], step: &str) -> Vec<&'a Value> {
+    all.iter().filter(|value| value["step"] == step).collect()
+}
+
+#[test]
+fn the_demo_shows_the_whole_road() {
+    let run = pushcai(&["demo", "--json"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let all: Vec<Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(steps(&all, "registered").len(), 2);
+    assert_eq!(steps(&all, "pushed").len(), 7);
+    let events = steps(&all, "event");
+    let types: Vec<_> = events
+        .iter()
+        .map(|event| &event["event"]["contentType"])
+        .collect();
+    assert_eq!(
+        types,
+        ["application/vnd.wap.mms-message", "application/json"]
+    );
+    assert_eq!(
+        events[0]["event"]["pushApplicationID"],
+        "x-wap-application:mms.ua"
+    );
+    assert_eq!(events[1]["event"]["content"], "eyJyZWFkaW5nIjo0Mn0=");
+    // What has to be written down first is judged a little later than the rest.
+    let refused = steps(&all, "refused").into_iter();
+    let verdicts: BTreeSet<_> = refused
+        .map(|step| step["verdict"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        verdicts,
+        BTreeSet::from(["contentType", "held", "malformed", "serverNotListed"])
+    );
+    assert_eq!(steps(&all, "duplicates")[0]["count"], 1);
+    assert_eq!(
+        steps(&all, "acknowledged")[0]["ids"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(steps(&all, "deregistered").len(), 2);
+    assert_eq!(all.last().unwrap()["step"], "ended");
+    let socket = all[0]["socket"].as_str().unwrap();
+    assert!(!std::path::Path::new(socket).parent().unwrap().exists());
+}
+
+#[test]
+fn the_demo_is_told_in_lines_that_teach() {
+    let run = pushcai(&["demo"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let words: Vec<_> = run
+        .stdout
+        .lines()
+        .filter_map(|line| line.split("  ").next())
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "started",
+            "registered",
+            "registered",
+            "pushed",
+            "pushed",
+            "pushed",
+            "pushed",
+            "pushed",
+            "pushed",
+            "pushed",
+            "arrived",
+            "arrived",
+            "not arrived",
+            "not arrived",
+            "not arrived",
+            "not arrived",
+            "not arrived",
+            "acknowledged",
+            "deregistered",
+            "deregistered",
+            "ended"
+        ]
+    );
+}

@@ -1,0 +1,12 @@
+//! The command line as its users meet it: the program itself is run, against a daemon that answers as told.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod daemon;
+mod decode;
+mod demo;
+mod events;
+mod lab;
+mod pages;
+mod requests;
+mod run;
