@@ -119,13 +119,13 @@ pub struct HeaderIter<'a> {
 impl<'a> HeaderIter<'a> {
     /// Ends the set: where a length runs past the end, nothing after it can be found.
     #[cold]
-    fn end_with(&mut self, error: DecodeError) -> Option<Result<Header<'a>, DecodeError>> {
+    fn end_with(&mut self, error: DecodeError) -> Result<Header<'a>, DecodeError> {
         self.reader = Reader::new(&[], self.reader.offset());
-        Some(Err(error))
+        Err(error)
     }
 
     #[inline]
-    fn numbered(&mut self, number: u8) -> Option<Result<Header<'a>, DecodeError>> {
+    fn numbered(&mut self, number: u8) -> Result<Header<'a>, DecodeError> {
         let start = self.reader.offset();
         let raw = match self.reader.raw_value() {
             Ok(raw) => raw,
@@ -135,23 +135,23 @@ impl<'a> HeaderIter<'a> {
             && let Some(header) = WellKnownHeader::from_number(number)
         {
             let value = HeaderValue::interpret(header, raw, start, self.reader.offset());
-            return Some(Ok(Header {
+            return Ok(Header {
                 name: HeaderName::WellKnown(header),
                 value,
-            }));
+            });
         }
         let name = HeaderName::Unknown {
             page: self.page,
             number,
         };
-        Some(Ok(Header {
+        Ok(Header {
             name,
             value: HeaderValue::Unknown(raw),
-        }))
+        })
     }
 
     #[inline]
-    fn named(&mut self) -> Option<Result<Header<'a>, DecodeError>> {
+    fn named(&mut self) -> Result<Header<'a>, DecodeError> {
         let octets = match self.reader.until_zero() {
             Ok(octets) => octets,
             Err(error) => return self.end_with(error),
@@ -163,10 +163,10 @@ impl<'a> HeaderIter<'a> {
             Ok(raw @ (RawValue::ShortInteger(_) | RawValue::Data(_))) => HeaderValue::Unknown(raw),
             Err(error) => return self.end_with(error),
         };
-        Some(Ok(Header {
+        Ok(Header {
             name: HeaderName::Text(Text::new(octets)),
             value,
-        }))
+        })
     }
 }
 
@@ -179,16 +179,16 @@ impl<'a> Iterator for HeaderIter<'a> {
             match self.reader.peek()? {
                 first @ 0x80.. => {
                     self.reader.skip_octet();
-                    return self.numbered(first & 0x7F);
+                    return Some(self.numbered(first & 0x7F));
                 }
-                32..QUOTE => return self.named(),
+                32..QUOTE => return Some(self.named()),
                 // An octet that can begin no name: padding.
                 0 => self.reader.skip_octet(),
                 QUOTE => {
                     self.reader.skip_octet();
                     match self.reader.octet() {
                         Ok(page) => self.page = page,
-                        Err(error) => return self.end_with(error),
+                        Err(error) => return Some(self.end_with(error)),
                     }
                 }
                 page => {

@@ -13,7 +13,7 @@ use crate::wsp::charset::Charset;
 use crate::wsp::content_type::{ContentType, Media};
 use crate::wsp::encoding_version::EncodingVersion;
 use crate::wsp::language::Language;
-use crate::wsp::parameter::Parameter;
+use crate::wsp::parameter::{Parameter, ParameterValue};
 use crate::wsp::pdu::PduType;
 use crate::wsp::reader::{Reader, multi_octet_integer};
 use crate::wsp::token::{self, Method, Token, TokenTable};
@@ -460,7 +460,13 @@ impl<'a> Field<'a> {
 
     fn pragma(self) -> Interpretation<'a> {
         match self.raw {
-            RawValue::Data(_) => Parameter::read(&mut self.data()?).map(HeaderValue::Pragma),
+            RawValue::Data(_) => {
+                let parameter = Parameter::read(&mut self.data()?)?;
+                if let ParameterValue::Malformed(error) = parameter.value {
+                    return Err(error);
+                }
+                Ok(HeaderValue::Pragma(parameter))
+            }
             RawValue::ShortInteger(_) | RawValue::Text(_) => {
                 self.token(&token::PRAGMA).map(HeaderValue::Token)
             }
