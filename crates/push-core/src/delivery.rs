@@ -223,7 +223,7 @@ impl PushClient {
         }
     }
 
-    /// Lets an event live for as long as it was to live before.
+    /// Lets an event live for as long as it was to live when it arrived.
     pub(crate) fn restart_expiry(&mut self, event: EventId) {
         if let Some(stored) = self.journal.get(event) {
             self.timers.start(stored.expires, Timer::Expiry(event));

@@ -10,7 +10,7 @@ use crate::pending::{Announcement, Write};
 use crate::registering::{Waiting, judge_servers, store_failed, too_many_waiting};
 use crate::registry::Departure;
 use crate::{
-    Answer, Change, DeregistrationRequest, Now, Occurrence, RegistrationId, RegistrationRecord,
+    Answer, Change, DeregistrationRequest, EventId, Now, Occurrence, RegistrationRecord,
     RequestTicket, ServerReport, admission, whitelist,
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct Deregistering {
     /// The protocols whose servers are told.
     protocols: BTreeSet<Protocol>,
     servers: Vec<ServerReport>,
+    /// The events whose removal is written.
+    events: Vec<EventId>,
 }
 
 impl Departing {
@@ -95,6 +97,7 @@ impl PushClient {
             protocols: self.announced_protocols(&record),
             record,
             servers: Vec::new(),
+            events: Vec::new(),
         });
         if deregistering.protocols.is_empty() {
             self.write_removal(deregistering);
@@ -146,10 +149,11 @@ impl PushClient {
     }
 
     /// Writes the end of a registration and of its events; it takes no more pushes meanwhile.
-    fn write_removal(&mut self, deregistering: Box<Deregistering>) {
+    fn write_removal(&mut self, mut deregistering: Box<Deregistering>) {
         let id = deregistering.record.id;
         self.registry.depart(id, Departure::Removing);
-        let events = self.journal.of_registration(id).into_iter();
+        deregistering.events = self.journal.of_registration(id);
+        let events = deregistering.events.iter().copied();
         let mut changes: Vec<_> = events.map(Change::RemoveEvent).collect();
         changes.push(Change::RemoveRegistration(id));
         self.persist(changes, Write::Removal(deregistering));
@@ -165,11 +169,15 @@ impl PushClient {
             ticket,
             record,
             servers,
+            events,
             ..
         } = deregistering;
         self.registry.remove(record.id);
         self.remove_hosts(whitelist::hosts_of(&record.whitelist));
-        self.drop_events_of(record.id, now);
+        for event in events {
+            self.forget_event(event);
+        }
+        self.pump(record.id, now);
         self.answer(ticket, Answer::Deregistered { servers });
         self.next_in_turn(&record.push_application_id, now);
         self.occurred(Occurrence::Deregistered(record));
@@ -196,15 +204,6 @@ impl PushClient {
         self.answer(*ticket, Answer::Refused(refusal));
         self.replay_held();
         self.next_in_turn(&record.push_application_id, now);
-    }
-
-    /// Events of a registration that is gone. Those that were on their way into the journal are removed behind it.
-    fn drop_events_of(&mut self, registration: RegistrationId, now: Now) {
-        let events = self.journal.of_registration(registration);
-        for event in events {
-            self.forget_event(event);
-        }
-        self.pump(registration, now);
     }
 }
 

@@ -193,7 +193,10 @@ impl PushClient {
             return;
         }
         let id = self.next_event(now);
-        let event = new_event(Arc::clone(push), Some(record.id), octets);
+        let event = Event {
+            expires: now.monotonic + self.settings.event_lifetime,
+            ..new_event(Arc::clone(push), Some(record.id), octets)
+        };
         self.journal.insert_queued(id, &record.owner, event);
         let mut changes = vec![insertion(id, Some(record.id), Arc::clone(push))];
         let windows = [self.duplicate_window_millis(), suppression.unwrap_or(0)];
@@ -321,7 +324,7 @@ impl PushClient {
         };
         stored.stage = Stage::Waiting;
         let registration = stored.registration;
-        self.start_expiry(event, self.settings.event_lifetime, now);
+        self.restart_expiry(event);
         if let Some(registration) = registration {
             self.pump(registration, now);
         }

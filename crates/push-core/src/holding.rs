@@ -6,7 +6,7 @@ use push_message::ReceivedPush;
 
 use crate::client::PushClient;
 use crate::dispatch::{Judgement, Silent, insertion, new_event, remembrances};
-use crate::journal::{Stage, octets_of};
+use crate::journal::{Event, Stage, octets_of};
 use crate::pending::{PushWrite, Write};
 use crate::{
     Change, EventId, Now, PersistTicket, PushRefusal, RegistrationId, RequestTicket, Verdict,
@@ -33,8 +33,11 @@ impl PushClient {
             return;
         }
         let id = self.next_event(now);
-        self.journal
-            .insert_held(id, new_event(Arc::clone(push), None, octets));
+        let event = Event {
+            expires: now.monotonic + self.settings.hold_unmatched,
+            ..new_event(Arc::clone(push), None, octets)
+        };
+        self.journal.insert_held(id, event);
         let mut changes = vec![insertion(id, None, Arc::clone(push))];
         let windows = [self.duplicate_window_millis(), 0];
         changes.extend(remembrances(fingerprints, windows, now));
@@ -50,14 +53,14 @@ impl PushClient {
         self.settle_push(ticket, write);
         if self.journal.get(event).is_some() {
             self.journal.hold(event);
-            self.start_expiry(event, self.settings.hold_unmatched, now);
+            self.restart_expiry(event);
             self.bound_held(now);
             self.replay(&[event]);
         }
     }
 
     /// Drops the oldest held events beyond the bound.
-    fn bound_held(&mut self, now: Now) {
+    pub(crate) fn bound_held(&mut self, now: Now) {
         while self.journal.held().len() > self.settings.max_held_events
             && let Some(&oldest) = self.journal.held().first()
         {
@@ -143,6 +146,7 @@ impl PushClient {
             self.journal.unassign(event);
             self.restart_expiry(event);
         }
+        self.bound_held(now);
         self.pump(registration, now);
     }
 }

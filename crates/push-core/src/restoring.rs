@@ -34,6 +34,10 @@ impl PushClient {
         self.add_hosts(hosts, now);
         self.settings.default_whitelist = default;
         self.keep_house(undone);
+        // What gave way before may have come back with the snapshot.
+        self.bound_held(now);
+        self.bound_dead_letters(now);
+        self.make_room(0, now);
         let explicit: std::collections::BTreeSet<_> = self.explicit_protocols().collect();
         if !explicit.is_empty() {
             self.announce_only(&explicit);

@@ -3,6 +3,7 @@
 //! Nothing here waits, sleeps or opens a socket: a test says what happens and when.
 
 mod clock;
+mod model;
 
 mod pushes;
 mod servers;
@@ -10,6 +11,7 @@ mod store;
 mod terminal;
 
 pub use clock::Clock;
+pub use model::{Model, ModelApplication, ModelProfile, ModelVerdict, Owed};
 
 pub use pushes::PushBuilder;
 pub use servers::{Servers, ServersAnswer};

@@ -568,7 +568,7 @@ fn events_expire_after_their_lifetime_and_not_before_over_restarts_too() {
     });
     terminal.registered("uid:1", request(MMS));
     terminal.accepted(mms(1));
-    terminal.advance(Duration::from_secs(60));
+    terminal.advance(Duration::from_mins(1));
     terminal.accepted(mms(2));
     terminal.crash();
     assert_eq!(
@@ -579,7 +579,7 @@ fn events_expire_after_their_lifetime_and_not_before_over_restarts_too() {
     assert_eq!(terminal.client.counts().waiting_events, 2);
     terminal.advance(Duration::from_millis(1));
     assert_eq!(terminal.client.counts().waiting_events, 1);
-    terminal.advance(Duration::from_secs(60));
+    terminal.advance(Duration::from_mins(1));
     assert_eq!(terminal.store.events().count(), 0);
     assert_eq!(terminal.client.counts().octets, 0);
     assert_eq!(terminal.client.poll_timeout(), None);

@@ -465,7 +465,7 @@ fn somebody_who_registers_while_a_push_is_being_held_gets_it() {
 fn held_pushes_expire_and_are_bounded() {
     let settings = Settings {
         max_held_events: 2,
-        hold_unmatched: Duration::from_secs(60),
+        hold_unmatched: Duration::from_mins(1),
         ..wsp()
     };
     let mut terminal = Terminal::new(settings);

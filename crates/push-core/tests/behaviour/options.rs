@@ -25,7 +25,8 @@ fn settings() -> Settings {
     let http = ProtocolSettings {
         bearers: BTreeMap::from([(Bearer::Ip, vec![4035])]),
         own_ports: false,
-        ..wsp.clone()
+        explicit_registration: false,
+        tells_instances_apart: false,
     };
     Settings {
         protocols: BTreeMap::from([(Protocol::OtaWsp, wsp), (Protocol::OtaHttp, http)]),
@@ -83,7 +84,7 @@ fn connection_profiles_that_cannot_be_had_are_refused_with_what_would_work() {
     ];
     for ([asked_protocol, asked_bearer, asked_port], reason, option, hint) in cases {
         let given = |text: &'static str| (!text.is_empty()).then_some(text);
-        let asked_port = given(asked_port).or((option == port).then_some(""));
+        let asked_port = given(asked_port).or_else(|| (option == port).then_some(""));
         let asked = with_profile(
             request(MMS),
             given(asked_protocol),

@@ -1,0 +1,342 @@
+//! What a Push Client owes to whom, said as simply as it can be: lists, searched from end to end.
+//!
+//! The model knows rules, not mechanisms. Whether a write succeeded and what servers answered is told to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use push_core::{EventId, Outcome};
+use push_message::{Protocol, Reason, ReceivedPush, ServerAddress};
+
+/// What an application asks for of the ways in which its pushes travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelProfile {
+    /// No profile.
+    Any,
+    /// OTA-WSP on its standard port.
+    Wsp,
+    /// OTA-WSP on a port of its own.
+    WspAt(u16),
+    /// OTA-SIP.
+    Sip,
+}
+
+/// An application that is, or wants to be, registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelApplication {
+    /// Its owner.
+    pub owner: String,
+    /// Its own name.
+    pub name: Option<String>,
+    /// The Push Application ID, in canonical form.
+    pub id: String,
+    /// How its pushes travel.
+    pub profile: ModelProfile,
+    /// The types it takes, `type/subtype` or `type/*`; empty: all.
+    pub accept: Vec<String>,
+    /// Servers that it lists.
+    pub whitelist: Vec<IpAddr>,
+}
+
+impl ModelApplication {
+    /// Whether the two are one application registered for one id.
+    pub fn is(&self, owner: &str, name: Option<&str>, id: &str) -> bool {
+        self.owner == owner && self.name.as_deref() == name && self.id == id
+    }
+
+    /// Whether Push Servers are told of it.
+    pub fn is_announced(&self) -> bool {
+        matches!(self.profile, ModelProfile::Any | ModelProfile::Sip)
+    }
+
+    fn is_told_from(&self, other: &Self) -> bool {
+        match self.profile {
+            ModelProfile::Any | ModelProfile::Wsp => false,
+            ModelProfile::WspAt(_) => self.profile != other.profile,
+            ModelProfile::Sip => self.name.is_some() && self.name != other.name,
+        }
+    }
+
+    fn takes(&self, push: &ReceivedPush) -> bool {
+        let port = push.origin.destination_port;
+        let wsp = push.origin.protocol == Protocol::OtaWsp;
+        let sip = push.origin.protocol == Protocol::OtaSip;
+        let addressed = |instance: &str| self.name.as_deref() == Some(instance);
+        let for_instance = push.origin.instance.as_deref().is_none_or(addressed);
+        match self.profile {
+            ModelProfile::Any => (wsp && port == Some(2948)) || (sip && for_instance),
+            ModelProfile::Wsp => wsp && port == Some(2948),
+            ModelProfile::WspAt(own) => wsp && port == Some(own),
+            ModelProfile::Sip => sip && for_instance,
+        }
+    }
+
+    fn accepts(&self, media_type: &str) -> bool {
+        self.accept.is_empty()
+            || self
+                .accept
+                .iter()
+                .any(|range| match range.strip_suffix('*') {
+                    Some(start) => media_type.starts_with(start),
+                    None => range == media_type,
+                })
+    }
+}
+
+/// What is to become of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelVerdict {
+    /// An event for the application with this place in the list.
+    For(usize),
+    /// An event for nobody yet.
+    Held,
+    /// It was taken before.
+    Duplicate,
+    /// The server is not welcome.
+    ServerNotListed,
+    /// Nobody is registered.
+    NoSuchApplication,
+    /// The type is not wanted.
+    ContentType,
+}
+
+/// An event that is owed.
+#[derive(Debug, Clone)]
+pub struct Owed {
+    /// The application that it is owed to: owner, name, id.
+    pub to: (String, Option<String>, String),
+    /// Its push.
+    pub push: ReceivedPush,
+    /// Whether it was rejected.
+    pub dead: bool,
+}
+
+/// The whole of what a Push Client has to know.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// Servers of the default whitelist.
+    pub default_whitelist: Vec<IpAddr>,
+    /// For how long an event is kept.
+    pub event_lifetime: Duration,
+    /// For how long an event is held that matched nobody.
+    pub hold_unmatched: Duration,
+    /// For how long a transmission is remembered.
+    pub duplicate_window: Duration,
+    /// Whoever is registered, in order of first registration.
+    pub registered: Vec<ModelApplication>,
+    /// What is owed.
+    pub owed: BTreeMap<EventId, Owed>,
+    /// What is held for nobody.
+    pub held: BTreeMap<EventId, ReceivedPush>,
+    completed: BTreeMap<EventId, String>,
+    remembered: Vec<(String, u64)>,
+}
+
+impl Model {
+    /// The application's place in the list.
+    pub fn find(&self, owner: &str, name: Option<&str>, id: &str) -> Option<usize> {
+        self.registered
+            .iter()
+            .position(|application| application.is(owner, name, id))
+    }
+
+    /// Whether the rules let this application register.
+    pub fn may_register(&self, new: &ModelApplication) -> Result<(), Reason> {
+        let port_is_taken = self.registered.iter().any(|other| {
+            matches!(new.profile, ModelProfile::WspAt(_))
+                && other.profile == new.profile
+                && (&other.owner, &other.name) != (&new.owner, &new.name)
+        });
+        if port_is_taken {
+            return Err(Reason::OptionNotAvailable);
+        }
+        let is_registered = self
+            .find(&new.owner, new.name.as_deref(), &new.id)
+            .is_some();
+        let others = self.registered.iter().filter(|other| {
+            other.id == new.id && !other.is(&new.owner, new.name.as_deref(), &new.id)
+        });
+        for other in others {
+            let told_apart = new.is_told_from(other) || (is_registered && other.is_told_from(new));
+            if !told_apart {
+                return Err(Reason::AlreadyRegistered);
+            }
+        }
+        Ok(())
+    }
+
+    /// The application is registered; whoever was held back for it comes to it.
+    pub fn register(&mut self, new: ModelApplication) {
+        match self.find(&new.owner, new.name.as_deref(), &new.id) {
+            Some(place) => self.registered[place] = new,
+            None => self.registered.push(new),
+        }
+        for (event, push) in std::mem::take(&mut self.held) {
+            match self.judge_by_rules(&push) {
+                ModelVerdict::For(place) => self.owe(event, place, push),
+                ModelVerdict::Held
+                | ModelVerdict::Duplicate
+                | ModelVerdict::ServerNotListed
+                | ModelVerdict::NoSuchApplication
+                | ModelVerdict::ContentType => {
+                    self.held.insert(event, push);
+                }
+            }
+        }
+    }
+
+    /// The application with this place is registered no more.
+    pub fn deregister(&mut self, place: usize) {
+        let gone = self.registered.remove(place);
+        let to = (gone.owner, gone.name, gone.id);
+        self.owed.retain(|_, owed| owed.to != to);
+    }
+
+    /// What servers on OTA-SIP are to know: ids, names and types.
+    pub fn announced(&self) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<String>) {
+        let (mut ids, mut names, mut types) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for application in self.registered.iter().filter(|one| one.is_announced()) {
+            ids.insert(application.id.clone());
+            names.extend(application.name.clone());
+            types.extend(application.accept.iter().cloned());
+            if application.accept.is_empty() {
+                types.insert("*/*".to_owned());
+            }
+        }
+        (ids, names, types)
+    }
+
+    /// What is to become of a push at this time (milliseconds since 1970).
+    pub fn judge(&self, push: &ReceivedPush, now: u64) -> ModelVerdict {
+        let verdict = self.judge_by_rules(push);
+        let is_taken = matches!(verdict, ModelVerdict::For(_) | ModelVerdict::Held);
+        let key = transmission(push);
+        let is_known = self
+            .remembered
+            .iter()
+            .any(|(known, until)| *known == key && *until > now);
+        if is_taken && is_known {
+            ModelVerdict::Duplicate
+        } else {
+            verdict
+        }
+    }
+
+    /// A push was taken as judged.
+    pub fn take(&mut self, event: EventId, verdict: &ModelVerdict, push: ReceivedPush, now: u64) {
+        let until = now + millis(self.duplicate_window);
+        self.remembered.push((transmission(&push), until));
+        if let ModelVerdict::For(place) = verdict {
+            self.owe(event, *place, push);
+        } else {
+            self.held.insert(event, push);
+        }
+    }
+
+    /// An application says something of an event; says whether it is heard.
+    pub fn acknowledge(&mut self, owner: &str, event: EventId, outcome: Outcome) -> bool {
+        if !self.may_acknowledge(owner, event, outcome) {
+            return false;
+        }
+        match outcome {
+            Outcome::Accepted => {
+                self.owed.remove(&event);
+                self.completed.insert(event, owner.to_owned());
+            }
+            Outcome::Rejected => {
+                if let Some(owed) = self.owed.get_mut(&event) {
+                    owed.dead = true;
+                }
+            }
+            Outcome::Later => {}
+        }
+        true
+    }
+
+    /// Whether an application that says something of an event is heard.
+    pub fn may_acknowledge(&self, owner: &str, event: EventId, outcome: Outcome) -> bool {
+        match self.owed.get(&event) {
+            Some(owed) => owed.to.0 == owner && !(owed.dead && outcome == Outcome::Later),
+            None => self.completed.get(&event).is_some_and(|of| of == owner),
+        }
+    }
+
+    /// Time has passed.
+    pub fn expire(&mut self, now: u64) {
+        let (kept, held) = (millis(self.event_lifetime), millis(self.hold_unmatched));
+        self.owed
+            .retain(|_, owed| owed.push.received.0 + kept > now);
+        self.held.retain(|_, push| push.received.0 + held > now);
+    }
+
+    /// The Push Client was ended and started.
+    pub fn restart(&mut self) {
+        self.completed.clear();
+    }
+
+    fn owe(&mut self, event: EventId, place: usize, push: ReceivedPush) {
+        let application = &self.registered[place];
+        let to = (
+            application.owner.clone(),
+            application.name.clone(),
+            application.id.clone(),
+        );
+        self.owed.insert(
+            event,
+            Owed {
+                to,
+                push,
+                dead: false,
+            },
+        );
+    }
+
+    fn judge_by_rules(&self, push: &ReceivedPush) -> ModelVerdict {
+        let id = push.message.application.as_ref().map_or_else(
+            || "x-wap-application:wml.ua".to_owned(),
+            ToString::to_string,
+        );
+        let place = self
+            .registered
+            .iter()
+            .position(|application| application.id == id && application.takes(push));
+        let mut listed = self.default_whitelist.clone();
+        if let Some(place) = place {
+            listed.extend(&self.registered[place].whitelist);
+        }
+        let is_welcome = match &push.origin.server {
+            ServerAddress::Ip(server) => listed.contains(server),
+            ServerAddress::E164(_) | ServerAddress::Sip(_) => false,
+        };
+        if !listed.is_empty() && !is_welcome {
+            return ModelVerdict::ServerNotListed;
+        }
+        let media_type = push.message.content_type.media_type.as_str();
+        match place {
+            None if push.origin.answerable => ModelVerdict::NoSuchApplication,
+            None => ModelVerdict::Held,
+            Some(place) if self.registered[place].accepts(media_type) => ModelVerdict::For(place),
+            Some(_) => ModelVerdict::ContentType,
+        }
+    }
+}
+
+/// Everything that makes a transmission the same one.
+fn transmission(push: &ReceivedPush) -> String {
+    let (message, origin) = (&push.message, &push.origin);
+    format!(
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        origin.server,
+        origin.protocol,
+        origin.destination_port,
+        origin.transaction,
+        message.application,
+        message.content_type,
+        message.content
+    )
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
