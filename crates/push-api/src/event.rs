@@ -73,11 +73,15 @@ pub struct PushEventView<'a> {
     #[serde(rename = "applicationID", skip_serializing_if = "Option::is_none")]
     pub application_id: Option<&'a str>,
     /// See [`PushEvent::content_type`].
+    //= specs/push-cai.md#push-event
+    //# A push event MUST carry the MIME type of its content.
     pub content_type: &'a str,
     /// See [`PushEvent::parameters`].
     #[serde(skip_serializing_if = "Headers::is_empty", serialize_with = "pairs")]
     pub parameters: &'a Headers,
     /// See [`PushEvent::content`]; written in base64.
+    //= specs/push-cai.md#push-event
+    //# A push event MUST carry the content that the Push Server sent.
     #[serde(serialize_with = "base64")]
     pub content: &'a [u8],
     /// See [`PushEvent::headers`].

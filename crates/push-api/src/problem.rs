@@ -30,6 +30,10 @@ impl Problem {
     pub const MEDIA_TYPE: &'static str = "application/problem+json";
 
     /// The document for a refusal, with the HTTP status of its reason.
+    //= specs/push-cai.md#failed-registration
+    //# A registration that fails, whatever the cause, MUST be answered with a response that gives the application a fitting reason.
+    //= specs/push-cai.md#answer-to-a-deregistration
+    //# A deregistration that fails, whatever the cause, MUST be answered with a response that gives the application a fitting reason.
     pub fn of(refusal: &Refusal) -> Self {
         let (status, title) = meaning(refusal.reason);
         Self {

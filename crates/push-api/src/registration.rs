@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegistrationRequest {
     /// The Push Application ID: a URI, or an OMNA number in decimal or after `0x`.
+    //= specs/push-cai.md#registration-request
+    //# A registration that names no pushApplicationID MUST be refused as an invalid request.
     #[serde(rename = "pushApplicationID")]
     pub push_application_id: String,
     /// The application's own name.

@@ -250,6 +250,8 @@ async fn deregister<S: PushService>(
 ) -> Fallible<Response<Body>> {
     let known = &["pushApplicationID", "applicationID", "force"];
     let mut parameters = Parameters::parse(head.uri.query(), known)?;
+    //= specs/push-cai.md#deregistration-request
+    //# A deregistration that names no pushApplicationID MUST be refused as an invalid request.
     let query = DeregistrationQuery {
         push_application_id: parameters
             .required("pushApplicationID", "x-wap-application:mms.ua")?,
