@@ -110,7 +110,13 @@ pub struct PushEventView<'a> {
     reason = "serde passes fields by reference"
 )]
 fn hexadecimal<S: Serializer>(id: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    // An event is written for every delivery: digits by hand take a tenth of what the formatter takes.
+    let digits = id_digits(*id);
+    serializer.serialize_str(std::str::from_utf8(&digits).unwrap_or_default())
+}
+
+/// An id as it is written: 16 hexadecimal digits in ASCII.
+pub fn id_digits(id: u64) -> [u8; 16] {
+    // Written for every delivery, and by hand in a fraction of the formatter's time.
     let mut digits = [b'0'; 16];
     for (digit, shift) in digits.iter_mut().zip((0..64).step_by(4).rev()) {
         *digit = match u8::try_from((id >> shift) & 0xf).unwrap_or_default() {
@@ -118,7 +124,7 @@ fn hexadecimal<S: Serializer>(id: &u64, serializer: S) -> Result<S::Ok, S::Error
             nibble => b'a' + nibble - 10,
         };
     }
-    serializer.serialize_str(std::str::from_utf8(&digits).unwrap_or_default())
+    digits
 }
 
 /// Octets of content that are encoded on the stack, in one step; longer content goes through the formatter.

@@ -13,7 +13,7 @@ mod status;
 
 pub use event::{
     AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, EventPorts, Outcome,
-    PushEvent, PushEventView,
+    PushEvent, PushEventView, id_digits,
 };
 pub use json::{from_json, list_from_json};
 pub use nearest::nearest;

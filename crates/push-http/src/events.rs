@@ -1,16 +1,16 @@
 //! Push events (Push-CAI 5.3): as a stream of server-sent events, or as a list.
 
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{ACCEPT, HeaderMap};
 use http::request::Parts;
 use http::{HeaderName, Method, Response, StatusCode};
 use push_api::{
     Caller, DeliveredEvent, EventStream, FetchQuery, PushEventView, PushService, SubscribeQuery,
+    id_digits,
 };
 use tokio::time::{Sleep, sleep};
 
@@ -141,7 +141,7 @@ async fn write_stream<S: PushService>(
     let mut closing = pin!(shared.closing.clone().begun());
     let mut heartbeat = Heartbeat::new(shared.settings.heartbeat);
     let mut events = Vec::new();
-    let mut text = BytesMut::new();
+    let mut text = Vec::new();
     loop {
         let taken = tokio::select! {
             biased;
@@ -162,20 +162,30 @@ async fn write_stream<S: PushService>(
                 return;
             }
             if text.len() >= FRAME_OCTETS {
-                frames.write(text.split().freeze()).await;
+                hand_over(&mut text, &frames).await;
             }
         }
-        frames.write(text.split().freeze()).await;
+        hand_over(&mut text, &frames).await;
     }
 }
 
-fn write_event(text: &mut BytesMut, event: &PushEventView<'_>) -> io::Result<()> {
+fn write_event(text: &mut Vec<u8>, event: &PushEventView<'_>) -> serde_json::Result<()> {
     text.extend_from_slice(b"event: push\nid: ");
-    io::Write::write_fmt(&mut text.writer(), format_args!("{:016x}", event.id))?;
+    text.extend_from_slice(&id_digits(event.id));
     text.extend_from_slice(b"\ndata: ");
-    serde_json::to_writer(text.writer(), event)?;
+    serde_json::to_writer(&mut *text, event)?;
     text.extend_from_slice(b"\n\n");
     Ok(())
+}
+
+/// Hands over what is in `text`, and empties it. One copy a frame costs less than what a buffer that can be split adds to
+/// every small write.
+async fn hand_over(text: &mut Vec<u8>, frames: &Frames) {
+    let frame = Bytes::copy_from_slice(text);
+    text.clear();
+    // A frame is little longer than its bound; an event may be much longer, once.
+    text.shrink_to(FRAME_OCTETS);
+    frames.write(frame).await;
 }
 
 /// Tells when a stream had no event for a while. The timer runs through, because arming it anew for each event would
@@ -240,19 +250,19 @@ async fn fetch<S: PushService>(
 }
 
 async fn write_list<E: DeliveredEvent>(events: Vec<E>, frames: Frames) {
-    let mut text = BytesMut::from("[");
+    let mut text = b"[".to_vec();
     for (index, event) in events.into_iter().enumerate() {
         if index > 0 {
             text.extend_from_slice(b",");
         }
-        if let Err(error) = serde_json::to_writer((&mut text).writer(), &event.view()) {
+        if let Err(error) = serde_json::to_writer(&mut text, &event.view()) {
             tracing::error!(%error, "an event could not be written as JSON; its list is cut off");
             return;
         }
         if text.len() >= FRAME_OCTETS {
-            frames.write(text.split().freeze()).await;
+            hand_over(&mut text, &frames).await;
         }
     }
     text.extend_from_slice(b"]");
-    frames.write(text.freeze()).await;
+    hand_over(&mut text, &frames).await;
 }

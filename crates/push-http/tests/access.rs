@@ -397,7 +397,7 @@ async fn streams_and_waits_are_bounded() {
 #[tokio::test]
 async fn a_head_that_comes_too_slowly_ends_its_connection_and_holds_nobody_up() {
     let served = Served::unix(HttpSettings {
-        header_timeout: Duration::from_millis(30),
+        header_timeout: Duration::from_millis(300),
         ..settings()
     });
     let mut silent = served.connect().await;
@@ -419,7 +419,7 @@ async fn an_idle_connection_is_closed_and_a_slow_second_head_as_well() {
     assert!(idle.ended().await);
 
     let served = Served::unix(HttpSettings {
-        header_timeout: Duration::from_millis(30),
+        header_timeout: Duration::from_millis(300),
         ..settings()
     });
     let mut slow = served.connect().await;
@@ -447,7 +447,7 @@ async fn a_body_that_comes_too_slowly_is_refused() {
 async fn an_open_stream_is_neither_idle_nor_slow() {
     let served = Served::unix(HttpSettings {
         idle_timeout: Duration::from_millis(1),
-        header_timeout: Duration::from_millis(500),
+        header_timeout: Duration::from_millis(1500),
         heartbeat: Duration::from_millis(20),
         ..settings()
     });
