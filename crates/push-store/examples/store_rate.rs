@@ -1,7 +1,7 @@
 //! Measures events a second through the store: each is inserted, remembered, and removed again some commits later. Beside
 //! it, in the same run, a floor: the same octets appended to a file that is there already, and synced.
 //!
-//! `cargo run --profile bench -p push-store --example store_rate [DIRECTORY [SECONDS]]`
+//! `cargo run --profile bench -p push-store --example store_rate [DIRECTORY [SECONDS [CHECKPOINT_FRAMES]]]`
 
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
@@ -33,12 +33,17 @@ fn main() -> Result<()> {
     let base = arguments.next().unwrap_or_else(|| ".".to_owned());
     let seconds = arguments.next().map_or(Ok(2.0), |text| text.parse())?;
     let duration = Duration::from_secs_f64(seconds);
+    let mut settings = StoreSettings::default();
+    if let Some(frames) = arguments.next() {
+        settings.checkpoint_frames = frames.parse()?;
+    }
     let directory = tempfile::tempdir_in(base)?;
     for durability in [Durability::Process, Durability::PowerLoss] {
         for batch in [1, 8, 64] {
             let synced = durability == Durability::PowerLoss;
             let floor = append_rate(directory.path(), batch, synced, duration)?;
-            let store = store_rate(directory.path(), durability, batch, duration)?;
+            settings.durability = durability;
+            let store = store_rate(directory.path(), &settings, batch, duration)?;
             report(durability, batch, &floor, &store)?;
         }
     }
@@ -133,20 +138,16 @@ fn preallocated(path: &Path, length: u64) -> Result<File> {
 
 fn store_rate(
     directory: &Path,
-    durability: Durability,
+    settings: &StoreSettings,
     batch: u64,
     duration: Duration,
 ) -> Result<Rate> {
     let path = directory
-        .join(format!("{durability:?}-{batch}"))
+        .join(format!("{:?}-{batch}", settings.durability))
         .join("pushcai.db");
     std::fs::create_dir_all(path.parent().ok_or("no parent")?)?;
-    let settings = StoreSettings {
-        durability,
-        ..StoreSettings::default()
-    };
     let before = resident_kibibytes()?;
-    let (mut store, _) = SqliteStore::open(&path, &settings)?;
+    let (mut store, _) = SqliteStore::open(&path, settings)?;
     store.maintain(true)?;
     let push = Arc::new(push()?);
     let mut next = 1;

@@ -75,7 +75,7 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             durability: Durability::default(),
-            page_cache_octets: 512 << 10,
+            page_cache_octets: 256 << 10,
             checkpoint_frames: 1_000,
             max_remembered: 65_536,
             max_pages: None,

@@ -123,6 +123,8 @@ pub(super) fn set_for_work(
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.query_row("PRAGMA journal_mode=WAL", [], |_| Ok(()))?;
     connection.query_row("PRAGMA journal_size_limit=-1", [], |_| Ok(()))?;
+    // Reading everything has filled the cache with pages that are not needed soon.
+    connection.execute_batch("PRAGMA shrink_memory")?;
     if let Some(pages) = settings.max_pages {
         connection.query_row(&format!("PRAGMA max_page_count={pages}"), [], |_| Ok(()))?;
     }
