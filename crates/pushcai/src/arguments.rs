@@ -206,7 +206,7 @@ pub(crate) struct Deregister {
 Examples:
   pushcai events                              what waits at present
   pushcai events --wait 30 --fetch 1 --ack    the next event, if one comes within 30 seconds
-  pushcai events --follow --ack --json        all events for as long as it runs, one JSON value a line
+  pushcai events --follow --ack --json        all events, for as long as it runs
   pushcai events --follow --id 4 --decode     only those to id 4, with headers and content
 
 With --follow, a lost connection is opened again with pauses of 0.1 to 5 seconds; Ctrl-C ends it.")]
@@ -301,18 +301,15 @@ pub(crate) struct Explain {
 
 /// Decode octets in hexadecimal into JSON, one value a line
 ///
-/// Each argument, or each line of the standard input, is one item; spaces, colons and 0x are skipped. Every item gives
-/// one line: {\"ok\":true,...} or {\"ok\":false,\"error\":{\"code\":...,\"offset\":...,\"message\":...}}. The exit code
-/// is 4 if any could not be decoded.
+/// Each argument, or each line of the standard input, is one item; spaces, colons and 0x are skipped. Every item is
+/// answered with one line: an object with "ok":true and what was decoded, or with "ok":false and an "error" of "code",
+/// "offset" and "message". The exit code is 4 if any could not be decoded.
 #[derive(Debug, Args)]
-#[command(
-    verbatim_doc_comment,
-    after_long_help = "\
+#[command(after_long_help = "\
 Examples:
   pushcai decode --kind wsp-push 000603adaf8478
   pushcai decode --kind content-type 'be' '03 ae 81 ea'
-  pushcai decode --kind wsp-headers < captures.txt"
-)]
+  pushcai decode --kind wsp-headers < captures.txt")]
 pub(crate) struct Decode {
     /// What the octets are
     #[arg(long, value_enum)]
@@ -356,14 +353,15 @@ pub(crate) enum Lab {
 Examples:
   pushcai lab push --id 4 --sample mms                              to 127.0.0.1:2948
   pushcai lab push 127.0.0.2:2948 --type text/plain --body hello
-  pushcai lab push --id x-example.net:meter --type application/json --body '{}' --header 'Push-Flag: 4'
+  pushcai lab push --id x-example.net:meter --type application/json --body '{}'
+  pushcai lab push --body hello --header 'Push-Flag: 4' --parameter name=note
   pushcai lab push --sample si --count 2 --same-tid                 the second one is a duplicate
   pushcai lab push --sample si --truncate 4                         malformed
   pushcai lab push --sample mms --print                             the octets, without sending them"
 )]
 pub(crate) struct LabPush {
     /// Where to
-    #[arg(default_value = "127.0.0.1:2948", value_name = "HOST:PORT")]
+    #[arg(default_value = "127.0.0.1:2948", value_name = "ADDR:PORT")]
     pub(crate) destination: SocketAddr,
     /// The application: a number is sent as a number, all else as text; without it none is named
     #[arg(long, value_name = "ID")]
@@ -474,6 +472,23 @@ fn pair(separator: char) -> impl Fn(&str) -> Result<(String, String), String> + 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_command_and_option_is_documented() {
+        let documentation = include_str!("../../../docs/cli.md");
+        let mut commands = vec![Arguments::command()];
+        while let Some(command) = commands.pop() {
+            let name = command.get_name();
+            assert!(documentation.contains(name), "{name}");
+            for option in command.get_arguments().filter_map(clap::Arg::get_long) {
+                assert!(
+                    documentation.contains(&format!("--{option}")),
+                    "{name} --{option}"
+                );
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
+    }
 
     #[test]
     fn the_definition_is_sound() {

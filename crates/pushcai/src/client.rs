@@ -12,8 +12,9 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use push_api::Problem;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -22,6 +23,8 @@ use crate::failure::Failure;
 
 /// How long the daemon may take to answer, beside what it was asked to wait.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// After this time without a sign the kernel asks whether the daemon is still there, over TCP.
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// The most octets of one answer.
 const MAX_ANSWER: usize = 256 << 20;
 
@@ -197,7 +200,7 @@ impl Client {
                     .await
             }
             Address::Tcp { address, .. } => {
-                let stream = TcpStream::connect(address).await;
+                let stream = TcpStream::connect(address).await.and_then(kept_alive);
                 self.shake_hands(stream.map_err(|error| self.not_connected(&error))?)
                     .await
             }
@@ -303,8 +306,15 @@ pub(crate) fn percent_encoded(text: &str) -> String {
 }
 
 /// Reads a document.
-pub(crate) fn parse<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Failure> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Result<T, Failure> {
     serde_json::from_slice(octets).map_err(Failure::answer)
+}
+
+/// Lets the kernel ask now and then whether the daemon is still there: a stream may be quiet for long.
+fn kept_alive(stream: TcpStream) -> io::Result<TcpStream> {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    Ok(stream)
 }
 
 fn read_token(file: &Path) -> Result<HeaderValue, Failure> {

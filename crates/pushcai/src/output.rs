@@ -3,6 +3,8 @@
 use std::io::{self, BufWriter, IsTerminal, Stderr, Stdout, Write};
 
 use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 
@@ -50,6 +52,16 @@ impl Output {
         let line =
             serde_json::to_string(value).map_err(|error| Failure::Other(error.to_string()))?;
         self.line(&line)
+    }
+
+    /// A JSON document as it came, on a line of its own.
+    pub(crate) fn document(&mut self, document: &RawValue) -> Result<(), Failure> {
+        let text = document.get();
+        if text.contains(['\n', '\r']) {
+            let value: Value = serde_json::from_str(text).map_err(Failure::answer)?;
+            return self.json(&value);
+        }
+        self.line(text)
     }
 
     /// Aligned columns below their headings.

@@ -10,7 +10,6 @@ use push_api::{
     AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, Outcome, PushEvent,
 };
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -36,7 +35,7 @@ pub(crate) async fn acknowledge(
     let path = format!("{PATH}/{}/ack", percent_encoded(&arguments.event));
     let answer = client.post(&path, &AcknowledgeRequest { outcome }).await?;
     if output.is_json() {
-        return output.json(&parse::<Value>(&answer)?);
+        return output.document(parse(&answer)?);
     }
     let word = match outcome {
         Outcome::Accepted => "accepted",
@@ -112,7 +111,7 @@ async fn fetch(view: &mut View<'_>, mut client: Client) -> Result<(), Failure> {
     let wait = Duration::from_secs(u64::from(*wait));
     let events: Vec<Box<RawValue>> = parse(&client.text(&path, wait).await?)?;
     for event in &events {
-        view.show(event.get())?;
+        view.show(event)?;
     }
     if events.is_empty() && !view.output.is_json() {
         view.output.say("no event waits");
@@ -218,7 +217,7 @@ impl View<'_> {
             if self.is_done() {
                 break;
             }
-            self.show(&event.data)?;
+            self.show(parse(event.data.as_bytes())?)?;
             self.last = event.id;
         }
         self.output.flush()
@@ -230,12 +229,12 @@ impl View<'_> {
             .is_some_and(|count| self.shown >= count)
     }
 
-    fn show(&mut self, document: &str) -> Result<(), Failure> {
-        let event: PushEvent = parse(document.as_bytes())?;
+    fn show(&mut self, document: &RawValue) -> Result<(), Failure> {
+        let event: PushEvent = parse(document.get().as_bytes())?;
         if self.arguments.decode {
             self.show_decoded(&event)?;
         } else if self.output.is_json() {
-            self.show_document(document)?;
+            self.output.document(document)?;
         } else {
             self.output.line(&summary(&event))?;
         }
@@ -244,13 +243,6 @@ impl View<'_> {
             self.pending.push(event.id);
         }
         Ok(())
-    }
-
-    fn show_document(&mut self, document: &str) -> Result<(), Failure> {
-        if document.contains(['\n', '\r']) {
-            return self.output.json(&parse::<Value>(document.as_bytes())?);
-        }
-        self.output.line(document)
     }
 
     fn show_decoded(&mut self, event: &PushEvent) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use push_api::{
     DeregistrationAnswer, Registration, RegistrationAnswer, RegistrationRequest, ServerAnswer,
 };
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::arguments::{Deregister, Register};
 use crate::client::{Client, parse, with_query};
@@ -20,7 +20,7 @@ pub(crate) async fn register(
 ) -> Result<(), Failure> {
     let answer = client.post(PATH, &request(arguments)).await?;
     if output.is_json() {
-        return output.json(&parse::<Value>(&answer)?);
+        return output.document(parse(&answer)?);
     }
     let answer: RegistrationAnswer = parse(&answer)?;
     let (id, registration) = (visible(&arguments.id), visible(&answer.registration_id));
@@ -39,30 +39,26 @@ pub(crate) async fn deregister(
         ("applicationID", arguments.application_id.clone()),
         ("force", arguments.force.then(|| "true".to_owned())),
     ];
-    let answer: Value = client.delete(&with_query(PATH, query)).await?;
+    let answer: Box<RawValue> = client.delete(&with_query(PATH, query)).await?;
     if output.is_json() {
-        return output.json(&answer);
+        return output.document(&answer);
     }
-    let answer: DeregistrationAnswer = serde_json::from_value(answer).map_err(Failure::answer)?;
+    let answer: DeregistrationAnswer = parse(answer.get().as_bytes())?;
     output.line(&format!("deregistered {}", visible(&arguments.id)))?;
     servers(&answer.servers, output)
 }
 
 /// Lists the registrations.
 pub(crate) async fn list(mut client: Client, output: &mut Output) -> Result<(), Failure> {
-    let registrations: Vec<Value> = client.get(PATH).await?;
+    let registrations: Vec<Box<RawValue>> = client.get(PATH).await?;
     if output.is_json() {
         return registrations
             .iter()
-            .try_for_each(|value| output.json(value));
+            .try_for_each(|value| output.document(value));
     }
     let rows = registrations
         .into_iter()
-        .map(|value| {
-            serde_json::from_value(value)
-                .map(row)
-                .map_err(Failure::answer)
-        })
+        .map(|document| parse(document.get().as_bytes()).map(row))
         .collect::<Result<Vec<_>, _>>()?;
     if rows.is_empty() {
         output.say("no application is registered");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use push_api::{ExplainAnswer, ExplainRequest, Refused, Server, Status};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::arguments::Explain;
 use crate::client::{Client, parse};
@@ -14,11 +14,11 @@ use crate::output::{Output, time, visible};
 
 /// Shows the state of the daemon.
 pub(crate) async fn status(mut client: Client, output: &mut Output) -> Result<(), Failure> {
-    let answer: Value = client.get("/v1/status").await?;
+    let answer: Box<RawValue> = client.get("/v1/status").await?;
     if output.is_json() {
-        return output.json(&answer);
+        return output.document(&answer);
     }
-    let status: Status = serde_json::from_value(answer).map_err(Failure::answer)?;
+    let status: Status = parse(answer.get().as_bytes())?;
     let store = status.store_failure.unwrap_or_else(|| "writes".to_owned());
     let mut rows = vec![
         ("version", status.version),
@@ -49,17 +49,13 @@ pub(crate) async fn status(mut client: Client, output: &mut Output) -> Result<()
 
 /// Lists the Push Servers.
 pub(crate) async fn servers(mut client: Client, output: &mut Output) -> Result<(), Failure> {
-    let servers: Vec<Value> = client.get("/v1/servers").await?;
+    let servers: Vec<Box<RawValue>> = client.get("/v1/servers").await?;
     if output.is_json() {
-        return servers.iter().try_for_each(|value| output.json(value));
+        return servers.iter().try_for_each(|value| output.document(value));
     }
     let rows = servers
         .into_iter()
-        .map(|value| {
-            serde_json::from_value(value)
-                .map(server_row)
-                .map_err(Failure::answer)
-        })
+        .map(|document| parse(document.get().as_bytes()).map(server_row))
         .collect::<Result<Vec<_>, _>>()?;
     if rows.is_empty() {
         output.say("the daemon registers with no Push Server");
@@ -91,7 +87,7 @@ pub(crate) async fn explain(
     };
     let answer = client.post("/v1/explain", &request).await?;
     if output.is_json() {
-        return output.json(&parse::<Value>(&answer)?);
+        return output.document(parse(&answer)?);
     }
     let answer: ExplainAnswer = parse(&answer)?;
     if let Some(explanation) = answer.explanation {

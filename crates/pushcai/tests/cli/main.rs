@@ -8,5 +8,6 @@ mod demo;
 mod events;
 mod lab;
 mod pages;
+mod real;
 mod requests;
 mod run;
