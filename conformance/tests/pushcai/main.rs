@@ -1,0 +1,7 @@
+//! The built programs from outside: Kannel pushes, `pushcaid` takes, `pushcai` asks.
+
+mod durability;
+mod hostile;
+mod road;
+mod stage;
+mod wrong_use;
