@@ -97,6 +97,8 @@ impl Hosts {
         application: &PushApplicationId,
         media_type: &MediaType,
     ) -> Listing {
+        //= specs/push-cai.md#whitelist-of-a-registration
+        //# A whitelist entry that came with a registration MUST count for the application that gave it and for no other.
         let own = own.map_or(&[][..], Whitelist::addresses);
         if default.is_empty() && own.is_empty() {
             return Listing::Anyone;
