@@ -261,7 +261,7 @@ impl Encoder {
         match name {
             HeaderName::WellKnown(header) => self.short_integer(header.number()),
             HeaderName::Unknown { number, .. } => self.short_integer(number),
-            HeaderName::Text(text) => self.text(text)?,
+            HeaderName::Text(text) => self.unambiguous_text(text)?,
         }
         Ok(())
     }

@@ -349,12 +349,11 @@ impl<'a> Field<'a> {
     }
 
     fn accept_application(self) -> Interpretation<'a> {
-        Ok(HeaderValue::AcceptApplication(match self.raw {
-            RawValue::ShortInteger(0) => AcceptApplication::Any,
-            RawValue::ShortInteger(_) | RawValue::Data(_) | RawValue::Text(_) => {
-                AcceptApplication::Id(self.application_id()?)
-            }
-        }))
+        let application = match self.application_id()? {
+            ApplicationId::Number(0) => AcceptApplication::Any,
+            id => AcceptApplication::Id(id),
+        };
+        Ok(HeaderValue::AcceptApplication(application))
     }
 
     fn content_type(self) -> Result<ContentType<'a>, DecodeError> {
@@ -460,14 +459,14 @@ impl<'a> Field<'a> {
 
     fn pragma(self) -> Interpretation<'a> {
         match self.raw {
-            RawValue::Data(_) => {
+            RawValue::Data([_, ..]) => {
                 let parameter = Parameter::read(&mut self.data()?)?;
                 if let ParameterValue::Malformed(error) = parameter.value {
                     return Err(error);
                 }
                 Ok(HeaderValue::Pragma(parameter))
             }
-            RawValue::ShortInteger(_) | RawValue::Text(_) => {
+            RawValue::Data([]) | RawValue::ShortInteger(_) | RawValue::Text(_) => {
                 self.token(&token::PRAGMA).map(HeaderValue::Token)
             }
         }
