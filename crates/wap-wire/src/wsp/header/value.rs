@@ -351,7 +351,7 @@ impl<'a> Field<'a> {
     fn accept_application(self) -> Interpretation<'a> {
         let application = match self.application_id()? {
             ApplicationId::Number(0) => AcceptApplication::Any,
-            id => AcceptApplication::Id(id),
+            id @ (ApplicationId::Number(_) | ApplicationId::Uri(_)) => AcceptApplication::Id(id),
         };
         Ok(HeaderValue::AcceptApplication(application))
     }
