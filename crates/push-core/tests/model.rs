@@ -363,23 +363,21 @@ impl Pair {
         );
         let is_told = application.is_announced()
             || standing.is_some_and(|place| self.model.registered[place].is_announced());
-        let expected = self
-            .model
-            .may_register(&application)
-            .and(if !self.can_write() {
-                Err(Reason::StoreFailed)
-            } else if is_told && self.refusing {
-                Err(Reason::ServerRejected)
-            } else {
-                Ok(())
-            });
+        let outcome = if !self.can_write() {
+            Err(Reason::StoreFailed)
+        } else if is_told && self.refusing {
+            Err(Reason::ServerRejected)
+        } else {
+            Ok(())
+        };
+        let expected = self.model.may_register(&application).and(outcome);
         let ticket = self
             .terminal
             .register(&application.owner, request(&application));
         match (self.terminal.answer(ticket).unwrap(), expected) {
             (Answer::Registered { .. }, Ok(())) => self.model.register(application),
             (Answer::Refused(refusal), Err(reason)) => {
-                assert_eq!(refusal.reason, reason, "{refusal}")
+                assert_eq!(refusal.reason, reason, "{refusal}");
             }
             other => panic!("{other:?}"),
         }
@@ -400,7 +398,7 @@ impl Pair {
         match (self.terminal.answer(ticket).unwrap(), expected) {
             (Answer::Deregistered { .. }, Ok(place)) => self.model.deregister(place),
             (Answer::Refused(refusal), Err(reason)) => {
-                assert_eq!(refusal.reason, reason, "{refusal}")
+                assert_eq!(refusal.reason, reason, "{refusal}");
             }
             other => panic!("{other:?}"),
         }
@@ -428,10 +426,10 @@ impl Pair {
             }
             ModelVerdict::Duplicate => assert_eq!(verdict, Verdict::Duplicate),
             ModelVerdict::ServerNotListed => {
-                assert_eq!(verdict, refused(PushRefusal::ServerNotListed))
+                assert_eq!(verdict, refused(PushRefusal::ServerNotListed));
             }
             ModelVerdict::NoSuchApplication => {
-                assert_eq!(verdict, refused(PushRefusal::NoSuchApplication))
+                assert_eq!(verdict, refused(PushRefusal::NoSuchApplication));
             }
             ModelVerdict::ContentType => assert_eq!(verdict, refused(PushRefusal::ContentType)),
         }
@@ -482,7 +480,11 @@ impl Pair {
                     self.model.acknowledge(OWNERS[owner], event, outcome);
                 }
             }
-            other => panic!("{other:?}"),
+            other @ (Answer::Registered { .. }
+            | Answer::Deregistered { .. }
+            | Answer::Fetched(_)) => {
+                panic!("{other:?}")
+            }
         }
     }
 
@@ -767,7 +769,7 @@ impl Unsettled {
             } => self.acknowledge(owner, &events, outcome),
             Step::Advance(millis) => self.terminal.advance(Duration::from_millis(millis)),
             Step::Store(answer) if self.terminal.store.waiting() == 0 => {
-                self.terminal.store.answer = answer
+                self.terminal.store.answer = answer;
             }
             Step::Servers(refusing) => {
                 let state = if refusing {
@@ -904,15 +906,14 @@ impl Unsettled {
             push_application_id: "x-example:last".to_owned(),
             ..RegistrationRequest::default()
         };
-        for view in self.terminal.client.registrations().collect::<Vec<_>>() {
-            let record = view.record;
+        let first = self.terminal.client.registrations().next();
+        if let Some(record) = first.map(|view| view.record) {
             let leave = DeregistrationRequest {
                 push_application_id: record.push_application_id.to_string(),
                 application_id: record.application_id.as_ref().map(ToString::to_string),
                 force: true,
             };
             self.terminal.deregister(record.owner.as_str(), leave);
-            break;
         }
         self.terminal.register("uid:9", free);
         self.terminal.advance(Duration::ZERO);
