@@ -156,3 +156,91 @@ impl fmt::Display for MediaRange {
 pub struct InvalidAccept {
     range: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn accepts(accept: &str, media_type: &str) -> bool {
+        let media_type = MediaType::parse(media_type).unwrap();
+        Accept::parse(accept).unwrap().accepts(&media_type)
+    }
+
+    #[test]
+    fn the_most_specific_range_decides() {
+        for (accept, media_type, wanted) in [
+            ("text/plain", "text/plain", true),
+            ("Text/Plain", "TEXT/plain", true),
+            ("text/plain", "text/html", false),
+            ("text/*", "text/html", true),
+            ("text/*", "image/png", false),
+            ("*/*", "image/png", true),
+            ("*/*, text/html;q=0", "text/html", false),
+            ("text/html;q=0, */*", "text/plain", true),
+            ("text/*;q=0, text/plain", "text/plain", true),
+            ("text/*;q=0, */*", "text/html", false),
+            ("text/plain;charset=utf-8;q=0.001", "text/plain", true),
+            (
+                "application/vnd.wap.mms-message",
+                "application/vnd.wap.mms-message",
+                true,
+            ),
+        ] {
+            assert_eq!(accepts(accept, media_type), wanted, "{accept} {media_type}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_ranges_is_refused_with_what_would_work() {
+        for text in [
+            "",
+            ",",
+            "text",
+            "text/",
+            "/plain",
+            "*/plain",
+            "text/plain,",
+            "text/pl ain",
+            "text/plain;q",
+            "text/plain;q=2",
+            "text/plain;q=1.5",
+            "text/plain;q=0.1234",
+            "text/plain;q=-1",
+            "text/plain;=x",
+            "text/plain;charset=",
+            "t\u{e9}xt/plain",
+        ] {
+            let error = Accept::parse(text).unwrap_err();
+            assert!(error.to_string().contains("type/subtype"), "{text}");
+        }
+        assert!(Accept::parse(&vec!["a/b"; 64].join(",")).is_ok());
+        assert!(Accept::parse(&vec!["a/b"; 65].join(",")).is_err());
+        assert!(Accept::parse(&format!("a/{}", "b".repeat(254))).is_err());
+    }
+
+    #[test]
+    fn anything_accepts_anything() {
+        assert!(Accept::anything().accepts(&MediaType::octet_stream()));
+        assert_eq!(Accept::parse("*/*").unwrap(), Accept::anything());
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in "\\PC{0,80}") {
+            let _ = Accept::parse(&text).is_ok();
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(
+            ranges in prop::collection::vec(("[a-z]{1,8}", prop_oneof![Just("*".to_owned()), "[a-z.+-]{1,12}"], 0..=1000u16), 1..8),
+        ) {
+            let texts = ranges.iter().map(|(kind, subtype, quality)| {
+                format!("{kind}/{subtype};q={}.{:03}", quality / 1000, quality % 1000)
+            });
+            let accept = Accept::parse(&texts.collect::<Vec<_>>().join(",")).unwrap();
+            prop_assert_eq!(Accept::parse(&accept.to_string()).unwrap(), accept);
+        }
+    }
+}

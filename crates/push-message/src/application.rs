@@ -211,3 +211,135 @@ impl fmt::Display for Owner {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(text: &str) -> PushApplicationId {
+        PushApplicationId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn every_spelling_has_one_canonical_form() {
+        for (spellings, canonical, number) in [
+            (
+                &[
+                    "x-wap-application:mms.ua",
+                    "urn:x-wap-application:mms.ua",
+                    "X-WAP-Application:MMS.UA",
+                    "URN:X-Wap-Application:mms.ua",
+                    "4",
+                    "004",
+                    "0x4",
+                    "0X04",
+                    " 4 ",
+                ][..],
+                "x-wap-application:mms.ua",
+                Some(4),
+            ),
+            (
+                &["x-wap-application:wml.ua", "2"][..],
+                "x-wap-application:wml.ua",
+                Some(2),
+            ),
+            (&["0x1267ab", "1206187"][..], "0x1267ab", Some(0x0012_67ab)),
+            (
+                &["X-Example:Private", "urn:x-example:private"][..],
+                "x-example:private",
+                None,
+            ),
+            (&["urn:example:a"][..], "urn:example:a", None),
+            (
+                &["https://Example.net/App"][..],
+                "https://example.net/app",
+                None,
+            ),
+        ] {
+            for spelling in spellings {
+                let parsed = id(spelling);
+                assert_eq!(parsed, id(spellings[0]), "{spelling}");
+                assert_eq!(parsed.to_string(), canonical, "{spelling}");
+                assert_eq!(parsed.number(), number, "{spelling}");
+            }
+        }
+        assert_eq!(id("x-wap-application:wml.ua"), PushApplicationId::WML_UA);
+    }
+
+    #[test]
+    fn only_ids_of_the_registry_are_registered_with_omna() {
+        assert!(id("4").is_registered_with_omna());
+        assert!(id("x-wap-application:mms.ua").is_registered_with_omna());
+        assert!(!id("0x1267ab").is_registered_with_omna());
+        assert!(!id("x-example:private").is_registered_with_omna());
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused_with_what_would_work() {
+        for text in [
+            "",
+            "  ",
+            "mms.ua",
+            "not an id",
+            "4294967296",
+            "0x",
+            "0xg",
+            "0x100000000",
+            "-4",
+            "x-a: b",
+            "http://[::1",
+        ] {
+            let error = PushApplicationId::parse(text).unwrap_err();
+            let hint = error.to_string();
+            assert!(
+                hint.contains("mms.ua") || hint.contains("0x04"),
+                "{text}: {hint}"
+            );
+        }
+        let long = format!("x-example:{}", "a".repeat(246));
+        assert!(
+            PushApplicationId::parse(&long)
+                .unwrap_err()
+                .to_string()
+                .contains("256")
+        );
+        assert!(PushApplicationId::parse(&long[..255]).is_ok());
+    }
+
+    #[test]
+    fn names_of_applications_are_compared_octet_for_octet() {
+        assert_ne!(
+            ApplicationId::parse("urn:a").unwrap(),
+            ApplicationId::parse("urn:A").unwrap()
+        );
+        for text in ["", " a", "a ", "a\nb", "\u{7f}", &"a".repeat(256)] {
+            let error = ApplicationId::parse(text).unwrap_err();
+            assert!(error.to_string().contains("1 to 255"), "{text:?}");
+        }
+        assert_eq!(ApplicationId::parse("an app").unwrap().as_str(), "an app");
+    }
+
+    #[test]
+    fn owners_share_their_text() {
+        let owner = Owner::proved("uid:1000");
+        assert_eq!(owner.clone().as_str().as_ptr(), owner.as_str().as_ptr());
+        assert_eq!(owner.to_string(), "uid:1000");
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in "\\PC{0,80}") {
+            let _ = PushApplicationId::parse(&text).is_ok();
+            let _ = ApplicationId::parse(&text).is_ok();
+        }
+
+        #[test]
+        fn the_canonical_text_is_the_same_id(number in any::<u32>(), path in "[A-Za-z0-9.]{1,20}") {
+            for parsed in [PushApplicationId::from_number(number), id(&format!("x-Example:{path}"))] {
+                prop_assert_eq!(id(&parsed.to_string()), parsed);
+            }
+        }
+    }
+}

@@ -89,3 +89,55 @@ impl<N: fmt::Display, V: fmt::Display> FromIterator<(N, V)> for Headers {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn headers_are_found_without_regard_to_case_and_kept_apart() {
+        let headers: Headers = [("Date", "one"), ("X-A", ""), ("date", "two")]
+            .into_iter()
+            .collect();
+        assert_eq!(headers.get("DATE"), Some("one"));
+        assert_eq!(headers.get("x-a"), Some(""));
+        assert_eq!(headers.get("X-B"), None);
+        assert_eq!(headers.len(), 3);
+        assert_eq!(headers.text_length(), 4 + 3 + 3 + 4 + 3);
+        assert!(Headers::new().is_empty());
+        assert_eq!(
+            format!("{headers:?}"),
+            r#"{"Date": "one", "X-A": "", "date": "two"}"#
+        );
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_written_leaves_nothing() {
+        struct Broken;
+        impl fmt::Display for Broken {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("half")?;
+                Err(fmt::Error)
+            }
+        }
+        let mut headers = Headers::new();
+        headers.push("X-A", "whole");
+        headers.push("X-B", Broken);
+        headers.push("X-C", 7);
+        assert_eq!(
+            headers.iter().collect::<Vec<_>>(),
+            [("X-A", "whole"), ("X-C", "7")]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out_in_order(pairs in prop::collection::vec(("\\PC{0,12}", "\\PC{0,24}"), 0..12)) {
+            let headers: Headers = pairs.iter().map(|(name, value)| (name, value)).collect();
+            let out: Vec<_> = headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            prop_assert_eq!(out, pairs);
+        }
+    }
+}

@@ -78,3 +78,49 @@ pub(crate) fn is_token(text: &str) -> bool {
             .bytes()
             .all(|octet| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_are_in_lower_case() {
+        let media_type = MediaType::parse("Application/Vnd.WAP.sic").unwrap();
+        assert_eq!(media_type.as_str(), "application/vnd.wap.sic");
+        assert_eq!(media_type.kind(), "application");
+        assert_eq!(
+            MediaType::octet_stream(),
+            MediaType::parse("application/octet-stream").unwrap()
+        );
+    }
+
+    #[test]
+    fn what_is_no_media_type_is_refused_with_what_would_work() {
+        for text in [
+            "",
+            "text",
+            "text/",
+            "/plain",
+            "text/plain;charset=utf-8",
+            "text/pl ain",
+            "text/a/b",
+            "t\u{e9}xt/plain",
+            &format!("a/{}", "b".repeat(254)),
+        ] {
+            let error = MediaType::parse(text).unwrap_err();
+            assert!(error.to_string().contains("give type/subtype"), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_written_behind_the_type() {
+        let content_type = ContentType {
+            media_type: MediaType::parse("text/plain").unwrap(),
+            parameters: [("charset", "utf-8"), ("name", "a")].into_iter().collect(),
+        };
+        assert_eq!(
+            content_type.to_string(),
+            "text/plain; charset=utf-8; name=a"
+        );
+    }
+}

@@ -99,3 +99,43 @@ pub struct ReceivedPush {
     /// When the terminal received it.
     pub received: UnixMillis,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MediaType;
+
+    #[test]
+    fn neither_content_nor_header_values_are_in_what_is_logged() {
+        let message = PushMessage {
+            application: None,
+            content_type: ContentType {
+                media_type: MediaType::octet_stream(),
+                parameters: Headers::new(),
+            },
+            headers: [("X-Secret", "number")].into_iter().collect(),
+            content: Box::from(*b"private"),
+            trust: InitiatorTrust::default(),
+        };
+        let logged = format!("{message:?}");
+        assert!(
+            !logged.contains("private") && !logged.contains("number"),
+            "{logged}"
+        );
+        assert!(logged.contains("content_length: 7"), "{logged}");
+    }
+
+    #[test]
+    fn servers_are_written_as_the_bearer_shows_them() {
+        for (server, text) in [
+            (ServerAddress::Ip(IpAddr::from([192, 0, 2, 1])), "192.0.2.1"),
+            (ServerAddress::E164("+4917099999".into()), "+4917099999"),
+            (
+                ServerAddress::Sip("sip:psa@example.net".into()),
+                "sip:psa@example.net",
+            ),
+        ] {
+            assert_eq!(server.to_string(), text);
+        }
+    }
+}

@@ -105,3 +105,37 @@ pub struct ConnectionProfile {
     /// The terminal's port; absent: the standard port.
     pub port: Option<u16>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_without_regard_to_case() {
+        for protocol in Protocol::ALL {
+            let name = protocol.to_string();
+            assert_eq!(
+                Protocol::from_name(&name.to_ascii_lowercase()),
+                Some(protocol)
+            );
+        }
+        for bearer in Bearer::ALL {
+            let name = bearer.to_string();
+            assert_eq!(Bearer::from_name(&name.to_ascii_lowercase()), Some(bearer));
+        }
+        assert_eq!(Protocol::from_name("OTA"), None);
+        assert_eq!(Bearer::from_name(""), None);
+    }
+
+    #[test]
+    fn usual_names_of_bearers_are_known() {
+        for (name, bearer) in [
+            ("udp", Bearer::Ip),
+            ("gsm-gprs", Bearer::Ip),
+            ("SMS", Bearer::GsmSms),
+            ("ussd", Bearer::GsmUssd),
+        ] {
+            assert_eq!(Bearer::from_name(name), Some(bearer));
+        }
+    }
+}

@@ -112,3 +112,27 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_word_of_its_own_that_is_read_back() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_word(reason.as_str()), Some(reason));
+            assert_eq!(reason.to_string(), reason.as_str());
+        }
+        assert_eq!(Reason::from_word("unknown"), None);
+    }
+
+    #[test]
+    fn a_refusal_names_the_option_at_fault() {
+        let refusal = Refusal::of_option(Reason::UnsupportedOption, "Accept", "why");
+        assert_eq!(refusal.to_string(), "unsupportedOption (Accept): why");
+        assert_eq!(
+            Refusal::new(Reason::StoreFailed, "why").to_string(),
+            "storeFailed: why"
+        );
+    }
+}

@@ -224,3 +224,163 @@ impl DefaultWhitelistEntry {
                 .is_none_or(|accept| accept.accepts(media_type))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        Address::parse(text).unwrap()
+    }
+
+    fn ip(text: &str) -> ServerAddress {
+        ServerAddress::Ip(text.parse().unwrap())
+    }
+
+    fn sip(text: &str) -> ServerAddress {
+        ServerAddress::Sip(text.into())
+    }
+
+    #[test]
+    fn addresses_have_one_canonical_form() {
+        for (text, canonical) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:DB8::1", "2001:db8::1"),
+            ("192.0.2.7/24", "192.0.2.0/24"),
+            ("2001:db8::1/32", "2001:db8::/32"),
+            ("PPG.Example.NET", "ppg.example.net"),
+            ("+49 (170) 999-99", "+4917099999"),
+            (
+                "SIP:Alice@Example.NET;transport=tcp",
+                "sip:Alice@example.net",
+            ),
+            ("sips:example.net:5061", "sip:example.net:5061"),
+            (" localhost ", "localhost"),
+        ] {
+            assert_eq!(address(text).to_string(), canonical, "{text}");
+            assert_eq!(address(canonical), address(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_with_what_would_work() {
+        for text in [
+            "",
+            "not an address",
+            "192.0.2.256",
+            "192.0.2.1/33",
+            "192.0.2",
+            "-a.example",
+            "a..example",
+            "+12",
+            "+49x",
+            "+1234567890123456",
+            "sip:",
+            "sip:@example.net",
+            "sip:a@b:99999",
+            "a_b",
+            "http://example.net/",
+            &format!("{}.example", "a".repeat(64)),
+            &"a.".repeat(128),
+        ] {
+            let error = Address::parse(text).unwrap_err();
+            assert!(error.to_string().contains("192.0.2.0/24"), "{text}");
+        }
+    }
+
+    #[test]
+    fn entries_name_servers_of_their_own_kind() {
+        let table = [
+            ("192.0.2.7", ip("192.0.2.7"), true),
+            ("192.0.2.7", ip("::ffff:192.0.2.7"), true),
+            ("192.0.2.7", ip("192.0.2.8"), false),
+            ("192.0.2.0/24", ip("192.0.2.255"), true),
+            ("192.0.2.0/24", ip("::ffff:192.0.2.1"), true),
+            ("192.0.2.0/24", ip("192.0.3.0"), false),
+            ("ppg.example.net", ip("192.0.2.1"), true),
+            ("ppg.example.net", ip("192.0.2.2"), false),
+            ("other.example.net", ip("192.0.2.1"), false),
+            (
+                "+4917099999",
+                ServerAddress::E164("+4917099999".into()),
+                true,
+            ),
+            (
+                "+4917099999",
+                ServerAddress::E164("+491709999".into()),
+                false,
+            ),
+            (
+                "sip:psa@example.net",
+                sip("sip:psa@EXAMPLE.net;tag=1"),
+                true,
+            ),
+            ("sip:psa@example.net", sip("sip:Psa@example.net"), false),
+            ("sip:psa@example.net", sip("sips:psa@example.net"), false),
+            ("sip:example.net", sip("sip:anyone@example.net"), true),
+            ("sip:example.net", sip("sips:anyone@example.net"), true),
+            ("example.net", sip("sip:anyone@example.net"), true),
+            ("sip:example.net", sip("sip:anyone@sub.example.net"), false),
+            ("sip:example.net", ip("192.0.2.1"), false),
+            ("192.0.2.7", sip("sip:a@192.0.2.7"), false),
+        ];
+        let known: IpAddr = "192.0.2.1".parse().unwrap();
+        for (entry, server, named) in table {
+            let resolves = |host: &str, address| host == "ppg.example.net" && address == known;
+            assert_eq!(
+                address(entry).names(&server, resolves),
+                named,
+                "{entry} {server}"
+            );
+        }
+        assert_eq!(address("PPG.example.net").host(), Some("ppg.example.net"));
+        assert_eq!(address("192.0.2.7").host(), None);
+    }
+
+    #[test]
+    fn whitelists_fold_what_is_repeated() {
+        let whitelist =
+            Whitelist::parse(["192.0.2.7", "::ffff:192.0.2.7", "a.example", "A.example"]).unwrap();
+        assert_eq!(whitelist.addresses().len(), 2);
+        assert!(Whitelist::parse([]).unwrap().is_empty());
+        assert!(Whitelist::parse(["192.0.2.7", ""]).is_err());
+    }
+
+    #[test]
+    fn default_entries_count_for_the_ids_and_types_they_are_limited_to() {
+        let mms = PushApplicationId::parse("x-wap-application:mms.ua").unwrap();
+        let text = MediaType::parse("text/plain").unwrap();
+        let image = MediaType::parse("image/png").unwrap();
+        let entry = DefaultWhitelistEntry {
+            applications: vec![mms.clone()],
+            content_types: Some(Accept::parse("text/*").unwrap()),
+            ..DefaultWhitelistEntry::unlimited(address("192.0.2.7"))
+        };
+        assert!(entry.counts_for(&mms, &text));
+        assert!(!entry.counts_for(&mms, &image));
+        assert!(!entry.counts_for(&PushApplicationId::WML_UA, &text));
+        let unlimited = DefaultWhitelistEntry::unlimited(address("192.0.2.7"));
+        assert!(unlimited.counts_for(&PushApplicationId::WML_UA, &image));
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics_and_the_canonical_form_is_a_fixed_point(text in "[sipSIP:@+0-9a-fx./\\[\\] -]{0,40}") {
+            if let Ok(parsed) = Address::parse(&text) {
+                prop_assert_eq!(Address::parse(&parsed.to_string()).unwrap(), parsed);
+            }
+        }
+
+        #[test]
+        fn a_network_names_what_shares_its_prefix(octets in any::<[u8; 4]>(), other in any::<[u8; 4]>(), length in 0..=32u32) {
+            let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
+            let entry = address(&format!("{}/{length}", std::net::Ipv4Addr::from(octets)));
+            let shares = u32::from_be_bytes(octets) & mask == u32::from_be_bytes(other) & mask;
+            let server = ServerAddress::Ip(IpAddr::from(other));
+            prop_assert_eq!(entry.names(&server, |_, _| false), shares);
+        }
+    }
+}

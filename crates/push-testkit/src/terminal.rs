@@ -226,6 +226,16 @@ impl Terminal {
         RequestTicket(self.last_ticket)
     }
 
+    /// No application may see what a crash would take back.
+    fn check_durable(&self, delivery: &Delivery) {
+        let mut written = self.store.events();
+        assert!(
+            written.any(|event| event.id == delivery.event),
+            "event {} was delivered before it was durable",
+            delivery.event
+        );
+    }
+
     /// Carries out everything that the machine asks for.
     fn settle(&mut self) {
         while let Some(output) = self.client.poll_output() {
@@ -251,6 +261,9 @@ impl Terminal {
             }
             Output::Resolve { host } => self.out.hosts.push(host),
             Output::Answer { ticket, answer } => {
+                if let Answer::Fetched(deliveries) = &answer {
+                    deliveries.iter().for_each(|one| self.check_durable(one));
+                }
                 self.out.answers.insert(ticket, answer);
             }
             Output::Judged { ticket, verdict } => {
@@ -259,7 +272,10 @@ impl Terminal {
             Output::Deliver {
                 subscriber,
                 delivery,
-            } => self.out.deliveries.push((subscriber, delivery)),
+            } => {
+                self.check_durable(&delivery);
+                self.out.deliveries.push((subscriber, delivery));
+            }
             Output::SubscriptionRefused {
                 subscriber,
                 refusal,
