@@ -39,7 +39,8 @@ pub struct RegistrationRecord {
 /// How far a registration got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistrationState {
-    /// Written down, but the Push Servers have not answered. Undone at start.
+    /// Written down, but the Push Servers have not answered. Undone at start. One that is to replace another is written
+    /// under an id of its own, beside the one in force, until both are swapped in one write.
     Pending,
     /// In force.
     Active,
@@ -61,7 +62,7 @@ pub struct EventRecord {
 /// How far the delivery of an event got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventState {
-    /// Deliveries so far that were written down.
+    /// Deliveries so far that were answered `later` or not in time, or that the application rejected.
     pub attempts: u32,
     /// Not before this time; 0: at once.
     pub not_before: UnixMillis,

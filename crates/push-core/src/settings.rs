@@ -34,11 +34,11 @@ pub struct Settings {
     pub max_profiles: usize,
     /// Events that wait for one registration.
     pub max_queue_events: usize,
-    /// Octets (content and header text) that wait for one registration.
+    /// Octets that wait for one registration: content, header text, and 256 for each event itself.
     pub max_queue_octets: usize,
-    /// Octets that wait in all, those held for nobody and dead letters included.
+    /// Octets that wait in all, those held for nobody and dead letters included; these give way to events of applications.
     pub max_total_octets: usize,
-    /// Events held that matched nobody.
+    /// Events held that matched nobody; the oldest give way.
     pub max_held_events: usize,
     /// For how long an event is held that matched nobody; zero: not at all.
     pub hold_unmatched: Duration,

@@ -262,7 +262,9 @@ impl Terminal {
             Output::Resolve { host } => self.out.hosts.push(host),
             Output::Answer { ticket, answer } => {
                 if let Answer::Fetched(deliveries) = &answer {
-                    deliveries.iter().for_each(|one| self.check_durable(one));
+                    for delivery in deliveries {
+                        self.check_durable(delivery);
+                    }
                 }
                 self.out.answers.insert(ticket, answer);
             }
