@@ -317,17 +317,29 @@ fn kept_alive(stream: TcpStream) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// The token of a file that holds it alone, or of the first line (`NAME TOKEN`) of the daemon's own file of tokens.
 fn read_token(file: &Path) -> Result<HeaderValue, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| Failure::file(file, &error))?;
-    let value = HeaderValue::from_str(&format!("Bearer {}", text.trim()));
-    let mut value = value.map_err(|_| {
+    let value =
+        token_in(&text).and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
+    let mut value = value.ok_or_else(|| {
+        let file = file.display();
         Failure::Other(format!(
-            "{}: a token is one line of visible text",
-            file.display()
+            "{file}: there is no token; write it on a line, alone or behind a name"
         ))
     })?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+fn token_in(text: &str) -> Option<&str> {
+    let mut lines = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim());
+    let line = lines.find(|line| !line.is_empty())?;
+    let mut words = line.split_whitespace();
+    let first = words.next()?;
+    Some(words.next().unwrap_or(first))
 }
 
 #[cfg(test)]
@@ -345,5 +357,15 @@ mod tests {
             ),
             "/v1/events?a=x%3Ay%20z%26%C3%A9%2B&c=1"
         );
+    }
+
+    #[test]
+    fn tokens_stand_alone_or_behind_a_name() {
+        assert_eq!(token_in("secret # alone\n"), Some("secret"));
+        assert_eq!(
+            token_in("# of the lab\n\nlab secret admin\nother token\n"),
+            Some("secret")
+        );
+        assert_eq!(token_in(" # nothing\n"), None);
     }
 }

@@ -25,6 +25,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// The most acknowledgements in one request: the daemon bounds the octets of a request.
+const MAX_BATCH: usize = 256;
+
 /// Acknowledges one event.
 pub(crate) async fn acknowledge(
     arguments: &Ack,
@@ -269,20 +272,19 @@ impl View<'_> {
 
     /// Acknowledges what was shown. Only then is it forgotten here.
     async fn acknowledge(&mut self) -> Result<(), Failure> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let accepted = |id: &String| BatchAcknowledgement {
-            id: id.clone(),
-            outcome: Outcome::Accepted,
-        };
-        let batch: Vec<_> = self.pending.iter().map(accepted).collect();
-        let answer = self.acknowledger.post("/v1/events/ack", &batch).await?;
-        self.pending.clear();
-        let answer: BatchAcknowledgeAnswer = parse(&answer)?;
-        for (id, reason, detail) in answer.refused {
-            let line = format!("event {id} is not acknowledged: {reason}: {detail}");
-            self.output.complain(&visible(&line));
+        while !self.pending.is_empty() {
+            let accepted = |id: &String| BatchAcknowledgement {
+                id: id.clone(),
+                outcome: Outcome::Accepted,
+            };
+            let batch: Vec<_> = self.pending.iter().take(MAX_BATCH).map(accepted).collect();
+            let answer = self.acknowledger.post("/v1/events/ack", &batch).await?;
+            self.pending.drain(..batch.len());
+            let answer: BatchAcknowledgeAnswer = parse(&answer)?;
+            for (id, reason, detail) in answer.refused {
+                let line = format!("event {id} is not acknowledged: {reason}: {detail}");
+                self.output.complain(&visible(&line));
+            }
         }
         Ok(())
     }

@@ -291,3 +291,26 @@ fn a_signal_ends_the_following_cleanly() {
         assert_eq!(following.code(), 0);
     }
 }
+
+#[test]
+fn many_acknowledgements_are_sent_in_several_requests() {
+    let events: Vec<_> = (1..=1000).map(text).collect();
+    let body = format!("[{}]", events.join(","));
+    let daemon = Daemon::start(move |asked| {
+        Reply::ok(if is_acknowledgement(asked) {
+            ACKNOWLEDGED
+        } else {
+            &body
+        })
+    });
+    let run = against(
+        daemon.socket(),
+        &["events", "--fetch", "1000", "--ack", "--json"],
+    );
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 1000));
+    let counts: Vec<_> = acknowledged(&daemon)
+        .iter()
+        .map(|body| body.matches("outcome").count())
+        .collect();
+    assert_eq!(counts, [256, 256, 256, 232]);
+}

@@ -7,17 +7,21 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 use push_client::Builder;
-use push_http::HttpSettings;
+use push_http::{HttpSettings, Tokens};
 use tempfile::TempDir;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
 
 use crate::run::{Run, against, command, finished, pushcai};
+
+/// Who may come over TCP.
+const TOKENS: &str = "lab 0123456789abcdef0123\n";
 
 /// A Push Client in a thread of its own; it ends when it is dropped.
 struct PushClient {
     socket: PathBuf,
     udp: SocketAddr,
+    tcp: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -28,6 +32,9 @@ impl PushClient {
         let (database, socket) = (directory.join("push.db"), directory.join("api.sock"));
         let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         listener.set_nonblocking(true).unwrap();
+        let tcp = std::net::TcpListener::bind(any_port()).unwrap();
+        tcp.set_nonblocking(true).unwrap();
+        let tcp_address = tcp.local_addr().unwrap().to_string();
         let (stop, stopped) = oneshot::channel::<()>();
         let (sender, started) = mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -40,10 +47,16 @@ impl PushClient {
                 sender.send(client.listening()[0]).unwrap();
                 let listener = UnixListener::from_std(listener).unwrap();
                 let (service, settings) = (client.clone(), HttpSettings::default());
+                let tcp = TcpListener::from_std(tcp).unwrap();
+                let tokens = Tokens::parse(TOKENS).unwrap();
+                let (other, same) = (client.clone(), settings.clone());
+                let never = std::future::pending();
+                let tcp = tokio::spawn(push_http::serve_tcp(tcp, tokens, other, same, never));
                 let end = async { drop(stopped.await) };
                 push_http::serve_unix(listener, service, settings, end)
                     .await
                     .unwrap();
+                tcp.abort();
                 client.shut_down().await;
                 engine.await.unwrap().unwrap();
             });
@@ -52,6 +65,7 @@ impl PushClient {
         Self {
             socket,
             udp,
+            tcp: tcp_address,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -267,4 +281,29 @@ fn events_are_followed_over_a_restart() {
     assert_eq!(completed(&client), 2);
     assert_eq!(client.json(&["apps"])[0]["waitingEvents"], 0);
     assert_eq!(client.json(&["apps"])[0]["unacknowledgedEvents"], 0);
+}
+
+#[test]
+fn the_other_road_is_tcp_with_a_token() {
+    let (directory, client) = started();
+    let file = directory.path().join("tokens");
+    let over_tcp = |arguments: &[&str]| {
+        let road = [
+            "--tcp",
+            client.tcp.as_str(),
+            "--token-file",
+            file.to_str().unwrap(),
+        ];
+        pushcai(&[&road, arguments].concat())
+    };
+    std::fs::write(&file, TOKENS).unwrap();
+    assert_eq!(over_tcp(&["register", "4"]).code, 0);
+    let apps = over_tcp(&["apps", "--json"]).stdout;
+    assert!(apps.contains("token:lab"), "{apps}");
+    std::fs::write(&file, "another-token-of-24-octets").unwrap();
+    let run = over_tcp(&["apps"]);
+    assert_eq!(run.code, 15, "{run}");
+    assert!(run.stderr.starts_with("pushcai: notAuthorized: "), "{run}");
+    std::fs::write(&file, "# nothing").unwrap();
+    assert_eq!(over_tcp(&["apps"]).code, 1);
 }
