@@ -11,10 +11,10 @@ use push_api::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::{Ack, Events};
 use crate::client::{Client, parse, percent_encoded, with_query};
+use crate::commands::interrupted;
 use crate::failure::Failure;
 use crate::output::{Output, hexadecimal, time, visible};
 use crate::sse;
@@ -78,19 +78,6 @@ pub(crate) async fn run(
         result = shown => result,
         result = interrupted() => result,
     }
-}
-
-/// Waits until somebody wants this program to end.
-async fn interrupted() -> Result<(), Failure> {
-    let failed =
-        |error: std::io::Error| Failure::Other(format!("signals cannot be received: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
 }
 
 /// What is shown of events, and told to the daemon.

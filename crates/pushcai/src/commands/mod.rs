@@ -8,6 +8,8 @@ mod pages;
 mod registration;
 mod state;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::arguments::{Arguments, Command, Lab};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -55,4 +57,17 @@ async fn talk(arguments: &Arguments, output: &mut Output) -> Result<(), Failure>
         Command::Demo => demo::run(output).await,
         Command::Decode(_) | Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
+}
+
+/// Waits until somebody wants this program to end.
+async fn interrupted() -> Result<(), Failure> {
+    let failed =
+        |error: std::io::Error| Failure::Other(format!("signals cannot be received: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
 }

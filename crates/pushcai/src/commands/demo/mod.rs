@@ -15,6 +15,7 @@ use push_api::{
 use tokio::time::{interval, timeout};
 
 use crate::client::{Client, parse, with_query};
+use crate::commands::interrupted;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::sse;
@@ -31,15 +32,19 @@ const POLL: Duration = Duration::from_millis(5);
 /// Shows the whole road; fails where something else happens than should.
 pub(crate) async fn run(output: &mut Output) -> Result<(), Failure> {
     let stage = Stage::build()?;
-    let shown = timeout(DEADLINE, show(&stage, output)).await;
+    let shown = tokio::select! {
+        biased;
+        shown = timeout(DEADLINE, show(&stage, output)) => shown.unwrap_or_else(|_| Err(too_late())),
+        end = interrupted() => end.and(Err(Failure::Other("the demo was interrupted".to_owned()))),
+    };
     stage.tear_down().await?;
-    shown.map_err(|_| {
-        Failure::Other(format!(
-            "the demo did not end within {} s",
-            DEADLINE.as_secs()
-        ))
-    })??;
+    shown?;
     Step::Ended.show(output)
+}
+
+fn too_late() -> Failure {
+    let seconds = DEADLINE.as_secs();
+    Failure::Other(format!("the demo did not end within {seconds} s"))
 }
 
 async fn show(stage: &Stage, output: &mut Output) -> Result<(), Failure> {
