@@ -35,11 +35,15 @@ pub(crate) async fn run(output: &mut Output) -> Result<(), Failure> {
     let shown = tokio::select! {
         biased;
         shown = timeout(DEADLINE, show(&stage, output)) => shown.unwrap_or_else(|_| Err(too_late())),
-        end = interrupted() => end.and(Err(Failure::Other("the demo was interrupted".to_owned()))),
+        end = interrupted() => end.and_then(|()| Err(interruption())),
     };
     stage.tear_down().await?;
     shown?;
     Step::Ended.show(output)
+}
+
+fn interruption() -> Failure {
+    Failure::Other("the demo was interrupted".to_owned())
 }
 
 fn too_late() -> Failure {
