@@ -49,6 +49,7 @@ pub(crate) fn by_name(counters: &Counters) -> BTreeMap<String, u64> {
         ("storeFailures", counters.store_failures),
         ("requests", counters.requests),
         ("streams", counters.subscriptions),
+        ("hostsResolved", counters.hosts_resolved),
     ]
     .map(|(name, count)| (name.to_owned(), count))
     .into();

@@ -473,6 +473,34 @@ async fn a_fetch_waits_for_the_first_event_and_can_be_dropped() {
 }
 
 #[tokio::test]
+async fn a_host_name_in_a_whitelist_is_resolved() {
+    let bench = Bench::start(Builder::new());
+    let application = bench.client.application("app");
+    let listed = RegistrationRequest {
+        whitelist: vec!["localhost".to_owned()],
+        ..request("4")
+    };
+    application.register(listed).await.unwrap();
+    let resolved = |status: &push_api::Status| status.counters.get("hostsResolved") == Some(&1);
+    status_until(&bench.client, resolved).await;
+    bench.push(1, b"from localhost");
+    assert_eq!(
+        next(&mut stream(&application).await).await.content(),
+        b"from localhost"
+    );
+    let elsewhere = RegistrationRequest {
+        whitelist: vec!["192.0.2.1".to_owned()],
+        ..request("4")
+    };
+    application.register(elsewhere).await.unwrap();
+    bench.push(2, b"from localhost");
+    let refused =
+        |status: &push_api::Status| status.counters.get("pushes.serverNotListed") == Some(&1);
+    status_until(&bench.client, refused).await;
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn streams_and_requests_end_with_the_client() {
     let bench = Bench::start(Builder::new());
     let client = bench.client.clone();
