@@ -396,7 +396,7 @@ impl Engine {
                 );
             }
             Output::Resolve { host } => self.resolver.resolve(host),
-            Output::Answer { ticket, answer } => self.answer(ticket, answer, now),
+            Output::Answer { ticket, answer } => self.answer(ticket, answer),
             // The connectionless service carries no answer.
             Output::Judged { .. } => {}
             Output::Deliver {
@@ -437,13 +437,10 @@ impl Engine {
         }
     }
 
-    fn answer(&mut self, ticket: RequestTicket, answer: Answer, now: Now) {
-        let Some(waiting) = self.answers.remove(&ticket) else {
-            return;
-        };
-        if let Err(Answer::Fetched(_)) = waiting.send(answer) {
-            // Nobody reads the events any more: they go to the next one who asks.
-            self.core.handle_input(Input::CancelFetch { ticket }, now);
+    fn answer(&mut self, ticket: RequestTicket, answer: Answer) {
+        if let Some(waiting) = self.answers.remove(&ticket) {
+            // Whoever asked may be gone. Events in the answer are delivered again once their acknowledgement is overdue.
+            waiting.send(answer).ok();
         }
     }
 }
