@@ -49,6 +49,8 @@ enum What {
     Delivery,
     /// Start-up time, idle memory and wake-ups, beside oFono's
     Footprint,
+    /// Drive a daemon that runs already, under a profiler for instance
+    Load(delivery::Load),
     /// The relay that is the floor of the delivery benchmark (run by it)
     #[command(hide = true)]
     Relay(relay::Options),
@@ -69,6 +71,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     };
     match &cli.what {
         Some(What::Relay(options)) => return relay::run(options),
+        Some(What::Load(load)) => return delivery::load(load),
         Some(What::Decode { gate: true }) => return decode::gate(),
         Some(_) | None => {}
     }

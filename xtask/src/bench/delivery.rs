@@ -1,6 +1,6 @@
 //! End to end: datagram sent to event at the application over the Unix socket, beside the relay that is the floor.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Programs;
@@ -70,6 +70,32 @@ pub(crate) fn measure(programs: &Programs, rounds: usize) -> anyhow::Result<Vec<
         }
     }
     Ok(comparisons)
+}
+
+/// A load for a daemon that runs already.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Load {
+    /// The daemon's API socket
+    #[arg(long)]
+    socket: PathBuf,
+    /// Its UDP address for pushes
+    #[arg(long)]
+    listen: String,
+    /// Pushes to send
+    #[arg(long, default_value_t = 10_000)]
+    count: u32,
+    /// Pushes under way
+    #[arg(long, default_value_t = WINDOW)]
+    window: u64,
+}
+
+/// Sends the pushes, acknowledges their events, and says how fast that went.
+pub(crate) fn load(load: &Load) -> anyhow::Result<()> {
+    let mut reader = EventReader::connect(&load.socket, &corpus::APPLICATIONS)?;
+    let mut driver = Driver::new(&load.listen, 0)?;
+    let rate = driver.rate(&mut reader, load.window, load.count)?;
+    println!("{rate:.0} events/s");
+    Ok(())
 }
 
 fn floor(programs: &Programs, place: &Path, durable: bool) -> anyhow::Result<Figures> {
