@@ -102,7 +102,6 @@ const RULES: &[Rule] = &[
         name: "push-http",
         ours: &["push-api"],
         others: Some(&[
-            "axum",
             "base64",
             "bytes",
             "http",
