@@ -6,6 +6,7 @@ mod daemon;
 mod logging;
 mod manager;
 mod socket;
+mod text;
 
 pub use config::{Config, ConfigError};
 pub use daemon::{Daemon, DaemonError};
