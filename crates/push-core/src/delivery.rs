@@ -84,6 +84,7 @@ impl PushClient {
         let overdue = now.monotonic + self.settings.acknowledgement_timeout;
         let handed = self.journal.get_mut(event)?;
         handed.attempts = handed.attempts.saturating_add(1);
+        handed.delivered = true;
         let (attempt, push) = (handed.attempts, Arc::clone(&handed.push));
         self.journal.depart(event, taker, overdue);
         self.timers.start(overdue, Timer::Acknowledgement(event));
@@ -139,6 +140,7 @@ impl PushClient {
             return;
         };
         delayed.failures = failures;
+        delayed.delivered = false;
         delayed.not_before = not_before;
         let registration = delayed.registration;
         if dead {

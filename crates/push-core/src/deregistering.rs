@@ -174,10 +174,14 @@ impl PushClient {
         } = deregistering;
         self.registry.remove(record.id);
         self.remove_hosts(whitelist::hosts_of(&record.whitelist));
-        for event in events {
-            self.forget_event(event);
-        }
+        let takers: BTreeSet<_> = events
+            .into_iter()
+            .filter_map(|event| self.forget_event(event))
+            .collect();
         self.pump(record.id, now);
+        for taker in takers {
+            self.unblock(Some(taker), now);
+        }
         self.answer(ticket, Answer::Deregistered { servers });
         self.next_in_turn(&record.push_application_id, now);
         self.occurred(Occurrence::Deregistered(record));

@@ -461,6 +461,7 @@ pub(crate) fn new_event(
         failures: 0,
         not_before: std::time::Duration::ZERO,
         expires: std::time::Duration::ZERO,
+        delivered: false,
         stage: Stage::Journalling,
         settlement: None,
     }

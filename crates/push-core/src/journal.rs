@@ -61,6 +61,8 @@ pub(crate) struct Event {
     pub(crate) failures: u32,
     pub(crate) not_before: Duration,
     pub(crate) expires: Duration,
+    /// Delivered, and not put off since.
+    pub(crate) delivered: bool,
     pub(crate) stage: Stage,
     pub(crate) settlement: Option<Settlement>,
 }

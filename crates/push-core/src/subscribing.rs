@@ -88,7 +88,7 @@ impl PushClient {
             return;
         }
         let overdue = now.monotonic + self.settings.acknowledgement_timeout;
-        for event in self.received(registration, after, now) {
+        for event in self.received(registration, after) {
             self.journal.depart(event, Some(subscriber), overdue);
             self.timers.start(overdue, Timer::Acknowledgement(event));
             if let Some(subscriber) = self.subscribers.get_mut(subscriber) {
@@ -97,17 +97,14 @@ impl PushClient {
         }
     }
 
-    /// The events up to `after` that were delivered and are not delayed.
-    fn received(&self, registration: RegistrationId, after: EventId, now: Now) -> Vec<EventId> {
+    /// The events up to `after` that were delivered. One that was put off since is to come again, whatever came before.
+    fn received(&self, registration: RegistrationId, after: EventId) -> Vec<EventId> {
         let Some(queue) = self.journal.queue(registration) else {
             return Vec::new();
         };
         let was_received = |id: &EventId| {
             self.journal.get(*id).is_some_and(|event| {
-                event.stage == Stage::Waiting
-                    && event.attempts > 0
-                    && event.settlement.is_none()
-                    && event.not_before <= now.monotonic
+                event.stage == Stage::Waiting && event.delivered && event.settlement.is_none()
             })
         };
         let upto = queue.waiting.range(..=after).copied();

@@ -703,3 +703,28 @@ fn registering_again_with_a_connection_attached_goes_on_delivering() {
     terminal.accepted(mms(1));
     assert_eq!(terminal.deliveries().len(), 1);
 }
+
+#[test]
+fn the_end_of_an_application_makes_room_for_others_on_its_connection() {
+    let mut terminal = terminal();
+    terminal.registered("uid:1", request(PRIVATE));
+    terminal.subscribe("uid:1", ALL, 1);
+    terminal.accepted(mms(1));
+    let blocked = terminal.accepted(PushBuilder::to(PRIVATE));
+    terminal.delivered();
+    terminal.deregistered("uid:1", MMS);
+    assert_eq!(terminal.delivered(), [(blocked, 1)]);
+}
+
+#[test]
+fn an_event_that_was_put_off_is_not_taken_for_received() {
+    let mut terminal = terminal();
+    let stream = terminal.subscribe("uid:1", ALL, 8);
+    let event = terminal.accepted(mms(1));
+    terminal.acknowledge("uid:1", &[event], Outcome::Later);
+    terminal.unsubscribe(stream);
+    terminal.advance(2 * SECOND);
+    terminal.delivered();
+    terminal.subscribe_after("uid:1", ALL, 8, Some(event));
+    assert_eq!(terminal.delivered(), [(event, 2)]);
+}
