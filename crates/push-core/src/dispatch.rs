@@ -252,24 +252,57 @@ impl PushClient {
         }) && octets <= self.settings.max_queue_octets
     }
 
-    /// Makes sure that an event fits into the bound on all octets: events that nobody has, then dead letters, give way.
+    /// Makes sure that an event of an application fits into the bound on all octets: events that nobody has, then dead
+    /// letters, give way. Where that would not do, none of them does.
     pub(crate) fn make_room(&mut self, octets: usize, now: Now) -> bool {
-        let most = self.settings.max_total_octets;
-        if octets > most {
-            return false;
+        let excess = self.excess(octets);
+        excess == 0 || {
+            let journal = &self.journal;
+            let letters = journal.held().iter().chain(journal.dead());
+            let leaving = self.oldest(letters, excess);
+            self.drop_all(leaving, now)
         }
-        while self.journal.octets() + octets > most {
-            let oldest = self
-                .journal
-                .held()
-                .first()
-                .or_else(|| self.journal.dead().first());
-            match oldest.copied() {
-                Some(oldest) => self.drop_event(oldest, now),
-                None => return false,
+    }
+
+    /// Makes sure that an event that nobody has fits into the bound on all octets: only others that nobody has give way.
+    pub(crate) fn make_room_among_held(&mut self, octets: usize, now: Now) -> bool {
+        let excess = self.excess(octets);
+        excess == 0 || {
+            let leaving = self.oldest(self.journal.held().iter(), excess);
+            self.drop_all(leaving, now)
+        }
+    }
+
+    /// How many octets too many there would be with so many more.
+    fn excess(&self, octets: usize) -> usize {
+        let all = self.journal.octets().saturating_add(octets);
+        all.saturating_sub(self.settings.max_total_octets)
+    }
+
+    /// The first of these events that have so many octets together, if all of them have as many.
+    fn oldest<'a>(
+        &self,
+        events: impl Iterator<Item = &'a EventId>,
+        octets: usize,
+    ) -> Option<Vec<EventId>> {
+        let mut left = octets;
+        let mut leaving = Vec::new();
+        for &event in events {
+            if left == 0 {
+                break;
             }
+            left = left.saturating_sub(self.journal.get(event).map_or(0, |event| event.octets));
+            leaving.push(event);
         }
-        true
+        (left == 0).then_some(leaving)
+    }
+
+    fn drop_all(&mut self, leaving: Option<Vec<EventId>>, now: Now) -> bool {
+        let fits = leaving.is_some();
+        for event in leaving.into_iter().flatten() {
+            self.drop_event(event, now);
+        }
+        fits
     }
 
     pub(crate) fn push_write(

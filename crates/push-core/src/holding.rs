@@ -28,7 +28,7 @@ impl PushClient {
             return;
         }
         let octets = octets_of(push);
-        if !self.make_room(octets, now) {
+        if !self.make_room_among_held(octets, now) {
             self.refuse_push(ticket, push, PushRefusal::NoRoom);
             return;
         }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use push_core::{
-    ExplainedVerdict, Input, PushRefusal, RegistrationRequest, Selector, Settings, Verdict,
+    ExplainedVerdict, Input, Outcome, PushRefusal, RegistrationRequest, Selector, Settings, Verdict,
 };
 use push_message::{
     Accept, Address, DefaultWhitelistEntry, MediaType, Protocol, PushApplicationId, ServerAddress,
@@ -627,4 +627,41 @@ fn a_profile_narrows_what_an_application_gets() {
         PushRefusal::NoSuchApplication
     );
     terminal.accepted(answerable(MMS).over(Protocol::OtaSip, Some(5060)));
+}
+
+/// An application of `uid:1` that has a dead letter, where octets are bounded so that little more fits.
+fn with_a_dead_letter() -> Terminal {
+    let mut terminal = Terminal::new(Settings {
+        max_total_octets: 4_000,
+        ..wsp()
+    });
+    terminal.registered("uid:1", request(MMS));
+    let dead = terminal.accepted(PushBuilder::to(MMS).content(vec![b'd'; 2_000]));
+    terminal.subscribe("uid:1", Selector::default(), 8);
+    terminal.acknowledge("uid:1", &[dead], Outcome::Rejected);
+    assert_eq!(terminal.client.counts().dead_letters, 1);
+    terminal
+}
+
+#[test]
+fn no_dead_letter_gives_way_to_a_push_for_nobody() {
+    let mut terminal = with_a_dead_letter();
+    let first = terminal.judged(PushBuilder::to(PRIVATE).content(vec![b'1'; 1_000]));
+    assert!(matches!(first, Verdict::Held { .. }), "{first:?}");
+    let second = terminal.judged(PushBuilder::to(PRIVATE).content(vec![b'2'; 1_200]));
+    assert!(matches!(second, Verdict::Held { .. }), "{second:?}");
+    assert_eq!(terminal.client.counts().held_events, 1);
+    let third = terminal.push_refused(PushBuilder::to(PRIVATE).content(vec![b'3'; 3_000]));
+    assert_eq!(third, PushRefusal::NoRoom);
+    assert_eq!(terminal.client.counts().held_events, 1);
+    assert_eq!(terminal.client.counts().dead_letters, 1);
+}
+
+#[test]
+fn nothing_gives_way_to_a_push_that_finds_no_room_all_the_same() {
+    let mut terminal = with_a_dead_letter();
+    terminal.accepted(PushBuilder::to(MMS).content(vec![b'a'; 1_000]));
+    let refusal = terminal.push_refused(PushBuilder::to(MMS).content(vec![b'b'; 3_000]));
+    assert_eq!(refusal, PushRefusal::NoRoom);
+    assert_eq!(terminal.client.counts().dead_letters, 1);
 }
