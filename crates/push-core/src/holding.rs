@@ -127,9 +127,9 @@ impl PushClient {
                 continue;
             };
             given.stage = Stage::Waiting;
-            let age = now.unix.0.saturating_sub(given.push.received.0);
-            let age = std::time::Duration::from_millis(age);
-            let left = self.settings.event_lifetime.saturating_sub(age);
+            // It lives from its arrival on, by the clock that does not leap.
+            let end = given.expires + self.settings.event_lifetime;
+            let left = end.saturating_sub(self.settings.hold_unmatched + now.monotonic);
             self.start_expiry(event, left, now);
         }
         self.pump(registration, now);

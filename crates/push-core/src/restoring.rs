@@ -38,6 +38,9 @@ impl PushClient {
         self.bound_held(now);
         self.bound_dead_letters(now);
         self.make_room(0, now);
+        // Whoever registered last may not have been given what waited, and what outlived its time is nobody's.
+        self.handle_timeout(now);
+        self.replay_held();
         let explicit: std::collections::BTreeSet<_> = self.explicit_protocols().collect();
         if !explicit.is_empty() {
             self.announce_only(&explicit);
@@ -96,11 +99,16 @@ impl PushClient {
         remembered: Vec<(Fingerprint, push_message::UnixMillis)>,
         now: Now,
     ) {
+        // Where the wall clock fell back since, what is remembered counts no longer than it ever may.
+        let windows = self.registry.all();
+        let windows = windows.filter_map(|record| record.suppress_equal_content_millis);
+        let longest = windows.chain([self.duplicate_window_millis()]).max();
+        let latest = now.monotonic + Duration::from_millis(longest.unwrap_or(0));
         for (fingerprint, until) in remembered {
             if until > now.unix {
                 self.duplicates.remember(
                     fingerprint,
-                    deadline(until, now),
+                    deadline(until, now).min(latest),
                     Seen::Durable,
                     now.monotonic,
                     self.settings.max_remembered,

@@ -11,3 +11,4 @@ mod delivering;
 mod judging;
 mod options;
 mod registration;
+mod restarting;
