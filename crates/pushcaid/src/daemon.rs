@@ -19,7 +19,6 @@ use tokio::task::JoinSet;
 use crate::config::{Config, Wiring};
 use crate::manager::{Manager, notify_ready, notify_stopping};
 use crate::socket::BoundSocket;
-use crate::text;
 
 /// Why the daemon could not start, or ended badly.
 #[derive(Debug, thiserror::Error)]
@@ -271,9 +270,6 @@ fn announce(client: &Client) {
     };
     tracing::info!(ota_wsp = %addresses, version = env!("CARGO_PKG_VERSION"), "ready");
     notify_ready(&format!("listening for pushes on {addresses}"));
-    if let Err(error) = text::let_go() {
-        tracing::debug!(%error, "the text of the start stays mapped");
-    }
 }
 
 /// SIGTERM, SIGINT and SIGHUP.

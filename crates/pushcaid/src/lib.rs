@@ -6,7 +6,6 @@ mod daemon;
 mod logging;
 mod manager;
 mod socket;
-mod text;
 
 pub use config::{Config, ConfigError};
 pub use daemon::{Daemon, DaemonError};
