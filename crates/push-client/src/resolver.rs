@@ -1,6 +1,6 @@
 //! Host names of whitelists.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,8 +11,10 @@ use crate::mailbox::{Mailbox, Notice};
 pub(crate) struct Resolver {
     most: usize,
     running: usize,
-    /// The machine asks for each name once at a time, so this holds at most the names of all whitelists.
     waiting: VecDeque<Box<str>>,
+    /// The names that wait or are being resolved: each once, so that no more of them wait than whitelists hold, however long
+    /// the name service takes.
+    asked: BTreeSet<Box<str>>,
     mailbox: Arc<Mailbox>,
 }
 
@@ -22,18 +24,22 @@ impl Resolver {
             most,
             running: 0,
             waiting: VecDeque::new(),
+            asked: BTreeSet::new(),
             mailbox,
         }
     }
 
     /// Resolves `host`; the answer comes as a notice.
     pub(crate) fn resolve(&mut self, host: Box<str>) {
-        self.waiting.push_back(host);
-        self.start();
+        if self.asked.insert(host.clone()) {
+            self.waiting.push_back(host);
+            self.start();
+        }
     }
 
-    /// One resolution has come to its end.
-    pub(crate) fn finished(&mut self) {
+    /// The resolution of `host` has come to its end.
+    pub(crate) fn finished(&mut self, host: &str) {
+        self.asked.remove(host);
         self.running = self.running.saturating_sub(1);
         self.start();
     }
@@ -62,5 +68,25 @@ async fn look_up(host: &str) -> Vec<IpAddr> {
             tracing::warn!(%error, "a host name of a whitelist cannot be resolved");
             Vec::new()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_waits_once_however_often_it_is_asked_for() {
+        let mut resolver = Resolver::new(1, Arc::new(Mailbox::default()));
+        for _ in 0..3 {
+            for name in ["localhost", "a.invalid", "b.invalid"] {
+                resolver.resolve(name.into());
+            }
+        }
+        assert_eq!(resolver.waiting.len(), 2);
+        resolver.finished("localhost");
+        assert_eq!(resolver.waiting.len(), 1);
+        resolver.resolve("localhost".into());
+        assert_eq!(resolver.waiting.len(), 2);
     }
 }

@@ -293,7 +293,7 @@ impl Engine {
                 }
                 Notice::Resolved(host, addresses) => {
                     self.counters.hosts_resolved += 1;
-                    self.resolver.finished();
+                    self.resolver.finished(&host);
                     self.core
                         .handle_input(Input::Resolved { host, addresses }, now);
                 }
