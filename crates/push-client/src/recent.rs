@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use push_api::Refused;
 use push_core::{Decision, PushRefusal, Verdict};
-use push_message::{Protocol, PushApplicationId, UnixMillis};
+use push_message::{Protocol, UnixMillis};
 use push_ota::wsp::connectionless;
 
 use crate::counters::verdict_word;
@@ -17,9 +17,12 @@ pub(crate) struct Recent {
     refusals: VecDeque<Refusal>,
 }
 
+/// A push, or what was to be one, that reached nobody.
 #[derive(Debug)]
-enum Refusal {
+pub(crate) enum Refusal {
+    /// It was judged.
     Judged(Box<Decision>),
+    /// The datagram gave no push.
     Malformed {
         received: UnixMillis,
         source: SocketAddr,
@@ -60,16 +63,10 @@ impl Recent {
         });
     }
 
-    /// What is remembered, newest first; `may_see` says of which Push Application IDs, and of those without one.
-    pub(crate) fn view(
-        &self,
-        may_see: impl Fn(Option<&PushApplicationId>) -> bool,
-    ) -> Vec<Refused> {
-        let visible = self
-            .refusals
-            .iter()
-            .rev()
-            .filter(|refusal| may_see(refusal.application()));
+    /// What is remembered, newest first, as far as it may be seen.
+    pub(crate) fn view(&self, may_see: impl Fn(&Refusal) -> bool) -> Vec<Refused> {
+        let visible = self.refusals.iter().rev();
+        let visible = visible.filter(|refusal| may_see(refusal));
         visible.map(Refusal::view).collect()
     }
 
@@ -84,13 +81,6 @@ impl Recent {
 }
 
 impl Refusal {
-    const fn application(&self) -> Option<&PushApplicationId> {
-        match self {
-            Self::Judged(decision) => Some(&decision.application),
-            Self::Malformed { .. } => None,
-        }
-    }
-
     fn view(&self) -> Refused {
         match self {
             Self::Judged(decision) => Refused {

@@ -324,6 +324,58 @@ async fn owners_see_nothing_of_each_other() {
 }
 
 #[tokio::test]
+async fn owners_that_share_an_id_see_nothing_of_each_other() {
+    let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let bench = Bench::start(Builder::new().listen(loopback));
+    let (alice, bob) = (
+        bench.client.application("alice"),
+        bench.client.application("bob"),
+    );
+    let picky = RegistrationRequest {
+        accept: Some("image/png".to_owned()),
+        ..request("4")
+    };
+    alice.register(picky).await.unwrap();
+    let port = bench.client.listening()[1].port();
+    let own_port = push_client::ProfileRequest {
+        port: Some(port.to_string()),
+        ..push_client::ProfileRequest::default()
+    };
+    let elsewhere = RegistrationRequest {
+        connection_profile: vec![own_port],
+        ..request("4")
+    };
+    bob.register(elsewhere).await.unwrap();
+    bench.push(1, b"no image");
+    let refused = |status: &push_api::Status| status.counters.contains_key("pushes.contentType");
+    status_until(&bench.client, refused).await;
+    let to_port = |port| ExplainRequest {
+        push_application_id: Some("4".to_owned()),
+        port,
+        ..ExplainRequest::default()
+    };
+    for (owner, refusals, at_standard_port, at_own_port) in [
+        ("alice", 1, "contentType", "notRegistered"),
+        ("bob", 0, "notRegistered", "accepted"),
+    ] {
+        let caller = Caller {
+            owner: Owner::proved(owner),
+            administrator: false,
+        };
+        for (port, verdict) in [(None, at_standard_port), (Some(port), at_own_port)] {
+            let explained = bench
+                .client
+                .explain(caller.clone(), to_port(port))
+                .await
+                .unwrap();
+            assert_eq!(explained.explanation.unwrap().verdict, verdict, "{owner}");
+            assert_eq!(explained.recent.len(), refusals, "{owner}");
+        }
+    }
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn refusals_can_be_explained() {
     let bench = Bench::start(Builder::new().core_settings(Settings {
         hold_unmatched: Duration::ZERO,

@@ -93,7 +93,7 @@ impl PushClient {
     /// The registration that a push is for, whatever it accepts.
     //= specs/push-cai.md#uniqueness
     //# Applications that share a Push Application ID MUST each be given only the pushes that are meant for them.
-    fn fitting(
+    pub(crate) fn fitting(
         &self,
         application: &PushApplicationId,
         origin: &Origin,
@@ -437,7 +437,7 @@ impl PushClient {
     }
 }
 
-fn addressee(
+pub(crate) fn addressee(
     defaults: &[(MediaType, PushApplicationId)],
     push: &ReceivedPush,
 ) -> PushApplicationId {

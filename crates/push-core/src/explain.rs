@@ -1,9 +1,9 @@
 //! How a push would be judged, in words.
 
-use push_message::ReceivedPush;
+use push_message::{Origin, Owner, PushApplicationId, ReceivedPush};
 
 use crate::client::PushClient;
-use crate::dispatch::{Judgement, Steps};
+use crate::dispatch::{Judgement, Silent, Steps, addressee};
 use crate::journal::octets_of;
 use crate::{PushRefusal, RegistrationId};
 
@@ -48,6 +48,17 @@ impl Steps for Told {
 }
 
 impl PushClient {
+    /// The Push Application ID that a push is meant for; one that names none is meant for the id of its content type.
+    pub fn application_of(&self, push: &ReceivedPush) -> PushApplicationId {
+        addressee(&self.settings.default_applications, push)
+    }
+
+    /// Whose registration takes pushes to this id by this way at present, whatever it makes of them.
+    pub fn taker_of(&self, application: &PushApplicationId, origin: &Origin) -> Option<&Owner> {
+        let record = self.fitting(application, origin, &mut Silent);
+        record.map(|record| &record.owner)
+    }
+
     /// How this push would be judged if it came now; nothing is changed.
     pub fn explain(&self, push: &ReceivedPush) -> Explanation {
         let mut told = Told::default();

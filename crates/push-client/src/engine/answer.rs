@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use push_api::{ExplainAnswer, ExplainRequest, Registration, Status};
 use push_core::{
-    Explanation, Input, Now, Occurrence, PersistTicket, RegistrationState, RegistrationView,
+    Decision, Explanation, Input, Now, Occurrence, PersistTicket, RegistrationState,
+    RegistrationView,
 };
-use push_message::{Owner, Protocol, PushApplicationId, Refusal, Whitelist};
+use push_message::{Origin, Owner, Protocol, PushApplicationId, Refusal, Whitelist};
 
 use super::{Engine, Listener, Request};
 use crate::explain::described;
 use crate::masked::Masked;
 use crate::metrics::{self, Gauges};
+use crate::recent;
 use crate::service::profile_of;
 
 impl Engine {
@@ -87,7 +89,8 @@ impl Engine {
         }
     }
 
-    /// What a caller may know of judgements: an owner those on its own Push Application IDs, an administrator all.
+    /// What a caller may know of judgements: an owner those on its own Push Application IDs, but for those on pushes that
+    /// somebody takes who shares the id; an administrator all.
     fn explain(
         &self,
         owner: Option<&Owner>,
@@ -99,26 +102,29 @@ impl Engine {
             .first()
             .map(|listener| listener.address().port());
         let described = described(request, standard_port, now)?;
-        let may_see = |application: Option<&PushApplicationId>| {
+        let may_see = |application: &PushApplicationId, origin: &Origin| {
             owner.is_none_or(|owner| {
-                application.is_some_and(|application| self.holds(owner, application))
+                let taker = self.core.taker_of(application, origin);
+                taker.is_none_or(|taker| taker == owner) && self.holds(owner, application)
             })
         };
         let explanation = described.map(|push| {
-            let application = push
-                .message
-                .application
-                .clone()
-                .unwrap_or(PushApplicationId::WML_UA);
-            if may_see(Some(&application)) {
+            let application = self.core.application_of(&push);
+            if may_see(&application, &push.origin) {
                 explanation(self.core.explain(&push))
             } else {
                 concealed(&application)
             }
         });
+        let recent = self.recent.view(|refusal| match refusal {
+            recent::Refusal::Judged(decision) => {
+                may_see(&decision.application, &origin_of(decision))
+            }
+            recent::Refusal::Malformed { .. } => owner.is_none(),
+        });
         Ok(ExplainAnswer {
             explanation,
-            recent: self.recent.view(may_see),
+            recent,
         })
     }
 
@@ -203,12 +209,27 @@ fn explanation(explanation: Explanation) -> push_api::Explanation {
     }
 }
 
+/// The way that a push came by, as far as a judgement tells.
+fn origin_of(decision: &Decision) -> Origin {
+    Origin {
+        protocol: decision.protocol,
+        bearer: decision.bearer,
+        server: decision.server.clone(),
+        destination_port: decision.destination_port,
+        origin_port: None,
+        transaction: Box::default(),
+        instance: None,
+        answerable: false,
+    }
+}
+
 /// What somebody learns who holds no registration for the id: no more than that.
 fn concealed(application: &PushApplicationId) -> push_api::Explanation {
     push_api::Explanation {
         verdict: "notRegistered".to_owned(),
         steps: vec![format!(
-            "you have no registration for {application}; register, or ask as an administrator who sees those of others"
+            "no registration of yours takes {application} this way; register one, or ask as an administrator who sees \
+             those of others"
         )],
     }
 }
