@@ -2,12 +2,8 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::display::Base64Display;
-use base64::engine::general_purpose::STANDARD;
 use push_message::Headers;
-use serde::ser::SerializeSeq;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// A push event as an application gets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,36 +52,28 @@ pub struct PushEvent {
     pub trusted: bool,
 }
 
-/// A push event as the Push Client holds it: serialises to the same document as [`PushEvent`] without copying it first.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// A push event as the Push Client holds it: written as the same document as [`PushEvent`] without copying it first.
+#[derive(Debug, Clone)]
 pub struct PushEventView<'a> {
     /// See [`PushEvent::id`]; written as 16 hexadecimal digits.
-    #[serde(serialize_with = "hexadecimal")]
     pub id: u64,
     /// See [`PushEvent::registration_id`]; written as 16 hexadecimal digits.
-    #[serde(rename = "registrationID", serialize_with = "hexadecimal")]
     pub registration_id: u64,
     /// See [`PushEvent::push_application_id`].
-    #[serde(rename = "pushApplicationID")]
     pub push_application_id: Cow<'a, str>,
     /// See [`PushEvent::application_id`].
-    #[serde(rename = "applicationID", skip_serializing_if = "Option::is_none")]
     pub application_id: Option<&'a str>,
     /// See [`PushEvent::content_type`].
     //= specs/push-cai.md#push-event
     //# A push event MUST carry the MIME type of its content.
     pub content_type: &'a str,
     /// See [`PushEvent::parameters`].
-    #[serde(skip_serializing_if = "Headers::is_empty", serialize_with = "pairs")]
     pub parameters: &'a Headers,
     /// See [`PushEvent::content`]; written in base64.
     //= specs/push-cai.md#push-event
     //# A push event MUST carry the content that the Push Server sent.
-    #[serde(serialize_with = "base64")]
     pub content: &'a [u8],
     /// See [`PushEvent::headers`].
-    #[serde(serialize_with = "pairs")]
     pub headers: &'a Headers,
     /// See [`PushEvent::protocol`].
     pub protocol: &'static str,
@@ -103,48 +91,6 @@ pub struct PushEventView<'a> {
     pub authenticated: bool,
     /// See [`PushEvent::trusted`].
     pub trusted: bool,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes fields by reference"
-)]
-fn hexadecimal<S: Serializer>(id: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    let digits = id_digits(*id);
-    serializer.serialize_str(std::str::from_utf8(&digits).unwrap_or_default())
-}
-
-/// An id as it is written: 16 hexadecimal digits in ASCII.
-pub fn id_digits(id: u64) -> [u8; 16] {
-    // Written for every delivery, and by hand in a fraction of the formatter's time.
-    let mut digits = [b'0'; 16];
-    for (digit, shift) in digits.iter_mut().zip((0..64).step_by(4).rev()) {
-        *digit = match u8::try_from((id >> shift) & 0xf).unwrap_or_default() {
-            nibble @ 0..=9 => b'0' + nibble,
-            nibble => b'a' + nibble - 10,
-        };
-    }
-    digits
-}
-
-/// Octets of content that are encoded on the stack, in one step; longer content goes through the formatter.
-const SHORT_CONTENT: usize = 768;
-
-fn base64<S: Serializer>(content: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    let mut text = [0; SHORT_CONTENT.div_ceil(3) * 4];
-    let short = STANDARD.encode_slice(content, &mut text).ok();
-    match short.and_then(|length| std::str::from_utf8(text.get(..length)?).ok()) {
-        Some(text) => serializer.serialize_str(text),
-        None => serializer.collect_str(&Base64Display::new(content, &STANDARD)),
-    }
-}
-
-fn pairs<S: Serializer>(headers: &Headers, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut sequence = serializer.serialize_seq(Some(headers.len()))?;
-    headers
-        .iter()
-        .try_for_each(|header| sequence.serialize_element(&header))?;
-    sequence.end()
 }
 
 /// Ports of a push.

@@ -4,6 +4,7 @@
 //! implements it, and a test may put anything in its place.
 
 mod event;
+mod event_text;
 mod json;
 mod nearest;
 mod problem;
@@ -13,8 +14,9 @@ mod status;
 
 pub use event::{
     AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, EventPorts, Outcome,
-    PushEvent, PushEventView, id_digits,
+    PushEvent, PushEventView,
 };
+pub use event_text::id_digits;
 pub use json::{from_json, list_from_json};
 pub use nearest::nearest;
 pub use problem::Problem;

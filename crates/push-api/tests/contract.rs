@@ -276,6 +276,12 @@ fn view<'a>(content: &'a [u8], parameters: &'a Headers, headers: &'a Headers) ->
     }
 }
 
+fn json_of(view: &PushEventView<'_>) -> String {
+    let mut text = Vec::new();
+    view.write_json(&mut text);
+    String::from_utf8(text).unwrap()
+}
+
 //= specs/push-cai.md#push-event
 //= type=test
 //# A push event MUST carry the content that the Push Server sent.
@@ -287,10 +293,9 @@ fn a_view_is_read_back_as_the_event() {
     use base64::Engine as _;
     let parameters: Headers = [("charset", "utf-8")].into_iter().collect();
     let headers: Headers = [("A", "1\n2"), ("B", ""), ("A", "3")].into_iter().collect();
-    // On both sides of the length from which content is encoded in pieces.
     for length in [0, 1, 2, 3, 100, 767, 768, 769, 770, 771, 5000] {
         let content: Vec<u8> = (0..=250).cycle().take(length).collect();
-        let text = serde_json::to_string(&view(&content, &parameters, &headers)).unwrap();
+        let text = json_of(&view(&content, &parameters, &headers));
         assert!(!text.contains('\n'), "an event is one line");
         let event: PushEvent = serde_json::from_str(&text).unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -330,6 +335,47 @@ fn an_event_leaves_out_what_it_has_not() {
     let mut view = view(b"", &none, &none);
     view.application_id = None;
     view.ports = EventPorts::default();
-    let text = serde_json::to_string(&view).unwrap();
+    let text = json_of(&view);
     insta::assert_snapshot!(text, @r#"{"id":"0123456789abcdef","registrationID":"0000000000000007","pushApplicationID":"x-wap-application:mms.ua","contentType":"text/plain","content":"","headers":[],"protocol":"OTA-WSP","bearer":"IP","server":"192.0.2.1","ports":{},"receivedAt":1700000000123,"attempt":2,"authenticated":true,"trusted":false}"#);
+}
+
+#[test]
+fn an_event_is_written_as_serde_writes_it() {
+    let none = Headers::new();
+    let odd: String = ('\0'..='\u{ff}')
+        .chain(['\u{2028}', '\u{ffff}', '😀'])
+        .collect();
+    for text in odd
+        .char_indices()
+        .map(|(start, _)| &odd[start..])
+        .chain([""])
+    {
+        let headers: Headers = [(text, ""), ("", text)].into_iter().collect();
+        let mut view = view(b"", &none, &headers);
+        view.application_id = Some(text);
+        let written = json_of(&view);
+        let event: PushEvent = serde_json::from_str(&written).unwrap();
+        assert_eq!(event.application_id.as_deref(), Some(text));
+        assert_eq!(serde_json::to_string(&event).unwrap(), written);
+    }
+}
+
+#[test]
+fn numbers_of_every_length_are_written_as_serde_writes_them() {
+    let none = Headers::new();
+    for number in (0..64).map(|shift| u64::MAX >> shift).chain([0]) {
+        let mut view = view(b"", &none, &none);
+        (view.id, view.registration_id, view.received_at) = (number, !number, number);
+        let low = number.to_le_bytes();
+        view.attempt = u32::from_le_bytes([low[0], low[1], low[2], low[3]]);
+        view.ports = EventPorts {
+            dest: None,
+            orig: Some(u16::from_le_bytes([low[0], low[1]])),
+        };
+        let written = json_of(&view);
+        let event: PushEvent = serde_json::from_str(&written).unwrap();
+        assert_eq!(event.id, format!("{number:016x}"));
+        assert_eq!(event.received_at, number);
+        assert_eq!(serde_json::to_string(&event).unwrap(), written);
+    }
 }

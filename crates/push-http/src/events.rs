@@ -157,10 +157,7 @@ async fn write_stream<S: PushService>(
         }
         heartbeat.quiet = false;
         for event in events.drain(..) {
-            if let Err(error) = write_event(&mut text, &event.view()) {
-                tracing::error!(%error, "an event could not be written as JSON; its stream is ended");
-                return;
-            }
+            write_event(&mut text, &event.view());
             if text.len() >= FRAME_OCTETS {
                 hand_over(&mut text, &frames).await;
             }
@@ -169,13 +166,12 @@ async fn write_stream<S: PushService>(
     }
 }
 
-fn write_event(text: &mut Vec<u8>, event: &PushEventView<'_>) -> serde_json::Result<()> {
+fn write_event(text: &mut Vec<u8>, event: &PushEventView<'_>) {
     text.extend_from_slice(b"event: push\nid: ");
     text.extend_from_slice(&id_digits(event.id));
     text.extend_from_slice(b"\ndata: ");
-    serde_json::to_writer(&mut *text, event)?;
+    event.write_json(text);
     text.extend_from_slice(b"\n\n");
-    Ok(())
 }
 
 /// Hands over what is in `text`, and empties it. One copy a frame costs less than what a buffer that can be split adds to
@@ -255,10 +251,7 @@ async fn write_list<E: DeliveredEvent>(events: Vec<E>, frames: Frames) {
         if index > 0 {
             text.extend_from_slice(b",");
         }
-        if let Err(error) = serde_json::to_writer(&mut text, &event.view()) {
-            tracing::error!(%error, "an event could not be written as JSON; its list is cut off");
-            return;
-        }
+        event.view().write_json(&mut text);
         if text.len() >= FRAME_OCTETS {
             hand_over(&mut text, &frames).await;
         }
