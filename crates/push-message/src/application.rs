@@ -48,8 +48,7 @@ impl PushApplicationId {
     /// The id with this number in the OMNA registry, or the bare number where the registry has none.
     pub fn from_number(number: u32) -> Self {
         // A number that the registry lists twice for one URI is folded onto the one that is sent.
-        let canonical = omna::application_uri(number).and_then(omna::application_number);
-        Self(Repr::Number(canonical.unwrap_or(number)))
+        Self(Repr::Number(omna::canonical_number(number)))
     }
 
     /// The number in the OMNA registry, where there is one.

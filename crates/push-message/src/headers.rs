@@ -26,8 +26,27 @@ impl Headers {
         let name_written = write!(self.text, "{name}");
         let name_end = self.text.len();
         let value_written = write!(self.text, "{value}");
-        let ends = (u32::try_from(name_end), u32::try_from(self.text.len()));
-        if let ((Ok(name_end), Ok(value_end)), Ok(()), Ok(())) = (ends, name_written, value_written)
+        if name_written.is_ok() && value_written.is_ok() {
+            self.end_header(start, name_end);
+        } else {
+            self.text.truncate(start);
+        }
+    }
+
+    /// Adds a header behind the others, as [`push`](Self::push) does, without the cost of a formatter.
+    pub fn push_text(&mut self, name: &str, value: &str) {
+        let start = self.text.len();
+        self.text.reserve(name.len() + value.len());
+        self.text.push_str(name);
+        let name_end = self.text.len();
+        self.text.push_str(value);
+        self.end_header(start, name_end);
+    }
+
+    /// Notes the header whose name and value have been written, or takes them back where there is too much text.
+    fn end_header(&mut self, start: usize, name_end: usize) {
+        if let (Ok(name_end), Ok(value_end)) =
+            (u32::try_from(name_end), u32::try_from(self.text.len()))
         {
             self.ends.push((name_end, value_end));
         } else {
@@ -136,6 +155,11 @@ mod tests {
         #[test]
         fn what_goes_in_comes_out_in_order(pairs in prop::collection::vec(("\\PC{0,12}", "\\PC{0,24}"), 0..12)) {
             let headers: Headers = pairs.iter().map(|(name, value)| (name, value)).collect();
+            let mut as_text = Headers::new();
+            for (name, value) in &pairs {
+                as_text.push_text(name, value);
+            }
+            prop_assert_eq!(&as_text, &headers);
             let out: Vec<_> = headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             prop_assert_eq!(out, pairs);
         }

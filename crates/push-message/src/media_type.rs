@@ -1,15 +1,16 @@
 //! Media types and their parameters (Push-CAI 5.3 `content-type`).
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::Headers;
 
 /// The most octets that a media type may have.
 const MAX_LENGTH: usize = 255;
 
-/// A media type, `type/subtype`, in lower case.
+/// A media type, `type/subtype`, in lower case. Cheap to clone, because every push is judged by its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MediaType(Box<str>);
+pub struct MediaType(Arc<str>);
 
 impl MediaType {
     /// Parses `type/subtype` without parameters.
@@ -21,7 +22,12 @@ impl MediaType {
         if text.len() > MAX_LENGTH || !is_token(kind) || !is_token(subtype) {
             return Err(invalid());
         }
-        Ok(Self(text.to_ascii_lowercase().into()))
+        let in_lower_case = !text.bytes().any(|octet| octet.is_ascii_uppercase());
+        Ok(Self(if in_lower_case {
+            text.into()
+        } else {
+            text.to_ascii_lowercase().into()
+        }))
     }
 
     /// `application/octet-stream`, what content is that nobody described (RFC 2046 4.5.1).
@@ -73,10 +79,15 @@ impl fmt::Display for ContentType {
 
 /// Whether `text` is a token of RFC 9110 5.6.2.
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|octet| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet))
+    !text.is_empty() && text.bytes().all(is_token_octet)
+}
+
+const fn is_token_octet(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric()
+        || matches!(
+            octet,
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
+        )
 }
 
 #[cfg(test)]

@@ -155,7 +155,11 @@ pub(crate) fn message(push: &Push<'_>, limits: &Limits) -> Result<PushMessage, R
             });
         }
         let header = header.map_err(Refusal::Malformed)?;
-        headers.push(header.name, header.value);
+        match (header.name.as_str(), header.value.as_str()) {
+            // What is text as it came needs no formatter.
+            (Some(name), Some(value)) => headers.push_text(name, value),
+            _ => headers.push(header.name, header.value),
+        }
     }
     Ok(PushMessage {
         application: push.application_id().map(application).transpose()?,

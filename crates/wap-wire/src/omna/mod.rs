@@ -8,6 +8,8 @@ use core::cmp::Ordering;
 pub const ANY: u32 = 0;
 /// The number of the Session Initiation Application.
 pub const PUSH_SIA: u32 = 1;
+/// A second number of the Session Initiation Application, only received.
+const PUSH_SIA_DUPLICATE: u32 = 0x904B;
 /// The number of the WML user agent, which is meant where a push names no application (WAP-235).
 pub const WML_UA: u32 = 2;
 /// The number of the MMS user agent.
@@ -44,12 +46,13 @@ pub fn canonical_uri(uri: &str) -> Option<&'static str> {
     application_uri(application_number(uri)?)
 }
 
-/// The number to send for an application that came with this number: the same, except for duplicates.
+/// The number to send for an application that came with this number: the same, except for the one duplicate.
 #[must_use]
-pub fn canonical_number(number: u32) -> u32 {
-    application_uri(number)
-        .and_then(application_number)
-        .unwrap_or(number)
+pub const fn canonical_number(number: u32) -> u32 {
+    match number {
+        PUSH_SIA_DUPLICATE => PUSH_SIA,
+        other => other,
+    }
 }
 
 /// Every assigned number and its URI, in number order, receive-only duplicates included.

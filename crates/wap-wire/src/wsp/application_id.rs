@@ -34,6 +34,15 @@ impl<'a> ApplicationId<'a> {
         }
     }
 
+    /// The text that is shown for this application, where none has to be made up for it.
+    #[must_use]
+    pub(crate) fn as_str(self) -> Option<&'a str> {
+        match self {
+            Self::Number(number) => omna::application_uri(number),
+            Self::Uri(text) => text.as_str(),
+        }
+    }
+
     /// The URI: as it came, in the registry's spelling where it is registered; nothing for a number without URI.
     #[must_use]
     pub fn uri(self) -> Option<&'a str> {

@@ -194,6 +194,17 @@ impl<'a> HeaderName<'a> {
         }
     }
 
+    /// The name as it is shown, where it is known or came as valid UTF-8.
+    #[must_use]
+    #[inline]
+    pub const fn as_str(self) -> Option<&'a str> {
+        match self {
+            Self::WellKnown(header) => Some(header.name()),
+            Self::Unknown { .. } => None,
+            Self::Text(text) => text.as_str(),
+        }
+    }
+
     /// The field of this name; the assigned one where there is one that is not deprecated.
     pub(crate) fn from_text(name: &'a str) -> Self {
         let assigned = WellKnownHeader::from_name(name).filter(|header| !header.is_deprecated());

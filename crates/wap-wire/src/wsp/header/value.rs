@@ -136,6 +136,20 @@ impl<'a> HeaderValue<'a> {
     ) -> Self {
         Field { raw, start, end }.interpret(header)
     }
+
+    /// The value as it is shown, where it is valid UTF-8 as it came or the text of an assigned number.
+    #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other values are shown by their own rules"
+    )]
+    pub fn as_str(&self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) | Self::Uri(text) => text.as_str(),
+            Self::ApplicationId(id) => id.as_str(),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Field<'a> {
