@@ -1,4 +1,4 @@
-//! Transmissions remembered (DESIGN: the same server, protocol, transaction identity and octets within a window).
+//! Transmissions remembered: the same server, protocol, transaction identity and octets within a window are a repetition.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
