@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::{Accept, MediaType, PushApplicationId, ServerAddress};
 
@@ -40,7 +40,7 @@ impl Address {
         if text.contains('/') {
             return text
                 .parse::<IpNet>()
-                .map(|network| Self::Network(network.trunc()))
+                .map(|network| Self::Network(canonical(network)))
                 .map_err(|_| invalid());
         }
         if text.starts_with('+') {
@@ -86,6 +86,20 @@ impl Address {
             None
         }
     }
+}
+
+/// The network with its host bits cleared; one of IPv4 addresses mapped into IPv6 is the network of IPv4 that it stands for.
+fn canonical(network: IpNet) -> IpNet {
+    let network = network.trunc();
+    let IpNet::V6(mapped) = network else {
+        return network;
+    };
+    let length = mapped.prefix_len().checked_sub(96);
+    let address = mapped.network().to_ipv4_mapped();
+    let within = address
+        .zip(length)
+        .and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    within.map_or(network, IpNet::V4)
 }
 
 fn parse_e164(text: &str) -> Option<Address> {
@@ -251,6 +265,9 @@ mod tests {
             ("2001:DB8::1", "2001:db8::1"),
             ("192.0.2.7/24", "192.0.2.0/24"),
             ("2001:db8::1/32", "2001:db8::/32"),
+            ("::ffff:192.0.2.7/120", "192.0.2.0/24"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::/0", "::/0"),
             ("PPG.Example.NET", "ppg.example.net"),
             ("+49 (170) 999-99", "+4917099999"),
             (
