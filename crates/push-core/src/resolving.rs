@@ -44,6 +44,9 @@ impl PushClient {
     }
 
     fn schedule_resolution(&mut self, now: Now) {
+        if self.settings.resolve_interval.is_zero() {
+            return;
+        }
         let at = now.monotonic + self.settings.resolve_interval;
         self.resolution = Some(at);
         self.timers.start(at, Timer::Resolution);

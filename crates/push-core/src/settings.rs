@@ -66,7 +66,7 @@ pub struct Settings {
     pub max_waiting_requests: usize,
     /// Events remembered after they were acknowledged, so that the same acknowledgement again succeeds; the oldest give way.
     pub max_completed: usize,
-    /// How often host names of whitelists are resolved again.
+    /// How often host names of whitelists are resolved again; zero: they are resolved only when they come.
     pub resolve_interval: Duration,
     /// How long the Push Servers may take to answer an announcement.
     pub announce_timeout: Duration,

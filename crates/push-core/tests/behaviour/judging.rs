@@ -188,6 +188,18 @@ fn host_names_are_resolved_while_somebody_lists_them() {
 }
 
 #[test]
+fn host_names_are_resolved_once_where_no_interval_is_set() {
+    let mut terminal = Terminal::new(Settings {
+        resolve_interval: Duration::ZERO,
+        ..wsp()
+    });
+    terminal.registered("uid:1", listing(MMS, &["ppg.example.net"]));
+    assert_eq!(terminal.client.poll_timeout(), None);
+    terminal.client.handle_timeout(terminal.clock.now());
+    assert_eq!(terminal.out.hosts, ["ppg.example.net".into()]);
+}
+
+#[test]
 fn host_names_of_the_default_whitelist_are_resolved_at_start() {
     let settings = Settings {
         default_whitelist: vec![default_entry("ppg.example.net")],

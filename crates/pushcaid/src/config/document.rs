@@ -294,6 +294,19 @@ mod tests {
                 "[api]\ntcp = \"127.0.0.1:8035\"",
                 "f:2:7: HTTP over TCP needs token_file",
             ),
+            (
+                "[delivery]\nevent_lifetime = 0",
+                "f:2:18: at least 1 ms is taken",
+            ),
+            (
+                "[delivery]\nacknowledgement_timeout = \"0s\"",
+                "f:2:27: at least 1 ms is taken",
+            ),
+            (
+                "[delivery]\nbackoff_base = 0",
+                "f:2:16: at least 1 ms is taken",
+            ),
+            ("[delivery]\nmax_window = 0", "f:2:14: at least 1 is taken"),
             ("[log]\nlevel = \"loud=maybe\"", "f:2:9: "),
             ("[api", "f:1:5: "),
         ];

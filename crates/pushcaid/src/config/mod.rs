@@ -95,7 +95,7 @@ section! {
         /// (`192.0.2.0/24`), a host name, a SIP URI or domain, or an SMS centre (`+4917099999`); or a table
         /// `{ address = "…", applications = ["…"], accept = "…" }` that counts only for these Push Application IDs and types.
         default: Vec<WhitelistEntry> = Vec::new(),
-        /// How often host names are resolved again.
+        /// How often host names are resolved again; `0s`: only at the start, and when a registration brings them.
         resolve_interval: Span = Span(Settings::default().resolve_interval),
     }
 }

@@ -94,6 +94,7 @@ impl Config {
             whitelist,
             ..
         } = self;
+        self.refuse_nothing()?;
         let default_whitelist = whitelist
             .default
             .iter()
@@ -131,6 +132,28 @@ impl Config {
             max_waiting_requests: engine.max_waiting_requests,
             ..Settings::default()
         })
+    }
+
+    /// Refuses zero where it would give no event a chance to arrive.
+    fn refuse_nothing(&self) -> Result<(), Wrong> {
+        let delivery = &self.delivery;
+        let spans = [
+            ("event_lifetime", delivery.event_lifetime),
+            ("acknowledgement_timeout", delivery.acknowledgement_timeout),
+            ("backoff_base", delivery.backoff_base),
+            ("backoff_limit", delivery.backoff_limit),
+        ];
+        if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
+            return Err(wrong("delivery", key)(&"at least 1 ms is taken"));
+        }
+        let numbers = [
+            ("max_attempts", delivery.max_attempts),
+            ("max_window", delivery.max_window),
+        ];
+        match numbers.into_iter().find(|(_, number)| *number == 0) {
+            Some((key, _)) => Err(wrong("delivery", key)(&"at least 1 is taken")),
+            None => Ok(()),
+        }
     }
 
     fn own_content_types(&self) -> Result<Vec<MediaType>, Wrong> {
