@@ -208,6 +208,33 @@ async fn what_came_before_the_order_to_stop_is_written() {
 }
 
 #[tokio::test]
+async fn a_flood_does_not_put_the_end_off() {
+    let directory = tempfile::tempdir().unwrap();
+    let bench = Bench::start(stored(directory.path()));
+    let address = bench.client.listening()[0];
+    let gateway = bench.gateway.try_clone().unwrap();
+    let (ended, over) = std::sync::mpsc::channel::<()>();
+    let flood = std::thread::spawn(move || {
+        // Nobody is registered, so each push is kept and the oldest one dropped: there is always something to write.
+        let mut number = 0_u64;
+        while over.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            let octets = [
+                &[0, 0x06, 0x03, 0xBE, 0xAF, 0x84][..],
+                &number.to_be_bytes(),
+            ]
+            .concat();
+            gateway.send_to(&octets, address).ok();
+            number += 1;
+        }
+    });
+    status_until(&bench.client, |status| status.held_events > 100).await;
+    let end = tokio::time::timeout(Duration::from_secs(20), bench.stop()).await;
+    drop(ended);
+    flood.join().unwrap();
+    end.unwrap();
+}
+
+#[tokio::test]
 async fn one_store_has_one_client() {
     let directory = tempfile::tempdir().unwrap();
     let bench = Bench::start(stored(directory.path()));

@@ -172,7 +172,7 @@ impl Engine {
                 Poll::Pending => {}
             }
         }
-        if self.takes_more() || self.drains_left > 0 {
+        if self.takes_datagrams() {
             for listener in &mut self.listeners {
                 ready |= listener.poll_readable(context);
             }
@@ -185,8 +185,13 @@ impl Engine {
     }
 
     /// Whether there is room for more: while the store lags behind, datagrams wait in the kernel and requests in their channel.
-    fn takes_more(&self) -> bool {
+    const fn takes_more(&self) -> bool {
         !self.stopping && self.persistence.has_room()
+    }
+
+    /// Whether datagrams are taken: while there is room for more, and so many batches after the order to stop.
+    const fn takes_datagrams(&self) -> bool {
+        self.takes_more() || self.drains_left > 0
     }
 
     /// Does everything that waits once, and says whether datagrams still wait or may wait.
@@ -309,8 +314,11 @@ impl Engine {
         }
     }
 
-    /// Takes datagrams from each readable socket, and says whether one of them has more.
+    /// Takes datagrams from each readable socket, and says whether one of them has more that may be taken.
     fn take_datagrams(&mut self, now: Now) -> bool {
+        if !self.takes_datagrams() {
+            return false;
+        }
         let mut listeners = std::mem::take(&mut self.listeners);
         for listener in &mut listeners {
             self.take_datagrams_from(listener, now);
