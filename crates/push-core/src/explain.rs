@@ -53,6 +53,12 @@ impl PushClient {
         addressee(&self.settings.default_applications, push)
     }
 
+    /// Whether an owner has a registration for this id.
+    pub fn holds(&self, owner: &Owner, application: &PushApplicationId) -> bool {
+        let mut holders = self.registry.of_application(application);
+        holders.any(|record| record.owner == *owner)
+    }
+
     /// Whose registration takes pushes to this id by this way at present, whatever it makes of them.
     pub fn taker_of(&self, application: &PushApplicationId, origin: &Origin) -> Option<&Owner> {
         let record = self.fitting(application, origin, &mut Silent);

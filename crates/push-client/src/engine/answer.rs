@@ -105,7 +105,7 @@ impl Engine {
         let may_see = |application: &PushApplicationId, origin: &Origin| {
             owner.is_none_or(|owner| {
                 let taker = self.core.taker_of(application, origin);
-                taker.is_none_or(|taker| taker == owner) && self.holds(owner, application)
+                taker.is_none_or(|taker| taker == owner) && self.core.holds(owner, application)
             })
         };
         let explanation = described.map(|push| {
@@ -126,12 +126,6 @@ impl Engine {
             explanation,
             recent,
         })
-    }
-
-    fn holds(&self, owner: &Owner, application: &PushApplicationId) -> bool {
-        self.core
-            .registrations_of(owner)
-            .any(|view| view.record.push_application_id == *application)
     }
 
     /// Gives the store what waits; says whether something was answered at once.
