@@ -54,7 +54,7 @@ impl PushClient {
     }
 
     /// Whether an owner has a registration for this id.
-    pub fn holds(&self, owner: &Owner, application: &PushApplicationId) -> bool {
+    pub fn holds_application(&self, owner: &Owner, application: &PushApplicationId) -> bool {
         let mut holders = self.registry.of_application(application);
         holders.any(|record| record.owner == *owner)
     }

@@ -105,7 +105,8 @@ impl Engine {
         let may_see = |application: &PushApplicationId, origin: &Origin| {
             owner.is_none_or(|owner| {
                 let taker = self.core.taker_of(application, origin);
-                taker.is_none_or(|taker| taker == owner) && self.core.holds(owner, application)
+                taker.is_none_or(|taker| taker == owner)
+                    && self.core.holds_application(owner, application)
             })
         };
         let explanation = described.map(|push| {
