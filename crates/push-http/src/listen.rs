@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::closing::closing;
 use crate::connection::{self, Proof, Shared};
 use crate::failure::Failure;
-use crate::limits::{Limit, OwnerLimit};
+use crate::limits::{Limit, OwnerLimit, Place};
 use crate::{HttpSettings, Tokens, identity};
 
 /// Connections over the bound that are told so at one time; more are closed without a word.
@@ -190,8 +190,12 @@ async fn accept_all<L: Listener, S: PushService>(
         };
         if let Some(place) = places.take() {
             let (shared, means) = (Arc::clone(shared), listener.means());
+            let refusals = Arc::clone(&refusals);
             connections.spawn(async move {
                 let proof = L::prove(means, &stream, &shared).await;
+                let Some(place) = place_of(&proof, place, &refusals) else {
+                    return;
+                };
                 connection::serve(shared, stream, proof).await;
                 drop(place);
             });
@@ -203,6 +207,17 @@ async fn accept_all<L: Listener, S: PushService>(
                 drop(place);
             });
         }
+    }
+}
+
+/// The place that a connection keeps: one that is refused takes none from those who are let in, so that no owner can
+/// shut out the others with connections over its own bound.
+fn place_of(proof: &Proof, place: Place, refusals: &Arc<Limit>) -> Option<Place> {
+    if matches!(proof, Proof::Refused(_)) {
+        drop(place);
+        refusals.take()
+    } else {
+        Some(place)
     }
 }
 

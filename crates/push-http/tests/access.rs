@@ -347,6 +347,25 @@ async fn connections_of_one_owner_are_bounded() {
 }
 
 #[tokio::test]
+async fn connections_over_an_owners_bound_take_no_place_from_others() {
+    let served = Served::unix(HttpSettings {
+        max_connections: 2,
+        max_connections_per_owner: 1,
+        ..settings()
+    });
+    let mut first = served.connect().await;
+    assert_eq!(first.ask("GET", "/v1/status", "").await.status, 200);
+    let mut refused = Vec::new();
+    for _ in 0..4 {
+        let mut next = served.connect().await;
+        let answer = next.ask("GET", "/v1/status", "").await;
+        // 503 would say that there is no room for anybody.
+        assert_eq!(answer.status, 429, "{}", answer.detail());
+        refused.push(next);
+    }
+}
+
+#[tokio::test]
 async fn connections_of_one_token_are_bounded() {
     let served = Served::tcp(HttpSettings {
         max_connections_per_owner: 1,
