@@ -174,9 +174,12 @@ impl PushClient {
         };
         match result {
             Ok(()) => {
-                self.store_failure = None;
+                let had_failed = self.store_failure.take().is_some();
                 self.written(ticket, write, now);
                 self.write_again(now);
+                if had_failed {
+                    self.replay_held();
+                }
             }
             Err(reason) => {
                 self.occurred(Occurrence::StoreFailed {

@@ -1,4 +1,4 @@
-//! What holds after a restart, whatever the wall clock did.
+//! What holds after a restart and after a failure of the store, whatever the wall clock did.
 
 use std::time::Duration;
 
@@ -93,4 +93,24 @@ fn content_is_remembered_for_its_own_window_over_a_restart() {
     assert_eq!(again, Verdict::Duplicate);
     terminal.advance(SECOND);
     terminal.accepted(PushBuilder::to(MMS).transaction(3));
+}
+
+#[test]
+fn a_held_push_that_could_not_be_given_is_given_when_the_store_writes_again() {
+    let mut terminal = Terminal::new(wsp());
+    let Verdict::Held { event } = terminal.judged(PushBuilder::to(MMS)) else {
+        panic!("held");
+    };
+    terminal.subscribe("uid:1", Selector::default(), 8);
+    terminal.store.answer = StoreAnswer::Late;
+    terminal.register("uid:1", request(MMS));
+    let written = terminal.store.write_next().unwrap();
+    terminal.persisted(written);
+    let failed = terminal.store.fail_next().unwrap();
+    terminal.persisted(failed);
+    assert_eq!(terminal.delivered(), []);
+    terminal.store.answer = StoreAnswer::AtOnce;
+    let next = terminal.accepted(PushBuilder::to(MMS).transaction(1));
+    let delivered: Vec<_> = terminal.delivered().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(delivered, [next, event]);
 }
