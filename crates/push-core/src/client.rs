@@ -169,13 +169,13 @@ impl PushClient {
     }
 
     fn persisted(&mut self, ticket: PersistTicket, result: Result<(), String>, now: Now) {
-        let Some(write) = self.pending.writes.remove(&ticket) else {
+        let Some(write) = self.pending.writes.remove(ticket) else {
             return;
         };
         match result {
             Ok(()) => {
                 let had_failed = self.store_failure.take().is_some();
-                self.written(ticket, write, now);
+                self.written(write, now);
                 self.write_again(now);
                 if had_failed {
                     self.replay_held();
@@ -191,10 +191,10 @@ impl PushClient {
         }
     }
 
-    fn written(&mut self, ticket: PersistTicket, write: Write, now: Now) {
+    fn written(&mut self, write: Write, now: Now) {
         match write {
-            Write::Push(push) => self.push_written(ticket, push, now),
-            Write::Hold(push) => self.hold_written(ticket, push, now),
+            Write::Push(push) => self.push_written(push, now),
+            Write::Hold(push) => self.hold_written(push, now),
             Write::Assign {
                 registration,
                 events,

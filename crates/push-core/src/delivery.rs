@@ -61,7 +61,7 @@ impl PushClient {
             return;
         };
         if let Some(subscriber) = self.subscribers.get_mut(subscriber) {
-            subscriber.under_way.insert(event);
+            subscriber.under_way.add(event);
         }
         self.outputs.push_back(Output::Deliver {
             subscriber,
@@ -82,11 +82,10 @@ impl PushClient {
         now: Now,
     ) -> Option<Delivery> {
         let overdue = now.monotonic + self.settings.acknowledgement_timeout;
-        let handed = self.journal.get_mut(event)?;
+        let handed = self.journal.depart(event, taker, overdue)?;
         handed.attempts = handed.attempts.saturating_add(1);
         handed.delivered = true;
         let (attempt, push) = (handed.attempts, Arc::clone(&handed.push));
-        self.journal.depart(event, taker, overdue);
         self.timers.start(overdue, Timer::Acknowledgement(event));
         self.occurred(Occurrence::Delivered { event, attempt });
         Some(Delivery {
@@ -190,8 +189,8 @@ impl PushClient {
 
     /// Takes an event out of memory, with everything that waits for it; says which connection had it.
     pub(crate) fn forget_event(&mut self, event: EventId) -> Option<SubscriberId> {
-        self.stop_expiry(event);
         let forgotten = self.journal.remove(event)?;
+        self.timers.stop(forgotten.expires, Timer::Expiry(event));
         self.stop_waiting_for(event, forgotten.stage)
     }
 
@@ -254,7 +253,7 @@ impl PushClient {
         };
         if let Some(at) = queue.resumption.take() {
             self.timers.stop(at, Timer::Resumption(registration));
+            self.journal.tidy(registration);
         }
-        self.journal.tidy(registration);
     }
 }

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use push_message::{ConnectionProfile, MediaType, Origin, PushApplicationId, ReceivedPush};
 
 use crate::client::{PushClient, later};
-use crate::duplicates::Seen;
 use crate::journal::{Event, Stage, octets_of};
 use crate::pending::{PushWrite, Write};
+use crate::timers::Timer;
 use crate::whitelist::Listing;
 use crate::{
     Change, Decision, EventId, EventRecord, EventState, Fingerprint, Now, Occurrence, Output,
@@ -50,12 +50,12 @@ impl PushClient {
     pub(crate) fn judge(&self, push: &ReceivedPush, steps: &mut impl Steps) -> Judgement {
         let application = self.addressee(push, steps);
         let media_type = &push.message.content_type.media_type;
-        let fitting = self.fitting(&application, &push.origin, steps);
+        let fitting = self.fitting(application, &push.origin, steps);
         let listing = self.hosts.listing(
             &push.origin.server,
             &self.settings.default_whitelist,
             fitting.map(|record| &record.whitelist),
-            &application,
+            application,
             media_type,
         );
         explain_listing(listing, &push.origin, steps);
@@ -78,7 +78,11 @@ impl PushClient {
     }
 
     /// The id that a push is meant for; one that names none is meant for the id of its content type.
-    fn addressee(&self, push: &ReceivedPush, steps: &mut impl Steps) -> PushApplicationId {
+    fn addressee<'a>(
+        &'a self,
+        push: &'a ReceivedPush,
+        steps: &mut impl Steps,
+    ) -> &'a PushApplicationId {
         let application = addressee(&self.settings.default_applications, push);
         steps.step(|| match &push.message.application {
             Some(named) => format!("the push names {named}"),
@@ -219,24 +223,23 @@ impl PushClient {
             .flatten()
             .find_map(|fingerprint| self.duplicates.seen(fingerprint, now.monotonic));
         match seen {
-            None => false,
-            Some(Seen::Durable) => {
+            None => return false,
+            Some(first) if self.pending.writes.get(first).is_some() => {
+                self.wait_for_first(ticket, push, first);
+            }
+            Some(_) => {
                 let decision = self.decision(push, Verdict::Duplicate);
                 self.judged(ticket, decision);
-                true
-            }
-            Some(Seen::InFlight(first)) => {
-                self.wait_for_first(ticket, push, first);
-                true
             }
         }
+        true
     }
 
     /// Lets a repeat wait until the first transmission is durable.
     fn wait_for_first(&mut self, ticket: RequestTicket, push: &ReceivedPush, first: PersistTicket) {
         let decision = self.decision(push, Verdict::Duplicate);
         let most = self.settings.max_waiting_requests;
-        match self.pending.writes.get_mut(&first) {
+        match self.pending.writes.get_mut(first) {
             Some(Write::Push(write) | Write::Hold(write)) if self.pending.repeats < most => {
                 write.repeats.push((ticket, decision));
                 self.pending.repeats += 1;
@@ -336,7 +339,7 @@ impl PushClient {
                 self.duplicates.remember(
                     fingerprint,
                     now.monotonic + std::time::Duration::from_millis(window),
-                    Seen::InFlight(ticket),
+                    ticket,
                     now.monotonic,
                     self.settings.max_remembered,
                 );
@@ -349,25 +352,22 @@ impl PushClient {
     }
 
     /// The push is durable: it is acknowledged, and delivered.
-    pub(crate) fn push_written(&mut self, ticket: PersistTicket, write: PushWrite, now: Now) {
+    pub(crate) fn push_written(&mut self, write: PushWrite, now: Now) {
         let event = write.event;
-        self.settle_push(ticket, write);
+        self.settle_push(write);
         let Some(stored) = self.journal.get_mut(event) else {
             return;
         };
         stored.stage = Stage::Waiting;
-        let registration = stored.registration;
-        self.restart_expiry(event);
+        let (registration, expires) = (stored.registration, stored.expires);
+        self.timers.start(expires, Timer::Expiry(event));
         if let Some(registration) = registration {
             self.pump(registration, now);
         }
     }
 
     /// Judges a durable push and its repeats.
-    pub(crate) fn settle_push(&mut self, ticket: PersistTicket, write: PushWrite) {
-        for fingerprint in write.fingerprints.into_iter().flatten() {
-            self.duplicates.settle(fingerprint, ticket);
-        }
+    pub(crate) fn settle_push(&mut self, write: PushWrite) {
         self.judged(write.ticket, write.decision);
         self.pending.repeats -= write.repeats.len();
         for (ticket, decision) in write.repeats {
@@ -424,7 +424,7 @@ impl PushClient {
         } = push;
         Decision {
             received: push.received,
-            application: addressee(&self.settings.default_applications, push),
+            application: addressee(&self.settings.default_applications, push).clone(),
             application_named: message.application.is_some(),
             media_type: message.content_type.media_type.clone(),
             content_length: message.content.len(),
@@ -437,20 +437,19 @@ impl PushClient {
     }
 }
 
-pub(crate) fn addressee(
-    defaults: &[(MediaType, PushApplicationId)],
-    push: &ReceivedPush,
-) -> PushApplicationId {
+pub(crate) fn addressee<'a>(
+    defaults: &'a [(MediaType, PushApplicationId)],
+    push: &'a ReceivedPush,
+) -> &'a PushApplicationId {
+    static WML_UA: PushApplicationId = PushApplicationId::WML_UA;
     if let Some(named) = &push.message.application {
-        return named.clone();
+        return named;
     }
     let media_type = &push.message.content_type.media_type;
     defaults
         .iter()
         .find(|(candidate, _)| candidate == media_type)
-        .map_or(PushApplicationId::WML_UA, |(_, application)| {
-            application.clone()
-        })
+        .map_or(&WML_UA, |(_, application)| application)
 }
 
 fn fits(profile: ConnectionProfile, origin: &Origin, standard_port: Option<u16>) -> bool {

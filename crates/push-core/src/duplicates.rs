@@ -1,24 +1,18 @@
 //! Transmissions remembered: the same server, protocol, transaction identity and octets within a window are a repetition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::rising::Rising;
 use crate::{Fingerprint, PersistTicket};
 
-/// What is known of a transmission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Seen {
-    /// It is durable.
-    Durable,
-    /// It is being written.
-    InFlight(PersistTicket),
-}
-
 /// Fingerprints with the time until which each counts; bounded, the first to lapse give way.
+///
+/// Each is kept with the write that it came with: while that is under way, the transmission is not durable.
 #[derive(Debug, Default)]
 pub(crate) struct Duplicates {
-    seen: BTreeMap<Fingerprint, (Duration, Seen)>,
-    lapses: BTreeSet<(Duration, Fingerprint)>,
+    seen: BTreeMap<Fingerprint, (Duration, PersistTicket)>,
+    lapses: Rising<(Duration, Fingerprint)>,
 }
 
 impl Duplicates {
@@ -26,10 +20,10 @@ impl Duplicates {
         self.seen.len()
     }
 
-    /// What is known of this transmission at this time.
-    pub(crate) fn seen(&self, fingerprint: Fingerprint, now: Duration) -> Option<Seen> {
-        let &(until, seen) = self.seen.get(&fingerprint)?;
-        (until > now).then_some(seen)
+    /// The write that this transmission came with, where it counts at this time.
+    pub(crate) fn seen(&self, fingerprint: Fingerprint, now: Duration) -> Option<PersistTicket> {
+        let &(until, write) = self.seen.get(&fingerprint)?;
+        (until > now).then_some(write)
     }
 
     /// Remembers a transmission, and drops what has lapsed and what is over the bound.
@@ -37,35 +31,27 @@ impl Duplicates {
         &mut self,
         fingerprint: Fingerprint,
         until: Duration,
-        seen: Seen,
+        write: PersistTicket,
         now: Duration,
         bound: usize,
     ) {
-        self.forget(fingerprint);
-        self.seen.insert(fingerprint, (until, seen));
-        self.lapses.insert((until, fingerprint));
-        while let Some(&(until, fingerprint)) = self.lapses.first()
+        if let Some((earlier, _)) = self.seen.insert(fingerprint, (until, write)) {
+            self.lapses.remove((earlier, fingerprint));
+        }
+        self.lapses.add((until, fingerprint));
+        while let Some((until, fingerprint)) = self.lapses.first()
             && (until <= now || self.seen.len() > bound)
         {
             self.forget(fingerprint);
         }
     }
 
-    /// Says that a transmission in flight is durable.
-    pub(crate) fn settle(&mut self, fingerprint: Fingerprint, ticket: PersistTicket) {
-        if let Some((_, seen)) = self.seen.get_mut(&fingerprint)
-            && *seen == Seen::InFlight(ticket)
-        {
-            *seen = Seen::Durable;
-        }
-    }
-
     /// Forgets a transmission that could not be written.
-    pub(crate) fn retract(&mut self, fingerprint: Fingerprint, ticket: PersistTicket) {
+    pub(crate) fn retract(&mut self, fingerprint: Fingerprint, write: PersistTicket) {
         if self
             .seen
             .get(&fingerprint)
-            .is_some_and(|&(_, seen)| seen == Seen::InFlight(ticket))
+            .is_some_and(|&(_, own)| own == write)
         {
             self.forget(fingerprint);
         }
@@ -73,7 +59,7 @@ impl Duplicates {
 
     fn forget(&mut self, fingerprint: Fingerprint) {
         if let Some((until, _)) = self.seen.remove(&fingerprint) {
-            self.lapses.remove(&(until, fingerprint));
+            self.lapses.remove((until, fingerprint));
         }
     }
 }

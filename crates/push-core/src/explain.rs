@@ -50,7 +50,7 @@ impl Steps for Told {
 impl PushClient {
     /// The Push Application ID that a push is meant for; one that names none is meant for the id of its content type.
     pub fn application_of(&self, push: &ReceivedPush) -> PushApplicationId {
-        addressee(&self.settings.default_applications, push)
+        addressee(&self.settings.default_applications, push).clone()
     }
 
     /// Whether an owner has a registration for this id.

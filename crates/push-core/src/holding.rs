@@ -9,8 +9,7 @@ use crate::dispatch::{Judgement, Silent, insertion, new_event, remembrances};
 use crate::journal::{Event, Stage, octets_of};
 use crate::pending::{PushWrite, Write};
 use crate::{
-    Change, EventId, Now, PersistTicket, PushRefusal, RegistrationId, RequestTicket, Verdict,
-    fingerprint,
+    Change, EventId, Now, PushRefusal, RegistrationId, RequestTicket, Verdict, fingerprint,
 };
 
 impl PushClient {
@@ -48,9 +47,9 @@ impl PushClient {
     }
 
     /// The push is durable and nobody's; perhaps somebody has registered meanwhile.
-    pub(crate) fn hold_written(&mut self, ticket: PersistTicket, write: PushWrite, now: Now) {
+    pub(crate) fn hold_written(&mut self, write: PushWrite, now: Now) {
         let event = write.event;
-        self.settle_push(ticket, write);
+        self.settle_push(write);
         if self.journal.get(event).is_some() {
             self.journal.hold(event);
             self.restart_expiry(event);

@@ -123,7 +123,7 @@ impl Journal {
 
     /// The event that a registration's application gets next, if it may have one at all.
     pub(crate) fn head(&self, registration: RegistrationId) -> Option<(EventId, &Event)> {
-        let &id = self.queue(registration)?.waiting.first()?;
+        let id = self.queue(registration)?.waiting.first()?;
         let event = self.events.get(&id)?;
         (event.stage == Stage::Waiting && event.settlement.is_none()).then_some((id, event))
     }
@@ -199,15 +199,19 @@ impl Journal {
     }
 
     /// Notes that an event is under way.
-    pub(crate) fn depart(&mut self, id: EventId, taker: Option<SubscriberId>, overdue: Duration) {
-        let Some(event) = self.events.get_mut(&id) else {
-            return;
-        };
+    pub(crate) fn depart(
+        &mut self,
+        id: EventId,
+        taker: Option<SubscriberId>,
+        overdue: Duration,
+    ) -> Option<&mut Event> {
+        let event = self.events.get_mut(&id)?;
         event.stage = Stage::UnderWay { taker, overdue };
         if let Some((_, queue)) = event.registration.and_then(|id| self.queues.get_mut(&id)) {
-            queue.waiting.remove(&id);
-            queue.under_way.insert(id);
+            queue.waiting.remove(id);
+            queue.under_way.add(id);
         }
+        Some(event)
     }
 
     /// Puts an event that was under way, or dead, back among those that wait.
@@ -223,8 +227,8 @@ impl Journal {
         if self.dead.remove(&id) {
             self.enqueue(registration, owner, id, octets);
         } else if let Some((_, queue)) = self.queues.get_mut(&registration) {
-            queue.under_way.remove(&id);
-            queue.waiting.insert(id);
+            queue.under_way.remove(id);
+            queue.waiting.add(id);
         }
     }
 
@@ -275,7 +279,7 @@ impl Journal {
             self.queued.insert((hash, registration));
             (hash, Queue::default())
         });
-        queue.waiting.insert(id);
+        queue.waiting.add(id);
         queue.octets += octets;
     }
 
@@ -283,7 +287,7 @@ impl Journal {
         let Some((_, queue)) = self.queues.get_mut(&registration) else {
             return;
         };
-        if queue.waiting.remove(&id) || queue.under_way.remove(&id) {
+        if queue.under_way.remove(id).is_some() || queue.waiting.remove(id).is_some() {
             queue.octets -= octets;
         }
         self.tidy(registration);

@@ -31,6 +31,7 @@ mod registering;
 mod registry;
 mod resolving;
 mod restoring;
+mod rising;
 mod settings;
 mod subscribers;
 mod subscribing;

@@ -6,6 +6,7 @@ use push_message::{Owner, Refusal};
 
 use crate::deregistering::Deregistering;
 use crate::registering::Registering;
+use crate::rising::Rising;
 use crate::{Change, Decision, EventId, Fingerprint, PersistTicket, RegistrationId, RequestTicket};
 
 /// What a [`Persist`](crate::Output::Persist) writes.
@@ -60,7 +61,7 @@ pub(crate) enum Announcement {
 /// Everything that waits for the driver.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    pub(crate) writes: BTreeMap<PersistTicket, Write>,
+    pub(crate) writes: Rising<PersistTicket, Write>,
     pub(crate) announcements: BTreeMap<PersistTicket, (std::time::Duration, Announcement)>,
     /// Changes that could not be written, for when the store can write again.
     pub(crate) unwritten: Vec<Change>,
@@ -72,6 +73,9 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
+    /// Stands for the writes of earlier runs.
+    pub(crate) const EARLIER: PersistTicket = PersistTicket(0);
+
     pub(crate) fn next_ticket(&mut self) -> PersistTicket {
         self.last_ticket += 1;
         PersistTicket(self.last_ticket)

@@ -7,8 +7,8 @@ use push_message::Address;
 
 use crate::client::{PushClient, deadline};
 use crate::dispatch::new_event;
-use crate::duplicates::Seen;
 use crate::journal::{Event, Stage, octets_of};
+use crate::pending::Pending;
 use crate::{
     Change, EventRecord, Fingerprint, Now, RegistrationRecord, RegistrationState, Snapshot,
 };
@@ -109,7 +109,7 @@ impl PushClient {
                 self.duplicates.remember(
                     fingerprint,
                     deadline(until, now).min(latest),
-                    Seen::Durable,
+                    Pending::EARLIER,
                     now.monotonic,
                     self.settings.max_remembered,
                 );

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use push_message::{ApplicationId, Owner, PushApplicationId, Reason, Refusal};
 
+use crate::rising::Rising;
 use crate::{EventId, RegistrationId, RegistrationRecord, RequestTicket, Selector, SubscriberId};
 
 /// Which events of an owner are meant.
@@ -45,7 +46,7 @@ pub(crate) struct Subscriber {
     pub(crate) owner: Owner,
     pub(crate) selection: Selection,
     pub(crate) window: usize,
-    pub(crate) under_way: BTreeSet<EventId>,
+    pub(crate) under_way: Rising<EventId>,
     /// Registrations that have something for it once there is room in its window.
     pub(crate) blocked: BTreeSet<RegistrationId>,
 }
@@ -137,7 +138,7 @@ impl Subscribers {
     /// Notes that an event is no longer under way to a connection.
     pub(crate) fn release(&mut self, taker: Option<SubscriberId>, event: EventId) {
         if let Some(subscriber) = taker.and_then(|id| self.connections.get_mut(&id)) {
-            subscriber.under_way.remove(&event);
+            subscriber.under_way.remove(event);
         }
     }
 

@@ -7,6 +7,7 @@ use push_message::{Owner, Reason, Refusal};
 
 use crate::client::PushClient;
 use crate::journal::Stage;
+use crate::rising::Rising;
 use crate::subscribers::{Selection, Subscriber};
 use crate::timers::Timer;
 use crate::{EventId, Now, Output, RegistrationId, Selector, SubscriberId};
@@ -27,7 +28,7 @@ impl PushClient {
                     owner: owner.clone(),
                     selection,
                     window: self.window(window),
-                    under_way: BTreeSet::new(),
+                    under_way: Rising::default(),
                     blocked: BTreeSet::new(),
                 };
                 self.subscribers.attach(subscriber, attached);
@@ -92,7 +93,7 @@ impl PushClient {
             self.journal.depart(event, Some(subscriber), overdue);
             self.timers.start(overdue, Timer::Acknowledgement(event));
             if let Some(subscriber) = self.subscribers.get_mut(subscriber) {
-                subscriber.under_way.insert(event);
+                subscriber.under_way.add(event);
             }
         }
     }
@@ -107,7 +108,7 @@ impl PushClient {
                 event.stage == Stage::Waiting && event.delivered && event.settlement.is_none()
             })
         };
-        let upto = queue.waiting.range(..=after).copied();
+        let upto = queue.waiting.keys().take_while(|&event| event <= after);
         upto.filter(was_received).collect()
     }
 
@@ -117,7 +118,7 @@ impl PushClient {
             return;
         };
         let mut registrations = gone.blocked;
-        for event in gone.under_way {
+        for event in gone.under_way.keys() {
             let registration = self.journal.get(event).and_then(|event| event.registration);
             self.take_back(event);
             registrations.extend(registration);

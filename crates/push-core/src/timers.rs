@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::rising::Rising;
 use crate::{EventId, PersistTicket, RegistrationId, RequestTicket};
 
 /// What there is to do at a deadline.
@@ -38,30 +39,47 @@ impl Timer {
 
 /// Every deadline that stands. Holds nothing where there is nothing to wait for.
 #[derive(Debug, Default)]
-pub(crate) struct Timers(BTreeSet<(Duration, Timer)>);
+pub(crate) struct Timers {
+    /// Those of acknowledgements: all are equally far off, so they come and go in order.
+    acknowledgements: Rising<(Duration, EventId)>,
+    others: BTreeSet<(Duration, Timer)>,
+}
 
 impl Timers {
     pub(crate) fn start(&mut self, deadline: Duration, timer: Timer) {
-        self.0.insert((deadline, timer));
+        if let Timer::Acknowledgement(event) = timer {
+            self.acknowledgements.add((deadline, event));
+        } else {
+            self.others.insert((deadline, timer));
+        }
     }
 
     pub(crate) fn stop(&mut self, deadline: Duration, timer: Timer) {
-        self.0.remove(&(deadline, timer));
+        if let Timer::Acknowledgement(event) = timer {
+            self.acknowledgements.remove((deadline, event));
+        } else {
+            self.others.remove(&(deadline, timer));
+        }
     }
 
     /// The next deadline and why.
     pub(crate) fn next(&self) -> Option<(Duration, &'static str)> {
-        self.0
-            .first()
-            .map(|&(deadline, timer)| (deadline, timer.reason()))
+        self.first()
+            .map(|(deadline, timer)| (deadline, timer.reason()))
     }
 
     /// Takes the first timer whose deadline is reached.
     pub(crate) fn pop_due(&mut self, now: Duration) -> Option<Timer> {
-        let &(deadline, _) = self.0.first()?;
-        if deadline > now {
-            return None;
-        }
-        self.0.pop_first().map(|(_, timer)| timer)
+        let (deadline, timer) = self.first().filter(|&(deadline, _)| deadline <= now)?;
+        self.stop(deadline, timer);
+        Some(timer)
+    }
+
+    fn first(&self) -> Option<(Duration, Timer)> {
+        let acknowledgement = self.acknowledgements.first();
+        let acknowledgement =
+            acknowledgement.map(|(deadline, event)| (deadline, Timer::Acknowledgement(event)));
+        let other = self.others.first().copied();
+        acknowledgement.into_iter().chain(other).min()
     }
 }
