@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use push_message::Headers;
+use push_message::{Headers, ServerAddress};
 use serde::{Deserialize, Serialize};
 
 /// A push event as an application gets it.
@@ -80,7 +80,7 @@ pub struct PushEventView<'a> {
     /// See [`PushEvent::bearer`].
     pub bearer: &'static str,
     /// See [`PushEvent::server`].
-    pub server: Cow<'a, str>,
+    pub server: &'a ServerAddress,
     /// See [`PushEvent::ports`].
     pub ports: EventPorts,
     /// See [`PushEvent::received_at`].

@@ -1,8 +1,10 @@
 //! Push events written as JSON, by hand: each delivery of each push is written once, so this is the busiest code here.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use push_message::Headers;
+use push_message::{Headers, ServerAddress};
 
 use crate::PushEventView;
 
@@ -50,7 +52,7 @@ impl PushEventView<'_> {
         text.extend_from_slice(br#","bearer":"#);
         write_string(text, self.bearer);
         text.extend_from_slice(br#","server":"#);
-        write_string(text, &self.server);
+        write_server(text, self.server);
         text.extend_from_slice(br#","ports":{"#);
         if let Some(port) = self.ports.dest {
             text.extend_from_slice(br#""dest":"#);
@@ -97,6 +99,23 @@ fn write_number(text: &mut Vec<u8>, number: u64) {
         }
     }
     text.extend_from_slice(&digits[start..]);
+}
+
+fn write_server(text: &mut Vec<u8>, server: &ServerAddress) {
+    match server {
+        ServerAddress::Ip(IpAddr::V4(address)) => {
+            let [first, rest @ ..] = address.octets();
+            text.push(b'"');
+            write_number(text, first.into());
+            for octet in rest {
+                text.push(b'.');
+                write_number(text, octet.into());
+            }
+            text.push(b'"');
+        }
+        ServerAddress::Ip(address @ IpAddr::V6(_)) => write_string(text, &address.to_string()),
+        ServerAddress::E164(address) | ServerAddress::Sip(address) => write_string(text, address),
+    }
 }
 
 fn write_boolean(text: &mut Vec<u8>, value: bool) {

@@ -3,13 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr};
 
 use push_api::{
     AcknowledgeRequest, BatchAcknowledgement, ConnectionProfile, DeregistrationQuery, EventPorts,
     ExplainRequest, Outcome, Problem, PushEvent, PushEventView, Reason, Refusal, Registration,
     RegistrationRequest, from_json, list_from_json,
 };
-use push_message::Headers;
+use push_message::{Headers, ServerAddress};
 use serde_json::json;
 
 fn full_request() -> RegistrationRequest {
@@ -251,6 +252,8 @@ fn a_problem_has_the_members_of_both_its_standards() {
     );
 }
 
+static SERVER: ServerAddress = ServerAddress::Ip(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
+
 /// A view, and the event that it has to be read back as.
 fn view<'a>(content: &'a [u8], parameters: &'a Headers, headers: &'a Headers) -> PushEventView<'a> {
     PushEventView {
@@ -264,7 +267,7 @@ fn view<'a>(content: &'a [u8], parameters: &'a Headers, headers: &'a Headers) ->
         headers,
         protocol: "OTA-WSP",
         bearer: "IP",
-        server: Cow::Borrowed("192.0.2.1"),
+        server: &SERVER,
         ports: EventPorts {
             dest: Some(2948),
             orig: None,
@@ -377,5 +380,28 @@ fn numbers_of_every_length_are_written_as_serde_writes_them() {
         assert_eq!(event.id, format!("{number:016x}"));
         assert_eq!(event.received_at, number);
         assert_eq!(serde_json::to_string(&event).unwrap(), written);
+    }
+}
+
+#[test]
+fn a_server_is_written_as_it_is_shown() {
+    let none = Headers::new();
+    let addresses = [
+        "0.0.0.0",
+        "192.0.2.10",
+        "255.255.255.255",
+        "::1",
+        "2001:db8::7",
+    ];
+    let addresses = addresses.map(|text| ServerAddress::Ip(text.parse().unwrap()));
+    let others = [
+        ServerAddress::E164("+4917099999".into()),
+        ServerAddress::Sip("sip:\"ppg\"@example.net".into()),
+    ];
+    for server in addresses.into_iter().chain(others) {
+        let mut view = view(b"", &none, &none);
+        view.server = &server;
+        let event: PushEvent = serde_json::from_str(&json_of(&view)).unwrap();
+        assert_eq!(event.server, server.to_string());
     }
 }

@@ -1,6 +1,5 @@
 //! Push events on their way to an application of this process or to a binding.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use push_api::{DeliveredEvent, EventPorts, EventStream, PushEventView};
@@ -88,7 +87,7 @@ impl DeliveredEvent for Event {
             headers: &message.headers,
             protocol: origin.protocol.as_str(),
             bearer: origin.bearer.as_str(),
-            server: Cow::Owned(origin.server.to_string()),
+            server: &origin.server,
             ports: EventPorts {
                 dest: origin.destination_port,
                 orig: origin.origin_port,

@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -20,7 +21,7 @@ use push_api::{
     RegistrationAnswer, RegistrationRequest, Server, ServerAnswer, Status, SubscribeQuery,
 };
 use push_http::{HttpSettings, Tokens, serve_tcp, serve_unix};
-use push_message::Headers;
+use push_message::{Headers, ServerAddress};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Notify, oneshot};
@@ -61,7 +62,7 @@ impl DeliveredEvent for FakeEvent {
             headers: &self.headers,
             protocol: "OTA-WSP",
             bearer: "IP",
-            server: Cow::Borrowed("127.0.0.1"),
+            server: &ServerAddress::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             ports: EventPorts {
                 dest: Some(2948),
                 orig: Some(9200),
