@@ -20,7 +20,7 @@ pub struct PushApplicationId(Repr);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Repr {
     Number(u32),
-    Uri(Box<str>),
+    Uri(Arc<str>),
 }
 
 impl PushApplicationId {

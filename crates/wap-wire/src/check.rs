@@ -190,6 +190,14 @@ fn walk_headers(headers: Headers<'_>, length: usize) {
 
 fn walk_header(header: &Header<'_>, length: usize) {
     let shown = header.to_string();
+    if let (Some(name), Some(value)) = (header.name.as_str(), header.value.as_str()) {
+        assert!(
+            shown.split_at_checked(name.len()).is_some_and(
+                |(start, rest)| start == name && rest.strip_prefix(": ") == Some(value)
+            ),
+            "{header:?} is {name} and {value}, and shown as {shown}"
+        );
+    }
     if let HeaderValue::Malformed(malformed) = header.value {
         within(malformed.error, length);
     }

@@ -6,7 +6,7 @@ use push_message::{
     Bearer, ContentType, Headers, InitiatorTrust, MediaType, Origin, Protocol, PushApplicationId,
     PushMessage, ReceivedPush, ServerAddress, UnixMillis,
 };
-use wap_wire::wsp::{self, PduType, Push, UnitPush};
+use wap_wire::wsp::{self, PduType, Push, UnitPush, WellKnownHeader};
 use wap_wire::{DecodeError, DecodeErrorCode};
 
 /// How much one datagram may hold. Checked before anything is made of it.
@@ -145,7 +145,7 @@ fn origin(datagram: &Datagram<'_>, transaction: u8) -> Origin {
 
 /// The message that a Push PDU carries, of whatever service.
 pub(crate) fn message(push: &Push<'_>, limits: &Limits) -> Result<PushMessage, Refusal> {
-    let flag = push.push_flag().unwrap_or_default();
+    let (mut application_id, mut flag) = (None, None);
     let mut headers = Headers::new();
     let content_type = content_type(&push.content_type, &mut headers);
     for (index, header) in push.headers.into_iter().enumerate() {
@@ -155,14 +155,23 @@ pub(crate) fn message(push: &Push<'_>, limits: &Limits) -> Result<PushMessage, R
             });
         }
         let header = header.map_err(Refusal::Malformed)?;
+        // Of each the first counts.
+        if application_id.is_none() && header.name.is(WellKnownHeader::XWapApplicationId) {
+            application_id = Some(header.value);
+        } else if flag.is_none() && header.name.is(WellKnownHeader::PushFlag) {
+            flag = Some(header.value);
+        }
         match (header.name.as_str(), header.value.as_str()) {
             // What is text as it came needs no formatter.
             (Some(name), Some(value)) => headers.push_text(name, value),
             _ => headers.push(header.name, header.value),
         }
     }
+    let application_id = application_id.and_then(|value| value.as_application_id());
+    let flag = flag.and_then(|value| value.as_push_flag());
+    let flag = flag.unwrap_or_default();
     Ok(PushMessage {
-        application: push.application_id().map(application).transpose()?,
+        application: application_id.map(application).transpose()?,
         content_type,
         headers,
         content: push.body.into(),

@@ -141,6 +141,12 @@ impl PushFlag {
         self.0 & Self::LAST != 0
     }
 
+    /// The number as it is shown, where no bit is set that has no meaning.
+    pub(crate) fn as_str(self) -> Option<&'static str> {
+        let shown = ["0", "1", "2", "3", "4", "5", "6", "7"];
+        shown.get(usize::from(self.0)).copied()
+    }
+
     /// Reads a decimal number of at most 127.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

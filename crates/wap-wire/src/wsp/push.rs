@@ -2,7 +2,7 @@
 
 use super::application_id::{ApplicationId, PushFlag};
 use super::content_type::ContentType;
-use super::header::{HeaderValue, Headers, WellKnownHeader};
+use super::header::{Headers, WellKnownHeader};
 use super::pdu::{PduType, unexpected};
 use super::reader::Reader;
 use crate::{DecodeError, DecodeErrorCode};
@@ -85,29 +85,15 @@ impl<'a> Push<'a> {
     ///
     /// Nothing is given where the push names no application; `x-wap-application:wml.ua` is meant then (WAP-235).
     #[must_use]
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a value of any other form says nothing here"
-    )]
     pub fn application_id(&self) -> Option<ApplicationId<'a>> {
-        match self.headers.find(WellKnownHeader::XWapApplicationId)? {
-            HeaderValue::ApplicationId(id) => Some(id),
-            HeaderValue::Text(text) => Some(ApplicationId::from_text(text)),
-            _ => None,
-        }
+        self.headers
+            .find(WellKnownHeader::XWapApplicationId)?
+            .as_application_id()
     }
 
     /// The push flags, where the headers have them.
     #[must_use]
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a value of any other form says nothing here"
-    )]
     pub fn push_flag(&self) -> Option<PushFlag> {
-        match self.headers.find(WellKnownHeader::PushFlag)? {
-            HeaderValue::PushFlag(flag) => Some(flag),
-            HeaderValue::Text(text) => PushFlag::parse(text.as_str()?),
-            _ => None,
-        }
+        self.headers.find(WellKnownHeader::PushFlag)?.as_push_flag()
     }
 }

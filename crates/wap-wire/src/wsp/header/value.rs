@@ -147,6 +147,35 @@ impl<'a> HeaderValue<'a> {
         match self {
             Self::Text(text) | Self::Uri(text) => text.as_str(),
             Self::ApplicationId(id) => id.as_str(),
+            Self::PushFlag(flag) => flag.as_str(),
+            _ => None,
+        }
+    }
+
+    /// The application id that X-Wap-Application-Id has for a value, whether its name came as a number or as text.
+    #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a value of any other form names no application"
+    )]
+    pub fn as_application_id(&self) -> Option<ApplicationId<'a>> {
+        match *self {
+            Self::ApplicationId(id) => Some(id),
+            Self::Text(text) => Some(ApplicationId::from_text(text)),
+            _ => None,
+        }
+    }
+
+    /// The flags that Push-Flag has for a value, whether its name came as a number or as text.
+    #[must_use]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a value of any other form has no flags"
+    )]
+    pub fn as_push_flag(&self) -> Option<PushFlag> {
+        match *self {
+            Self::PushFlag(flag) => Some(flag),
+            Self::Text(text) => PushFlag::parse(text.as_str()?),
             _ => None,
         }
     }
