@@ -222,7 +222,7 @@ impl Page {
         );
         self.counter(
             "pushcai_events_expired_total",
-            "Events that outlived their time.",
+            "Events that outlived their time, or gave way to later ones.",
             counters.expired,
         );
     }

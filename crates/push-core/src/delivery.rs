@@ -199,7 +199,10 @@ impl PushClient {
         let registration = self.journal.get(event).and_then(|event| event.registration);
         let taker = self.forget_event(event);
         self.keep_house(vec![Change::RemoveEvent(event)]);
-        self.occurred(Occurrence::Expired { event });
+        self.occurred(Occurrence::Expired {
+            event,
+            registration,
+        });
         if let Some(registration) = registration {
             self.pump(registration, now);
         }

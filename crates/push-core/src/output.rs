@@ -239,10 +239,12 @@ pub enum Occurrence {
         /// The event.
         event: EventId,
     },
-    /// An event outlived its time and was dropped.
+    /// An event was dropped without an acknowledgement: it outlived its time, or gave way to later ones.
     Expired {
         /// The event.
         event: EventId,
+        /// The registration that it waited for; none if it was held for nobody.
+        registration: Option<RegistrationId>,
     },
     /// The store could not write.
     StoreFailed {

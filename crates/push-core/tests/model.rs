@@ -873,7 +873,7 @@ impl Unsettled {
             }
         }
         for occurrence in std::mem::take(&mut self.terminal.out.occurrences) {
-            if let Occurrence::Expired { event } | Occurrence::Died { event } = occurrence {
+            if let Occurrence::Expired { event, .. } | Occurrence::Died { event } = occurrence {
                 self.ledger.owed.remove(&event);
             }
         }

@@ -73,6 +73,10 @@ fn check_type(headers: &HeaderMap) -> Fallible<()> {
 
 async fn read(mut body: Incoming, most: usize) -> Fallible<Bytes> {
     let announced = body.size_hint().lower();
+    let read_at_all = most.saturating_mul(DISCARDED_BODIES);
+    if announced > read_at_all as u64 {
+        return Err(too_long(most));
+    }
     let mut taken = BytesMut::new();
     let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
@@ -82,7 +86,7 @@ async fn read(mut body: Incoming, most: usize) -> Fallible<Bytes> {
             continue;
         };
         length = length.saturating_add(data.remaining());
-        if length > most.saturating_mul(DISCARDED_BODIES) {
+        if length > read_at_all {
             return Err(too_long(most));
         }
         if length <= most && announced <= most as u64 {

@@ -407,10 +407,16 @@ async fn a_body_over_the_limit_is_refused_though_the_client_first_writes_it_all(
         .await;
     client
         .send(format!(
-            "Content-Length: 1000000\r\n\r\n{}",
-            " ".repeat(16_100)
+            "Content-Length: 16000\r\n\r\n{}",
+            " ".repeat(16_000)
         ))
         .await;
+    assert_eq!(client.answer().await.status, 413);
+    let mut client = served.connect().await;
+    client
+        .send("POST /v1/explain HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n")
+        .await;
+    client.send("Content-Length: 16001\r\n\r\n").await;
     assert_eq!(client.answer().await.status, 413);
 }
 

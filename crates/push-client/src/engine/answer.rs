@@ -190,7 +190,16 @@ impl Engine {
             Occurrence::Completed { event } => tracing::debug!(%event, "event accepted"),
             Occurrence::Delayed { event, .. } => tracing::debug!(%event, "event put off"),
             Occurrence::Died { event } => tracing::info!(%event, "event became a dead letter"),
-            Occurrence::Expired { event } => tracing::info!(%event, "event outlived its time"),
+            Occurrence::Expired {
+                event,
+                registration: Some(registration),
+            } => {
+                tracing::info!(%event, %registration, "event outlived its time, or gave way to later ones");
+            }
+            // Not louder: whoever sends datagrams would write the log.
+            Occurrence::Expired { event, .. } => {
+                tracing::debug!(%event, "held push outlived its time, or gave way to later ones");
+            }
             // Logged where the store's answer comes in.
             Occurrence::StoreFailed { .. } => {}
         }

@@ -66,6 +66,26 @@ fn a_push_over_udp_reaches_a_reader_of_the_unix_socket() {
 }
 
 #[test]
+fn whoever_sends_datagrams_writes_no_log() {
+    let bench = Bench::new("[queue]\nmax_held_events = 1\n");
+    let daemon = bench.start();
+    let gateway = gateway();
+    for transaction in 0..20 {
+        daemon.push(&gateway, transaction, b"for nobody");
+        gateway
+            .send_to(&[transaction, 0x06, 0x7F], daemon.listening())
+            .unwrap();
+    }
+    let counted = |status: &serde_json::Value, name: &str| status["counters"][name] == 20;
+    daemon.status_until(|status| {
+        counted(status, "pushes.held") && counted(status, "datagramsRefused.malformed")
+    });
+    assert!(daemon.terminate().success());
+    let log = fs::read_to_string(bench.log()).unwrap();
+    assert!(log.lines().count() < 10, "{log}");
+}
+
+#[test]
 fn sigterm_ends_it_well_and_a_restart_finds_everything() {
     let bench = Bench::new("");
     let daemon = bench.start();
