@@ -66,13 +66,16 @@ impl PushClient {
     }
 
     /// The change that an acknowledgement makes. While one is being written, a second one of the same event repeats it:
-    /// the first word counts.
+    /// the first word counts. None where the event goes with its registration, whatever is said of it.
     fn settle(&mut self, event: EventId, outcome: Outcome, now: Now) -> Option<(Change, u64)> {
         let standing = self.journal.get(event)?;
         let (failures, stage) = (standing.failures, standing.stage);
         let mut settlement = standing
             .settlement
             .unwrap_or_else(|| self.settlement(failures, stage, outcome, now));
+        if settlement.state.is_some() && self.is_ending(event) {
+            return None;
+        }
         settlement.requests += 1;
         let standing = self.journal.get_mut(event)?;
         standing.settlement = Some(settlement);

@@ -239,7 +239,7 @@ impl PushClient {
             Change::SetEventState { event, .. } => self
                 .journal
                 .state_change(event, now)
-                .filter(|_| !self.is_being_settled(event)),
+                .filter(|_| !self.is_being_settled(event) && !self.is_ending(event)),
             other @ (Change::PutRegistration(_)
             | Change::RemoveRegistration(_)
             | Change::InsertEvent(_)
@@ -254,6 +254,12 @@ impl PushClient {
     fn is_being_settled(&self, event: EventId) -> bool {
         let event = self.journal.get(event);
         event.is_some_and(|event| event.settlement.is_some())
+    }
+
+    /// Whether the end of an event is being written together with that of its registration: its state may no longer be.
+    pub(crate) fn is_ending(&self, event: EventId) -> bool {
+        let registration = self.journal.get(event).and_then(|event| event.registration);
+        registration.is_some_and(|id| self.registry.is_ending(id))
     }
 
     pub(crate) fn next_registration(&mut self) -> RegistrationId {

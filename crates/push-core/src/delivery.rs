@@ -120,8 +120,10 @@ impl PushClient {
         let not_before = now.monotonic + self.backoff(failures);
         let dead = failures >= self.settings.max_attempts;
         self.delay(event, failures, not_before, dead, now);
-        let change = self.journal.state_change(event, now);
-        self.keep_house(change.into_iter().collect());
+        if !self.is_ending(event) {
+            let change = self.journal.state_change(event, now);
+            self.keep_house(change.into_iter().collect());
+        }
         self.bound_dead_letters(now);
     }
 

@@ -96,7 +96,12 @@ impl Registry {
         application: &PushApplicationId,
     ) -> impl Iterator<Item = &Arc<RegistrationRecord>> {
         self.of_application(application)
-            .filter(|record| self.departures.get(&record.id) != Some(&Departure::Removing))
+            .filter(|record| !self.is_ending(record.id))
+    }
+
+    /// Whether the end of a registration is being written, and with it that of its events.
+    pub(crate) fn is_ending(&self, id: RegistrationId) -> bool {
+        self.departures.get(&id) == Some(&Departure::Removing)
     }
 
     /// The registration of one application for one id.

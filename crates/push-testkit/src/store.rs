@@ -137,14 +137,10 @@ impl Store {
                 event,
                 registration,
             } => {
-                if let Some(record) = self.events.get_mut(&event) {
-                    record.registration = Some(registration);
-                }
+                self.written_event(event).registration = Some(registration);
             }
             Change::SetEventState { event, state } => {
-                if let Some(record) = self.events.get_mut(&event) {
-                    record.state = state;
-                }
+                self.written_event(event).state = state;
             }
             Change::RemoveEvent(event) => {
                 self.events.remove(&event);
@@ -152,6 +148,15 @@ impl Store {
             Change::Remember { fingerprint, until } => {
                 self.remembered.insert(fingerprint, until);
             }
+        }
+    }
+
+    /// A store refuses a change that contradicts what is written down, and the machine must not ask for one.
+    #[expect(clippy::panic, reason = "a test is to fail")]
+    fn written_event(&mut self, event: EventId) -> &mut EventRecord {
+        match self.events.get_mut(&event) {
+            Some(record) => record,
+            None => panic!("event {event} is changed, but is not written down"),
         }
     }
 }

@@ -8,7 +8,7 @@ use push_core::{
 use push_message::{Headers, Reason};
 use push_testkit::{PushBuilder, StoreAnswer, Terminal};
 
-use crate::common::{Expectations, MMS, PRIVATE, SECOND, named, request, wsp};
+use crate::common::{Expectations, MMS, PRIVATE, SECOND, departure, named, request, wsp};
 
 const ALL: Selector = Selector {
     push_application_id: None,
@@ -727,4 +727,24 @@ fn an_event_that_was_put_off_is_not_taken_for_received() {
     terminal.delivered();
     terminal.subscribe_after("uid:1", ALL, 8, Some(event));
     assert_eq!(terminal.delivered(), [(event, 2)]);
+}
+
+#[test]
+fn nothing_more_is_written_of_an_event_whose_end_is_being_written() {
+    let mut terminal = terminal();
+    terminal.subscribe("uid:1", ALL, 8);
+    let [late, silent] = [1, 2].map(|number| terminal.accepted(mms(number)));
+    terminal.store.answer = StoreAnswer::Late;
+    let leaving = terminal.deregister("uid:1", departure(MMS));
+    let ticket = terminal.acknowledge("uid:1", &[late], Outcome::Later);
+    assert!(terminal.acknowledged(ticket).is_empty());
+    terminal.advance(Duration::from_secs(10));
+    assert_eq!(terminal.store.waiting(), 1);
+    terminal.write_all();
+    assert!(matches!(
+        terminal.answer(leaving),
+        Some(Answer::Deregistered { .. })
+    ));
+    let ticket = terminal.acknowledge("uid:1", &[silent], Outcome::Accepted);
+    assert_eq!(terminal.acknowledged(ticket), [silent]);
 }
