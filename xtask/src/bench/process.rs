@@ -48,6 +48,15 @@ impl Process {
         self.child.id()
     }
 
+    /// Ends it by SIGTERM, so that it closes what it has open.
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+        let status = self.child.wait()?;
+        anyhow::ensure!(status.success(), "it did not end cleanly: {status}");
+        Ok(())
+    }
+
     /// Waits for a line of its standard output that contains `word`.
     pub(crate) fn wait_for_output(&mut self, word: &str) -> anyhow::Result<()> {
         let output = self
