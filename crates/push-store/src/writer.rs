@@ -238,11 +238,10 @@ fn run(
     answer: &dyn Fn(Answers),
 ) -> Result<(), StoreError> {
     let mut group = Vec::new();
-    // A failure of this, here and below, loses nothing and is met again: by the next commit, or when the store is closed.
-    store.maintain(true).ok();
     while shared.next_group(settings, &mut group) {
         answer(write_group(store.as_mut(), &group));
         group.clear();
+        // A failure here loses nothing and is met again: by the next commit, or when the store is closed.
         store.maintain(shared.is_idle()).ok();
     }
     store.close()
