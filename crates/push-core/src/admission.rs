@@ -42,7 +42,7 @@ impl Application {
         request: &RegistrationRequest,
     ) -> Result<Self, Refusal> {
         let application = Self {
-            push_application_id: push_application_id(&request.push_application_id)?,
+            push_application_id: registrable(&request.push_application_id)?,
             application_id: application_id(request.application_id.as_deref())?,
             whitelist: whitelist(settings, &request.whitelist)?,
             accept: accept(request.accept.as_deref())?,
@@ -91,6 +91,23 @@ impl Application {
 //# A deregistration that names no pushApplicationID MUST be refused as an invalid request.
 pub(crate) fn push_application_id(text: &str) -> Result<PushApplicationId, Refusal> {
     PushApplicationId::parse(text).map_err(|error| invalid("pushApplicationID", &error))
+}
+
+/// Parses the id of a registration. The one that stands for any application (WAP-235 6.4.1.1) names none: whoever had it
+/// would not get what it seems to promise.
+fn registrable(text: &str) -> Result<PushApplicationId, Refusal> {
+    let id = push_application_id(text)?;
+    if id.is_any() {
+        return Err(Refusal::of_option(
+            Reason::UnsupportedOption,
+            "pushApplicationID",
+            format!(
+                "{id} stands for any application and names none; register each id that you take, such as \
+                 x-wap-application:mms.ua"
+            ),
+        ));
+    }
+    Ok(id)
 }
 
 /// Parses the application's own name; an explicit empty one is malformed.

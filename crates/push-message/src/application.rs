@@ -59,6 +59,11 @@ impl PushApplicationId {
         }
     }
 
+    /// Whether this is `x-wap-application:*`, which stands for any application.
+    pub const fn is_any(&self) -> bool {
+        matches!(self.0, Repr::Number(omna::ANY))
+    }
+
     /// Whether the OMNA registry knows this id.
     pub fn is_registered_with_omna(&self) -> bool {
         self.number()

@@ -36,6 +36,19 @@ fn settings() -> Settings {
 }
 
 #[test]
+fn the_id_that_stands_for_any_application_is_no_application() {
+    let mut terminal = Terminal::new(settings());
+    for id in ["0", "0x00", "urn:X-WAP-Application:*"] {
+        let refusal = terminal.refused("uid:1", request(id));
+        assert_eq!(
+            cause(&refusal),
+            (Reason::UnsupportedOption, Some("pushApplicationID"))
+        );
+        assert!(refusal.detail.contains(MMS), "{refusal:?}");
+    }
+}
+
+#[test]
 //= specs/push-cai.md#options
 //= type=test
 //# A registration with an option that the Push Client does not support MUST be refused.
