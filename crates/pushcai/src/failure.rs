@@ -58,7 +58,7 @@ impl Failure {
 /// Tells what went wrong, in one line and hints, and says how the run ends.
 pub(crate) fn report(failure: &Failure, output: &mut Output) -> Exit {
     // What was put out before belongs before the complaint.
-    let flushed = output.flush();
+    drop(output.flush());
     match failure {
         Failure::Refused(problem) => refused(problem, output),
         Failure::Unreachable { message, hint } => {
@@ -67,10 +67,7 @@ pub(crate) fn report(failure: &Failure, output: &mut Output) -> Exit {
         Failure::Usage { message, hint } => complain(output, message, Some(hint), Exit::Usage),
         Failure::Undecodable => Exit::Undecodable,
         Failure::OutputClosed => Exit::Success,
-        Failure::Other(message) if flushed.is_ok() => {
-            complain(output, message, None, Exit::Failure)
-        }
-        Failure::Other(_) => Exit::Failure,
+        Failure::Other(message) => complain(output, message, None, Exit::Failure),
     }
 }
 

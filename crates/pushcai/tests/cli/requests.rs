@@ -358,3 +358,22 @@ fn a_reader_that_goes_away_is_no_failure() {
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{arguments:?}");
     }
 }
+
+#[test]
+fn an_output_that_cannot_be_written_is_told() {
+    let daemon = Daemon::always(200, REGISTRATIONS);
+    for arguments in [&["apps"][..], &["decode", "--kind", "content-type", "83"]] {
+        let mut command = command(arguments);
+        command
+            .env("PUSHCAI_SOCKET", daemon.socket())
+            .stdout(std::fs::File::create("/dev/full").unwrap());
+        let run = finished(command.output().unwrap());
+        assert_eq!(run.code, 1, "{arguments:?}");
+        assert!(
+            run.stderr
+                .starts_with("pushcai: the output cannot be written: "),
+            "{arguments:?}: {}",
+            run.stderr
+        );
+    }
+}
