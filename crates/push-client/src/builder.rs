@@ -9,7 +9,7 @@ use std::sync::Arc;
 use push_core::{ProtocolSettings, PushClient, Settings, Snapshot};
 use push_message::{Bearer, Protocol};
 use push_store::{SqliteStore, StoreError, StoreSettings, Writer, WriterSettings};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::Client;
 use crate::clock::Clock;
@@ -111,7 +111,8 @@ impl Builder {
         let clock = Clock::start();
         let max_window = self.core.max_window;
         let core = PushClient::new(self.core, Clock::seed(), snapshot, clock.now());
-        let (sender, requests) = mpsc::channel(self.client.request_queue.max(1));
+        let (sender, requests) =
+            mpsc::channel(self.client.request_queue.clamp(1, Semaphore::MAX_PERMITS));
         let listening = listeners.iter().map(Listener::address).collect();
         let client = Client::new(sender, Arc::clone(&mailbox), max_window, listening);
         let engine = Engine::new(Parts {

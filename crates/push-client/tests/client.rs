@@ -624,3 +624,14 @@ async fn a_malformed_event_id_is_refused_with_the_form_that_works() {
     }
     bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_queue_may_be_set_as_long_as_numbers_go() {
+    let settings = ClientSettings {
+        request_queue: usize::MAX,
+        ..ClientSettings::default()
+    };
+    let bench = Bench::start(Builder::new().client_settings(settings));
+    assert_eq!(bench.client.listening().len(), 1);
+    bench.stop().await;
+}

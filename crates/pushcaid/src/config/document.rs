@@ -307,6 +307,12 @@ mod tests {
                 "f:2:16: at least 1 ms is taken",
             ),
             ("[delivery]\nmax_window = 0", "f:2:14: at least 1 is taken"),
+            ("[http]\nmax_connections = 0", "f:2:19: at least 1 is taken"),
+            ("[http]\nidle_timeout = 0", "f:2:16: at least 1 ms is taken"),
+            (
+                "[log]\nlevel = \"loud\"",
+                "f:2:9: `loud` is no level; write",
+            ),
             ("[log]\nlevel = \"loud=maybe\"", "f:2:9: "),
             ("[api", "f:1:5: "),
         ];

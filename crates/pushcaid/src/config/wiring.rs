@@ -7,7 +7,7 @@ use push_client::{ClientSettings, DatagramLimits, Durability, StoreSettings};
 use push_core::Settings;
 use push_http::HttpSettings;
 use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplicationId};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{Config, LimitedEntry, WhitelistEntry};
 
@@ -67,6 +67,7 @@ impl Config {
                 "HTTP over TCP needs token_file: a connection over TCP has no user to be known by";
             return Err(wrong("api", "tcp")(&message));
         }
+        self.refuse_nothing()?;
         Ok(Wiring {
             core: self.core_settings()?,
             client: self.client_settings(),
@@ -76,11 +77,7 @@ impl Config {
             listen: self.ota_wsp.listen.clone(),
             http: self.http_settings(),
             socket_mode: socket_mode(&self.api.socket_mode)?,
-            log: self
-                .log
-                .level
-                .parse()
-                .map_err(|error| wrong("log", "level")(&error))?,
+            log: log_targets(&self.log.level)?,
         })
     }
 
@@ -94,7 +91,6 @@ impl Config {
             whitelist,
             ..
         } = self;
-        self.refuse_nothing()?;
         let default_whitelist = whitelist
             .default
             .iter()
@@ -134,24 +130,42 @@ impl Config {
         })
     }
 
-    /// Refuses zero where it would give no event a chance to arrive.
+    /// Refuses zero where it would give no event, or no request, a chance to arrive.
     fn refuse_nothing(&self) -> Result<(), Wrong> {
-        let delivery = &self.delivery;
+        let Self { delivery, http, .. } = self;
         let spans = [
-            ("event_lifetime", delivery.event_lifetime),
-            ("acknowledgement_timeout", delivery.acknowledgement_timeout),
-            ("backoff_base", delivery.backoff_base),
-            ("backoff_limit", delivery.backoff_limit),
+            ("delivery", "event_lifetime", delivery.event_lifetime),
+            (
+                "delivery",
+                "acknowledgement_timeout",
+                delivery.acknowledgement_timeout,
+            ),
+            ("delivery", "backoff_base", delivery.backoff_base),
+            ("delivery", "backoff_limit", delivery.backoff_limit),
+            ("http", "header_timeout", http.header_timeout),
+            ("http", "body_timeout", http.body_timeout),
+            ("http", "idle_timeout", http.idle_timeout),
+            ("http", "write_timeout", http.write_timeout),
         ];
-        if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
-            return Err(wrong("delivery", key)(&"at least 1 ms is taken"));
+        if let Some((section, key, _)) = spans.into_iter().find(|(.., span)| span.0.is_zero()) {
+            return Err(wrong(section, key)(&"at least 1 ms is taken"));
         }
         let numbers = [
-            ("max_attempts", delivery.max_attempts),
-            ("max_window", delivery.max_window),
+            ("delivery", "max_attempts", delivery.max_attempts as usize),
+            ("delivery", "max_window", delivery.max_window as usize),
+            ("http", "max_connections", http.max_connections),
+            (
+                "http",
+                "max_connections_per_owner",
+                http.max_connections_per_owner,
+            ),
+            ("http", "max_waits", http.max_waits),
+            ("http", "max_body_octets", http.max_body_octets.0),
+            ("http", "max_fetch", http.max_fetch as usize),
+            ("http", "events_per_write", http.events_per_write),
         ];
-        match numbers.into_iter().find(|(_, number)| *number == 0) {
-            Some((key, _)) => Err(wrong("delivery", key)(&"at least 1 is taken")),
+        match numbers.into_iter().find(|(.., number)| *number == 0) {
+            Some((section, key, _)) => Err(wrong(section, key)(&"at least 1 is taken")),
             None => Ok(()),
         }
     }
@@ -237,6 +251,20 @@ impl Config {
             ..HttpSettings::default()
         }
     }
+}
+
+/// A word without `=` is a level, though the library would take any other for a target with everything of it.
+fn log_targets(text: &str) -> Result<Targets, Wrong> {
+    let wrong = wrong("log", "level");
+    let words = text.split(',').map(str::trim);
+    let mut levels = words.filter(|word| !word.contains('='));
+    if let Some(word) = levels.find(|word| word.parse::<LevelFilter>().is_err()) {
+        return Err(wrong(&format!(
+            "`{word}` is no level; write `error`, `warn`, `info`, `debug`, `trace` or `off`, and a target as \
+             `push_client=trace`"
+        )));
+    }
+    text.parse().map_err(|error| wrong(&error))
 }
 
 fn default_entry(entry: &WhitelistEntry) -> Result<DefaultWhitelistEntry, Wrong> {
