@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: format, lints, documentation and names.
+//! `cargo xtask lint`: format, lints, documentation, fuzz targets and names.
 
 use crate::{command, names, workspace};
 
@@ -21,6 +21,17 @@ pub(crate) fn run() -> anyhow::Result<()> {
     command::step(
         "documentation",
         command::cargo(&root, &doc).env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    let fuzz = [
+        "check",
+        "--quiet",
+        "--locked",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+    ];
+    command::step(
+        "fuzz targets",
+        command::cargo(&root, &fuzz).env("CARGO_TARGET_DIR", root.join("fuzz/target")),
     )?;
     names::run()
 }

@@ -40,7 +40,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         filters: Vec<String>,
     },
-    /// Check the format, the lints, the documentation and the names, with every warning an error
+    /// Check the format, the lints, the documentation, the fuzz targets and the names, with every warning an error
     Lint,
     /// Check which crate depends on which, and that sans-I/O crates name no clock, socket or runtime
     Layers,
