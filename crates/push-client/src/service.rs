@@ -235,8 +235,14 @@ const fn outcome_of(outcome: push_api::Outcome) -> Outcome {
 }
 
 fn event_id(text: &str, option: &'static str) -> Result<EventId, Refusal> {
-    let digits = text.len() == 16 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
-    text.parse().ok().filter(|_| digits).ok_or_else(|| {
+    let digits = Some(text).filter(|text| text.len() == 16);
+    let id = digits.and_then(|digits| {
+        let mut digits = digits.chars();
+        digits.try_fold(0, |id, digit| {
+            Some(id << 4 | u64::from(digit.to_digit(16)?))
+        })
+    });
+    id.map(EventId).ok_or_else(|| {
         let shown: String = text.chars().take(40).collect();
         let detail = format!(
             "`{shown}` is no event; an id has 16 hexadecimal digits, as in the event's `id`"

@@ -1,15 +1,16 @@
 //! Events that were acknowledged, so that the same acknowledgement again is no error.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use push_message::Owner;
 
 use crate::EventId;
+use crate::rising::Rising;
 
 /// The last events completed, each with its owner; bounded, the oldest give way.
 #[derive(Debug, Default)]
 pub(crate) struct Completed {
-    owners: BTreeMap<EventId, Owner>,
+    owners: Rising<EventId, Owner>,
     order: VecDeque<EventId>,
 }
 
@@ -21,11 +22,11 @@ impl Completed {
         while self.order.len() > bound
             && let Some(oldest) = self.order.pop_front()
         {
-            self.owners.remove(&oldest);
+            self.owners.remove(oldest);
         }
     }
 
     pub(crate) fn was_completed_by(&self, event: EventId, owner: &Owner) -> bool {
-        self.owners.get(&event) == Some(owner)
+        self.owners.get(event) == Some(owner)
     }
 }

@@ -202,7 +202,8 @@ impl PushClient {
             ..new_event(Arc::clone(push), Some(record.id), octets)
         };
         self.journal.insert_queued(id, &record.owner, event);
-        let mut changes = vec![insertion(id, Some(record.id), Arc::clone(push))];
+        let mut changes = Vec::with_capacity(1 + fingerprints.len());
+        changes.push(insertion(id, Some(record.id), Arc::clone(push)));
         let windows = [self.duplicate_window_millis(), suppression.unwrap_or(0)];
         changes.extend(remembrances(fingerprints, windows, now));
         let write = self.push_write(ticket, push, id, fingerprints);

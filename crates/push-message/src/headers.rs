@@ -17,6 +17,14 @@ impl Headers {
         Self::default()
     }
 
+    /// No headers, with room for so many octets of text.
+    pub fn with_capacity(octets: usize) -> Self {
+        Self {
+            text: String::with_capacity(octets),
+            ends: Vec::new(),
+        }
+    }
+
     /// Adds a header behind the others, its name and value written by whatever can be displayed.
     ///
     /// Headers beyond 4 GiB of text are not taken; a bearer's own limits lie far below.

@@ -9,6 +9,9 @@ use push_message::{
 use wap_wire::wsp::{self, PduType, Push, UnitPush, WellKnownHeader};
 use wap_wire::{DecodeError, DecodeErrorCode};
 
+/// By how many octets the usual headers get longer when numbers become text.
+const NAMES_LENGTH: usize = 80;
+
 /// How much one datagram may hold. Checked before anything is made of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -146,7 +149,7 @@ fn origin(datagram: &Datagram<'_>, transaction: u8) -> Origin {
 /// The message that a Push PDU carries, of whatever service.
 pub(crate) fn message(push: &Push<'_>, limits: &Limits) -> Result<PushMessage, Refusal> {
     let (mut application_id, mut flag) = (None, None);
-    let mut headers = Headers::new();
+    let mut headers = Headers::with_capacity(push.headers.as_bytes().len() + NAMES_LENGTH);
     let content_type = content_type(&push.content_type, &mut headers);
     for (index, header) in push.headers.into_iter().enumerate() {
         if index >= limits.headers {
