@@ -44,8 +44,12 @@ impl PushClient {
         }
     }
 
-    /// The event that is next for an application, and when it may have it.
+    /// The event that is next for an application, and when it may have it. None while its end is being written, after
+    /// which it may have none.
     pub(crate) fn next_for(&self, registration: RegistrationId) -> Option<(EventId, Duration)> {
+        if self.registry.is_ending(registration) {
+            return None;
+        }
         let (id, event) = self.journal.head(registration)?;
         Some((id, event.not_before))
     }

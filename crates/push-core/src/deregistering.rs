@@ -207,6 +207,7 @@ impl PushClient {
         }
         self.answer(*ticket, Answer::Refused(refusal));
         self.replay_held();
+        self.pump(record.id, now);
         self.next_in_turn(&record.push_application_id, now);
     }
 }

@@ -730,6 +730,21 @@ fn an_event_that_was_put_off_is_not_taken_for_received() {
 }
 
 #[test]
+fn nothing_is_delivered_while_the_end_of_the_application_is_being_written() {
+    let mut terminal = terminal();
+    let event = terminal.accepted(mms(1));
+    terminal.store.answer = StoreAnswer::Late;
+    terminal.deregister("uid:1", departure(MMS));
+    terminal.subscribe("uid:1", ALL, 8);
+    let fetch = terminal.fetch("uid:1", ALL, 8, Duration::ZERO);
+    assert!(terminal.fetched(fetch).is_empty());
+    assert!(terminal.delivered().is_empty());
+    let failed = terminal.store.fail_next().unwrap();
+    terminal.persisted(failed);
+    assert_eq!(terminal.delivered(), [(event, 1)]);
+}
+
+#[test]
 fn nothing_more_is_written_of_an_event_whose_end_is_being_written() {
     let mut terminal = terminal();
     terminal.subscribe("uid:1", ALL, 8);
