@@ -174,14 +174,11 @@ fn write_event(text: &mut Vec<u8>, event: &PushEventView<'_>) {
     text.extend_from_slice(b"\n\n");
 }
 
-/// Hands over what is in `text`, and empties it. One copy a frame costs less than what a buffer that can be split adds to
-/// every small write.
+/// Hands over what is in `text`, and leaves room in it for as much again: the next frame is likely to be as long.
 async fn hand_over(text: &mut Vec<u8>, frames: &Frames) {
-    let frame = Bytes::copy_from_slice(text);
-    text.clear();
     // A frame is little longer than its bound; an event may be much longer, once.
-    text.shrink_to(FRAME_OCTETS);
-    frames.write(frame).await;
+    let next = Vec::with_capacity(text.len().min(FRAME_OCTETS));
+    frames.write(std::mem::replace(text, next).into()).await;
 }
 
 /// Tells when a stream had no event for a while. The timer runs through, because arming it anew for each event would
