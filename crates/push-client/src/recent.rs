@@ -127,7 +127,7 @@ fn detail(decision: &Decision) -> String {
         ", which is meant where a push names none"
     };
     match verdict {
-        Verdict::Accepted { events } => format!("accepted for {} applications", events.len()),
+        Verdict::Accepted { .. } => "accepted".to_owned(),
         Verdict::Duplicate => "the same transmission again".to_owned(),
         Verdict::Held { .. } => format!(
             "no application is registered for {application}{named} on {protocol}; the push waits for one that registers in time"

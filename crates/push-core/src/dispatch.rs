@@ -316,12 +316,9 @@ impl PushClient {
         event: EventId,
         fingerprints: [Option<Fingerprint>; 2],
     ) -> PushWrite {
-        let verdict = Verdict::Accepted {
-            events: vec![event],
-        };
         PushWrite {
             ticket,
-            decision: self.decision(push, verdict),
+            decision: self.decision(push, Verdict::Accepted { event }),
             event,
             fingerprints,
             repeats: Vec::new(),
@@ -414,7 +411,7 @@ impl PushClient {
     fn judged(&mut self, ticket: RequestTicket, decision: Decision) {
         self.outputs.push_back(Output::Judged {
             ticket,
-            verdict: decision.verdict.clone(),
+            verdict: decision.verdict,
         });
         self.occurred(Occurrence::PushJudged(decision));
     }

@@ -138,12 +138,12 @@ pub enum ServerState {
 }
 
 /// The judgement on a push.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Journalled for delivery; the events made of it.
+    /// Journalled for delivery to the one application that it is for.
     Accepted {
-        /// One event for each application that gets it.
-        events: Vec<EventId>,
+        /// The event made of it.
+        event: EventId,
     },
     /// The same transmission again; it was accepted before, and is acknowledged like the first.
     Duplicate,

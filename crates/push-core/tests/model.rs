@@ -416,8 +416,8 @@ impl Pair {
             }
             ModelVerdict::For(_) | ModelVerdict::Held => {
                 let event = match (&verdict, &expected) {
-                    (Verdict::Accepted { events }, ModelVerdict::For(_)) => events[0],
-                    (Verdict::Held { event }, ModelVerdict::Held) => *event,
+                    (Verdict::Accepted { event }, ModelVerdict::For(_))
+                    | (Verdict::Held { event }, ModelVerdict::Held) => *event,
                     other => panic!("{other:?}"),
                 };
                 assert!(self.events.last() < Some(&event), "ids grow");
@@ -860,10 +860,9 @@ impl Unsettled {
             })
             .collect();
         for ticket in self.pushes.clone() {
-            let Some(Verdict::Accepted { events }) = self.terminal.verdict(ticket) else {
+            let Some(Verdict::Accepted { event }) = self.terminal.verdict(ticket) else {
                 continue;
             };
-            let event = events[0];
             self.events.push(event);
             let stored = self.terminal.store.events().find(|one| one.id == event);
             let registration = stored.and_then(|one| one.registration);

@@ -150,11 +150,10 @@ impl Expectations for Terminal {
 
     fn accepted(&mut self, push: PushBuilder) -> EventId {
         let verdict = self.judged(push);
-        let Verdict::Accepted { events } = verdict else {
+        let Verdict::Accepted { event } = verdict else {
             panic!("{verdict:?}");
         };
-        assert_eq!(events.len(), 1);
-        events[0]
+        event
     }
 
     fn push_refused(&mut self, push: PushBuilder) -> PushRefusal {

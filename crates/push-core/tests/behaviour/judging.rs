@@ -318,7 +318,7 @@ fn a_duplicate_is_acknowledged_only_once_the_first_is_durable() {
         );
         if fails {
             let refused = Verdict::Refused(PushRefusal::NoRoom);
-            assert_eq!(verdicts, (refused.clone(), refused));
+            assert_eq!(verdicts, (refused, refused));
         } else {
             assert!(matches!(
                 verdicts,
