@@ -44,6 +44,8 @@ pub struct PushClient {
     pub(crate) last_event: u64,
     /// When host names are resolved next, where there are any.
     pub(crate) resolution: Option<Duration>,
+    /// How often in a row host names were resolved sooner than that, because some are not known yet.
+    pub(crate) resolution_retries: u32,
     pub(crate) store_failure: Option<String>,
 }
 
@@ -68,6 +70,7 @@ impl PushClient {
             last_registration: snapshot.last_registration,
             last_event: snapshot.last_event,
             resolution: None,
+            resolution_retries: 0,
             store_failure: None,
         };
         client.restore(snapshot, now);
@@ -90,7 +93,7 @@ impl PushClient {
             Input::Push { ticket, push } => self.take_push(ticket, &Arc::new(push), now),
             Input::Persisted { ticket, result } => self.persisted(ticket, result, now),
             Input::Announced { ticket, servers } => self.announced(ticket, servers, now),
-            Input::Resolved { host, addresses } => self.resolved(&host, addresses),
+            Input::Resolved { host, addresses } => self.resolved(&host, addresses, now),
             Input::Subscribe {
                 subscriber,
                 owner,

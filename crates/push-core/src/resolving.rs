@@ -33,14 +33,33 @@ impl PushClient {
             .names()
             .map(|name| Output::Resolve { host: name.into() });
         self.outputs.extend(names);
+        if !self.hosts.has_unknown() {
+            self.resolution_retries = 0;
+        }
         self.schedule_resolution(now);
     }
 
     /// A name resolves to these addresses; perhaps somebody takes a held push by now.
-    pub(crate) fn resolved(&mut self, host: &str, addresses: Vec<IpAddr>) {
+    pub(crate) fn resolved(&mut self, host: &str, addresses: Vec<IpAddr>, now: Now) {
         if self.hosts.resolved(host, addresses) {
             self.replay_held();
         }
+        if self.hosts.is_unknown(host) {
+            self.resolve_soon(now);
+        }
+    }
+
+    /// Resolves sooner than the interval says, because servers are shut out while their names are not known; later with
+    /// each time.
+    fn resolve_soon(&mut self, now: Now) {
+        let soon = now.monotonic + self.backoff(self.resolution_retries.saturating_add(1));
+        let Some(at) = self.resolution.filter(|at| *at > soon) else {
+            return;
+        };
+        self.resolution_retries = self.resolution_retries.saturating_add(1);
+        self.timers.stop(at, Timer::Resolution);
+        self.resolution = Some(soon);
+        self.timers.start(soon, Timer::Resolution);
     }
 
     fn schedule_resolution(&mut self, now: Now) {

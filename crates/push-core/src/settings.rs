@@ -50,7 +50,7 @@ pub struct Settings {
     pub acknowledgement_timeout: Duration,
     /// Deliveries without an acknowledgement (or answered `later`) before an event becomes a dead letter.
     pub max_attempts: u32,
-    /// The first back-off; it doubles with each attempt.
+    /// The first back-off, of an event and of a host name that is not known yet; it doubles with each attempt.
     pub backoff_base: Duration,
     /// The greatest back-off.
     pub backoff_limit: Duration,

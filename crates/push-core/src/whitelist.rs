@@ -42,6 +42,18 @@ impl Hosts {
         self.0.keys().map(|name| &**name)
     }
 
+    /// Whether a name is held of which no address was ever known.
+    pub(crate) fn is_unknown(&self, name: &str) -> bool {
+        self.0
+            .get(name)
+            .is_some_and(|host| host.addresses.is_empty())
+    }
+
+    /// Whether there is such a name.
+    pub(crate) fn has_unknown(&self) -> bool {
+        self.0.values().any(|host| host.addresses.is_empty())
+    }
+
     /// Adds the host names of a whitelist; returns those that nobody had.
     pub(crate) fn add<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Vec<Box<str>> {
         let mut unknown = Vec::new();

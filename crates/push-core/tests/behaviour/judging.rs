@@ -188,6 +188,33 @@ fn host_names_are_resolved_while_somebody_lists_them() {
 }
 
 #[test]
+fn a_host_name_that_is_not_known_yet_is_asked_for_again_soon() {
+    let mut terminal = Terminal::new(wsp());
+    terminal.registered("uid:1", listing(MMS, &["ppg.example.net"]));
+    let answer = |terminal: &mut Terminal, addresses: &[IpAddr]| {
+        assert_eq!(terminal.out.hosts.len(), 1);
+        terminal.out.hosts.clear();
+        terminal.input(Input::Resolved {
+            host: "ppg.example.net".into(),
+            addresses: addresses.to_vec(),
+        });
+    };
+    // The name service comes up after the terminal does.
+    for seconds in [1, 2, 4] {
+        answer(&mut terminal, &[]);
+        terminal.advance(seconds * SECOND);
+    }
+    answer(&mut terminal, &[[192, 0, 2, 1].into()]);
+    terminal.accepted(PushBuilder::to(MMS));
+    terminal.advance(Settings::default().resolve_interval.saturating_sub(SECOND));
+    assert!(terminal.out.hosts.is_empty());
+    terminal.advance(SECOND);
+    answer(&mut terminal, &[]);
+    terminal.advance(4 * SECOND);
+    assert!(terminal.out.hosts.is_empty());
+}
+
+#[test]
 fn host_names_are_resolved_once_where_no_interval_is_set() {
     let mut terminal = Terminal::new(Settings {
         resolve_interval: Duration::ZERO,
