@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -42,6 +42,14 @@ pub enum DaemonError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Other users could read or change the store.
+    #[error("the state directory {} {fault}: others could read pushes there; let it belong to this user, with mode 700", path.display())]
+    StateDirectoryOpen {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
     },
     /// Another process listens on the Unix socket.
     #[error("another process listens on {}; is pushcaid running already?", path.display())]
@@ -184,14 +192,33 @@ fn make_state_directory(path: &Path) -> Result<(), DaemonError> {
         path: path.to_owned(),
         source,
     };
-    if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
-        return Ok(());
+    if let Ok(metadata) = fs::metadata(path)
+        && metadata.is_dir()
+    {
+        return check_state_directory(path, &metadata);
     }
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
         .map_err(failed)
+}
+
+/// Whoever owns the directory, or may write to it, could have put a database of their own there.
+fn check_state_directory(path: &Path, metadata: &fs::Metadata) -> Result<(), DaemonError> {
+    let owner = metadata.uid();
+    let own = rustix::process::geteuid().as_raw();
+    let fault = if owner != own && owner != 0 {
+        format!("belongs to user {owner}")
+    } else if metadata.mode() & 0o002 != 0 {
+        format!("has mode {:o}", metadata.mode() & 0o7777)
+    } else {
+        return Ok(());
+    };
+    Err(DaemonError::StateDirectoryOpen {
+        path: path.to_owned(),
+        fault,
+    })
 }
 
 fn open_tcp(config: &Config) -> Result<Option<(std::net::TcpListener, Tokens)>, DaemonError> {

@@ -26,7 +26,8 @@ pub use wiring::{Wiring, Wrong};
 section! {
     /// Where things are. These keys stand at the top, before any section.
     General, "" {
-        /// The directory of the store. It is made, with mode 0700, if it is missing. Only one daemon at a time can use it.
+        /// The directory of the store. It is made, with mode 0700, if it is missing. Only one daemon at a time can use it,
+        /// and no other user may own it or write to it.
         state_dir: PathBuf = "/var/lib/pushcai".into(),
     }
 }

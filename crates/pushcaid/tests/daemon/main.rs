@@ -129,6 +129,21 @@ fn files_are_made_for_those_who_need_them() {
 }
 
 #[test]
+fn a_state_directory_that_others_may_write_to_is_refused() {
+    let bench = Bench::new("");
+    fs::create_dir(&bench.state).unwrap();
+    fs::set_permissions(&bench.state, fs::Permissions::from_mode(0o777)).unwrap();
+    let failed = bench.fail();
+    assert_eq!(failed.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&failed.stderr);
+    assert!(stderr.contains("has mode 777: others could"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert_eq!(fs::read_dir(&bench.state).unwrap().count(), 0);
+    fs::set_permissions(&bench.state, fs::Permissions::from_mode(0o755)).unwrap();
+    bench.start().terminate();
+}
+
+#[test]
 fn a_socket_left_behind_is_replaced_and_a_file_is_not() {
     let bench = Bench::new("");
     bench.start().kill();
