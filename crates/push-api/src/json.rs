@@ -25,7 +25,12 @@ pub fn list_from_json<T: DeserializeOwned>(octets: &[u8]) -> Result<Vec<T>, Box<
 }
 
 fn read<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Box<Problem>> {
-    serde_json::from_slice(octets).map_err(|error| {
+    // What is known to be UTF-8 as a whole is not looked at again string by string.
+    let value = match std::str::from_utf8(octets) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(octets),
+    };
+    value.map_err(|error| {
         Box::new(match error.classify() {
             Category::Data => misfit::<T>(octets, &error),
             Category::Syntax | Category::Eof | Category::Io => no_json(octets, &error),

@@ -74,15 +74,9 @@ impl Hash {
         for word in words {
             self.word(u64::from_le_bytes(*word));
         }
-        match octets.last_chunk::<8>() {
-            _ if rest.is_empty() => {}
-            // Some octets of the word before count once more.
-            Some(last) => self.word(u64::from_le_bytes(*last)),
-            None => {
-                let mut last = [0; 8];
-                last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-                self.word(u64::from_le_bytes(last));
-            }
+        if !rest.is_empty() {
+            let octets = rest.iter().rev();
+            self.word(octets.fold(0, |word, &octet| word << 8 | u64::from(octet)));
         }
     }
 
