@@ -149,8 +149,13 @@ impl Builder {
                     .map(|(ticket, result)| Notice::Persisted(ticket, result)),
             );
         };
-        let writer =
-            Writer::start(store, WriterSettings::default(), answer).map_err(BuildError::Thread)?;
+        // Each transaction has a change at least, so the bounds on changes bound the transactions.
+        let settings = WriterSettings {
+            queue: self.client.max_unwritten,
+            group: self.client.group_changes,
+            group_changes: self.client.group_changes,
+        };
+        let writer = Writer::start(store, settings, answer).map_err(BuildError::Thread)?;
         Ok((Backing::Writer(writer), snapshot))
     }
 

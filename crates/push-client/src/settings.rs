@@ -25,6 +25,8 @@ pub struct ClientSettings {
     pub datagram_batch: usize,
     /// Changes under way to the disk; while so many wait, sockets and requests wait as well.
     pub max_unwritten: usize,
+    /// Changes written with one sync; what one push or request asks for stays together even where it has more.
+    pub group_changes: usize,
     /// Requests that wait for the engine; when it is full, the next ones wait.
     pub request_queue: usize,
     /// Host names resolved at a time.
@@ -42,6 +44,7 @@ impl Default for ClientSettings {
             datagram_limits: Limits::default(),
             datagram_batch: 64,
             max_unwritten: 4_096,
+            group_changes: 2_048,
             request_queue: 256,
             max_resolving: 4,
             recent_refusals: 64,

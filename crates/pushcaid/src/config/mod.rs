@@ -202,6 +202,8 @@ section! {
         durability: DurabilityName = DurabilityName::PowerLoss,
         /// Changes under way to the disk; while so many wait, sockets and requests wait as well.
         max_unwritten: usize = ClientSettings::default().max_unwritten,
+        /// Changes written with one sync at most; those of one push or request stay together even where they are more.
+        group_changes: usize = ClientSettings::default().group_changes,
         /// Octets of database pages held in memory; 64 KiB at least.
         page_cache: Octets = Octets(StoreSettings::default().page_cache_octets.try_into().unwrap_or(usize::MAX)),
         /// Pages of the write-ahead log from which on they are moved into the database.

@@ -207,6 +207,7 @@ impl Config {
             },
             datagram_batch: engine.datagram_batch.max(1),
             max_unwritten: self.store.max_unwritten.max(1),
+            group_changes: self.store.group_changes.max(1),
             request_queue: engine.request_queue,
             max_resolving: engine.max_resolving,
             recent_refusals: engine.recent_refusals,
