@@ -243,6 +243,8 @@ fn run(
         group.clear();
         // A failure here loses nothing and is met again: by the next commit, or when the store is closed.
         store.maintain(shared.is_idle()).ok();
+        // Where the thread that submits shares this core, it gets a turn, and the next group is the larger for it.
+        std::thread::yield_now();
     }
     store.close()
 }
