@@ -32,6 +32,7 @@ extern crate alloc;
 #[doc(hidden)]
 pub mod check;
 
+mod assigned;
 mod date;
 mod error;
 pub mod omna;

@@ -4,6 +4,8 @@ mod table;
 
 use core::cmp::Ordering;
 
+use crate::assigned::name_of;
+
 /// The number of the application that takes any push (`x-wap-application:*`).
 pub const ANY: u32 = 0;
 /// The number of the Session Initiation Application.
@@ -22,10 +24,7 @@ pub const MMS_UA: u32 = 4;
 /// ```
 #[must_use]
 pub fn application_uri(number: u32) -> Option<&'static str> {
-    let index = table::BY_NUMBER
-        .binary_search_by_key(&number, |&(assigned, _)| assigned)
-        .ok()?;
-    table::BY_NUMBER.get(index).map(|&(_, uri)| uri)
+    name_of(&table::BY_NUMBER, number)
 }
 
 /// The number to send for this URI: letters compare without case, and `urn:` may stand in front.

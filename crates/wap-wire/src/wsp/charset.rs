@@ -1,6 +1,7 @@
 //! Character sets by their IANA number (`MIBenum`), as WSP names them (table 42).
 
 use super::reader::Reader;
+use crate::assigned::{name_of, number_of};
 use crate::{DecodeError, Text};
 use core::fmt;
 
@@ -71,22 +72,13 @@ impl fmt::Display for Charset<'_> {
 /// The name of this IANA number (`MIBenum`), for all of WSP table 42 and what else is in common use.
 #[must_use]
 pub fn charset_name(number: u32) -> Option<&'static str> {
-    let index = CHARSETS
-        .binary_search_by_key(&number, |&(assigned, _)| assigned)
-        .ok()?;
-    CHARSETS.get(index).map(|&(_, name)| name)
+    name_of(&CHARSETS, number)
 }
 
 /// The IANA number (`MIBenum`) of this name or of a usual alias; letters compare without case.
 #[must_use]
 pub fn charset_number(name: &str) -> Option<u32> {
-    let find = |table: &[(u32, &str)]| {
-        table
-            .iter()
-            .find(|entry| entry.1.eq_ignore_ascii_case(name))
-            .map(|entry| entry.0)
-    };
-    find(&CHARSETS).or_else(|| find(&ALIASES))
+    number_of(&CHARSETS, name).or_else(|| number_of(&ALIASES, name))
 }
 
 /// Character sets in number order.

@@ -1,6 +1,7 @@
 //! Languages by their WSP number (table 41).
 
 use super::reader::Reader;
+use crate::assigned::{name_of, number_of};
 use crate::{DecodeError, Text};
 use core::fmt;
 
@@ -71,19 +72,13 @@ impl fmt::Display for Language<'_> {
 /// The ISO 639 code that this number stands for.
 #[must_use]
 pub fn language_code(number: u32) -> Option<&'static str> {
-    let index = LANGUAGES
-        .binary_search_by_key(&number, |&(assigned, _)| assigned)
-        .ok()?;
-    LANGUAGES.get(index).map(|&(_, code)| code)
+    name_of(&LANGUAGES, number)
 }
 
 /// The number assigned to this ISO 639 code; letters compare without case.
 #[must_use]
 pub fn language_number(code: &str) -> Option<u32> {
-    LANGUAGES
-        .iter()
-        .find(|entry| entry.1.eq_ignore_ascii_case(code))
-        .map(|&(number, _)| number)
+    number_of(&LANGUAGES, code)
 }
 
 /// Languages in number order (WSP table 41).
