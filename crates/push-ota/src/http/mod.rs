@@ -1,0 +1,28 @@
+//! Push OTA over HTTP (WAP-235 section 7, as corrected by its notes 100 and 101): the terminal.
+//!
+//! The terminal is the HTTP server on every connection, whoever opened it. A driver does the framing of HTTP, TLS and TCP;
+//! what is here decides:
+//!
+//! - a [`Connection`] answers the requests of one TCP connection: version, provisioning context, authentication both ways,
+//!   registration (OPTIONS), push (POST);
+//! - the [`Registrar`] keeps what each Push Proxy Gateway knows of the terminal, and says when to dial which;
+//! - [`Cpi`] is what the terminal says of itself, with its tag.
+
+mod connection;
+mod cpi;
+mod provisioning;
+mod registrar;
+mod status;
+
+pub use connection::{
+    Answer, Connection, ContentPush, Judging, Notice, Peer, Pushed, Registering, Step, Way,
+};
+pub use cpi::{Cpi, CpiSettings, CpiTag};
+pub use provisioning::{
+    Authentication, Connect, Contact, Host, Ppg, PpgId, Secret, Terminal, TerminalId,
+};
+pub use registrar::{
+    AnnounceTicket, DialId, PpgReport, PpgState, PpgView, Registrar, RegistrarInput,
+    RegistrarOutput, RegistrarSettings,
+};
+pub use status::PushStatus;
