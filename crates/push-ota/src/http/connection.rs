@@ -160,6 +160,12 @@ impl Answer {
 }
 
 impl Registering {
+    /// Whether [`answer`](Self::answer) wants to know if a whitelist names the peer: it does not where the peer is a provisioned
+    /// gateway that is identified.
+    pub const fn needs_listing(&self) -> bool {
+        true
+    }
+
     /// The answer, once it is known whether a whitelist that counts anywhere names the peer.
     pub fn answer(self, connection: &mut Connection, listed: bool, cpi: &Cpi) -> Answer {
         let _ = (connection, listed, cpi, self.stub);

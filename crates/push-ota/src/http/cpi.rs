@@ -17,6 +17,8 @@ pub struct CpiSettings {
     pub max_message_length: usize,
     /// X-Wap-Push-Accept-MaxPushReq.
     pub max_push_requests: u32,
+    /// Octets that one header value may have. Longer lists of applications and types are sent as `*` and `*/*`.
+    pub max_value_length: usize,
 }
 
 /// What the terminal says of itself: header names and values in the order in which they are sent, and their tag.

@@ -98,6 +98,10 @@ pub struct Ppg {
     pub terminal_id: Option<TerminalId>,
     /// With what the terminal proves that it is the one; absent: a challenge is refused for good.
     pub terminal_secret: Option<Secret>,
+    /// Whether the terminal proves itself by Basic where the connection has no TLS: whoever listens then has the password.
+    /// True unless there is reason: Basic is the one scheme that both sides have to support (WAP-235 7.2.6.2.2). Even then only
+    /// a peer that is known to be the gateway otherwise than by its own word (dialled, its address, authenticated) gets it.
+    pub basic_in_clear: bool,
     /// How the gateway has to prove who it is.
     pub authentication: Authentication,
     /// What it proves it with.
