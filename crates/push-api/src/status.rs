@@ -43,6 +43,48 @@ pub struct Server {
     /// Why, where it refused or could not be reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The identity that it is provisioned under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Whether it is reached over TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secure: Option<bool>,
+    /// The tag of the capability and preference information that it knows, in base64.
+    #[serde(rename = "cpiTag", default, skip_serializing_if = "Option::is_none")]
+    pub cpi_tag: Option<String>,
+    /// Connections to and from it that are open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<usize>,
+    /// The last request of it that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_exchange: Option<Exchange>,
+}
+
+/// A request of a Push Server, and what it was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// The method: `OPTIONS` registers, `POST` pushes.
+    pub method: String,
+    /// The push status that it was answered, number and phrase; absent where the answer had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// When it was answered, in UTC: RFC 3339 with milliseconds.
+    pub time: String,
+}
+
+impl Exchange {
+    /// An exchange at `time`, in milliseconds since 1970.
+    pub fn at(method: &str, status: Option<String>, time: u64) -> Self {
+        let stamp = i64::try_from(time)
+            .ok()
+            .and_then(|time| jiff::Timestamp::from_millisecond(time).ok())
+            .unwrap_or(jiff::Timestamp::MAX);
+        Self {
+            method: method.to_owned(),
+            status,
+            time: format!("{stamp:.3}"),
+        }
+    }
 }
 
 /// A push that did not happen, to learn how it would be judged; every field may be left out.

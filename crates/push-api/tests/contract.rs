@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use push_api::{
     AcknowledgeRequest, BatchAcknowledgement, ConnectionProfile, DeregistrationQuery, EventPorts,
-    ExplainRequest, Outcome, Problem, PushEvent, PushEventView, Reason, Refusal, Registration,
-    RegistrationRequest, from_json, list_from_json,
+    Exchange, ExplainRequest, Outcome, Problem, PushEvent, PushEventView, Reason, Refusal,
+    Registration, RegistrationRequest, Server, from_json, list_from_json,
 };
 use push_message::{Headers, ServerAddress};
 use serde_json::json;
@@ -73,6 +73,73 @@ fn a_registration_as_it_stands_holds_its_request_flat() {
     assert_eq!(serde_json::to_value(&registration).unwrap(), document);
     let read: Registration = serde_json::from_value(document).unwrap();
     assert_eq!(read, registration);
+}
+
+#[test]
+fn a_server_says_what_it_knows_and_when_it_asked() {
+    let bare = Server {
+        uri: "http://192.0.2.7:4035".to_owned(),
+        protocol: "OTA-HTTP".to_owned(),
+        state: "requested".to_owned(),
+        reason: None,
+        id: None,
+        secure: None,
+        cpi_tag: None,
+        connections: None,
+        last_exchange: None,
+    };
+    let document = json!({
+        "uri": "http://192.0.2.7:4035",
+        "protocol": "OTA-HTTP",
+        "state": "requested",
+    });
+    assert_eq!(serde_json::to_value(&bare).unwrap(), document);
+    let read: Server = serde_json::from_value(document).unwrap();
+    assert_eq!(read, bare);
+
+    let full = Server {
+        state: "confirmed".to_owned(),
+        id: Some("ppg.example.net".to_owned()),
+        secure: Some(true),
+        cpi_tag: Some("AQIDBA==".to_owned()),
+        connections: Some(2),
+        last_exchange: Some(Exchange::at(
+            "POST",
+            Some("400 Accepted".to_owned()),
+            1_700_000_000_123,
+        )),
+        ..bare
+    };
+    let document = json!({
+        "uri": "http://192.0.2.7:4035",
+        "protocol": "OTA-HTTP",
+        "state": "confirmed",
+        "id": "ppg.example.net",
+        "secure": true,
+        "cpiTag": "AQIDBA==",
+        "connections": 2,
+        "lastExchange": {
+            "method": "POST",
+            "status": "400 Accepted",
+            "time": "2023-11-14T22:13:20.123Z",
+        },
+    });
+    assert_eq!(serde_json::to_value(&full).unwrap(), document);
+    let read: Server = serde_json::from_value(document).unwrap();
+    assert_eq!(read, full);
+}
+
+#[test]
+fn times_of_exchanges_are_of_utc_whatever_the_clock_says() {
+    assert_eq!(
+        Exchange::at("POST", None, 0).time,
+        "1970-01-01T00:00:00.000Z"
+    );
+    assert!(
+        Exchange::at("POST", None, u64::MAX)
+            .time
+            .starts_with("9999-12-")
+    );
 }
 
 #[test]

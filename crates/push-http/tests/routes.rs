@@ -113,9 +113,12 @@ async fn the_client_tells_of_itself() {
         served.ask("GET", "/v1/status", "").await.json()["counters"]["pushes"],
         3
     );
+    let servers = served.ask("GET", "/v1/servers", "").await.json();
+    assert_eq!(servers[0]["state"], "confirmed");
+    assert_eq!(servers[0]["cpiTag"], "AQIDBA==");
     assert_eq!(
-        served.ask("GET", "/v1/servers", "").await.json()[0]["state"],
-        "confirmed"
+        servers[0]["lastExchange"]["time"],
+        "2023-11-14T22:13:20.123Z"
     );
     let explained = served
         .ask(

@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use push_api::{
     BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeliveredEvent, DeregistrationAnswer,
-    DeregistrationQuery, EventPorts, EventStream, ExplainAnswer, ExplainRequest, Explanation,
-    FetchQuery, Owner, PushEventView, PushService, Reason, Refusal, Refused, Registration,
-    RegistrationAnswer, RegistrationRequest, Server, ServerAnswer, Status, SubscribeQuery,
+    DeregistrationQuery, EventPorts, EventStream, Exchange, ExplainAnswer, ExplainRequest,
+    Explanation, FetchQuery, Owner, PushEventView, PushService, Reason, Refusal, Refused,
+    Registration, RegistrationAnswer, RegistrationRequest, Server, ServerAnswer, Status,
+    SubscribeQuery,
 };
 use push_http::{HttpSettings, Tokens, serve_tcp, serve_unix};
 use push_message::{Headers, ServerAddress};
@@ -301,6 +302,15 @@ impl PushService for Fake {
             protocol: "OTA-HTTP".to_owned(),
             state: "confirmed".to_owned(),
             reason: None,
+            id: Some("ppg.example.net".to_owned()),
+            secure: Some(false),
+            cpi_tag: Some("AQIDBA==".to_owned()),
+            connections: Some(1),
+            last_exchange: Some(Exchange::at(
+                "OPTIONS",
+                Some("500 Registered".to_owned()),
+                1_700_000_000_123,
+            )),
         }])
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use push_api::{ExplainAnswer, ExplainRequest, Refused, Server, Status};
+use push_api::{Exchange, ExplainAnswer, ExplainRequest, Refused, Server, Status};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -61,16 +61,45 @@ pub(crate) async fn servers(mut client: Client, output: &mut Output) -> Result<(
         output.say("the daemon registers with no Push Server");
         return Ok(());
     }
-    output.table(["SERVER", "PROTOCOL", "STATE", "REASON"], &rows)
+    let headings = [
+        "SERVER",
+        "ID",
+        "PROTOCOL",
+        "STATE",
+        "CPITAG",
+        "CONNECTIONS",
+        "LAST EXCHANGE",
+        "REASON",
+    ];
+    output.table(headings, &rows)
 }
 
-fn server_row(server: Server) -> [String; 4] {
+fn server_row(server: Server) -> [String; 8] {
+    let absent = || "-".to_owned();
     [
         server.uri,
+        server.id.unwrap_or_else(absent),
         server.protocol,
         server.state,
+        server.cpi_tag.unwrap_or_else(absent),
+        server
+            .connections
+            .map_or_else(absent, |count| count.to_string()),
+        server.last_exchange.map_or_else(absent, exchange),
         server.reason.unwrap_or_default(),
     ]
+}
+
+fn exchange(exchange: Exchange) -> String {
+    let Exchange {
+        method,
+        status,
+        time,
+    } = exchange;
+    match status {
+        Some(status) => format!("{time} {method} {status}"),
+        None => format!("{time} {method}"),
+    }
 }
 
 /// Shows how a push would be judged, and the last ones that reached nobody.

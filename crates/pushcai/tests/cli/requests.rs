@@ -31,6 +31,13 @@ fn problem(reason: &str) -> String {
     )
 }
 
+const SERVERS: &str = r#"[
+    {"uri":"http://192.0.2.7:4035","protocol":"OTA-HTTP","state":"confirmed","id":"ppg.example.net","secure":false,"cpiTag":"AQIDBA==","connections":2,
+     "lastExchange":{"method":"OPTIONS","status":"500 Registered","time":"2023-11-14T22:13:20.123Z"}},
+    {"uri":"https://b.example.net:4036","protocol":"OTA-HTTP","state":"unreachable","reason":"connection refused\u001b[31m","id":"b","secure":true,"connections":0},
+    {"uri":"sip:psa@ims.example.net","protocol":"OTA-SIP","state":"requested","lastExchange":{"method":"POST","time":"2023-11-14T22:13:21.000Z"}}
+]"#;
+
 fn answered(body: &'static str, arguments: &[&str]) -> Run {
     let daemon = Daemon::always(200, body);
     against(daemon.socket(), arguments)
@@ -94,6 +101,15 @@ fn tables_are_aligned_and_do_not_steer_the_terminal() {
     assert_snapshot!(answered(STATUS, &["status"]));
     assert_snapshot!(answered(EXPLANATION, &["explain", "--id", "4"]));
     assert_snapshot!(answered(RECENT, &["explain"]));
+    assert_snapshot!(answered(SERVERS, &["servers"]));
+}
+
+#[test]
+fn a_registration_shows_what_each_server_said() {
+    const ANSWER: &str = r#"{"result":"success","registrationID":"0000000000000001","servers":[{"uri":"http://192.0.2.7:4035","protocol":"OTA-HTTP","state":"confirmed"},{"uri":"https://ppg.example.net:4036","protocol":"OTA-HTTP","state":"unreachable","reason":"connection\nrefused"}]}"#;
+    assert_snapshot!(answered(ANSWER, &["register", "4"]));
+    let json = answered(ANSWER, &["register", "4", "--json"]);
+    assert_eq!(json.stdout, format!("{ANSWER}\n"));
 }
 
 #[test]
@@ -127,6 +143,7 @@ fn json_has_one_value_a_line() {
             &["servers", "--json"],
             1,
         ),
+        (SERVERS, &["servers", "--json"], 3),
         (
             "# TYPE a counter\na{b=\"c\"} 1\nd 2.5\n",
             &["--json", "metrics"],
