@@ -40,6 +40,9 @@ pub struct PushEvent {
     pub bearer: String,
     /// The Push Server, as the bearer showed it.
     pub server: String,
+    /// Names that the Push Server proved: its identity as a gateway, the name in its certificate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub server_names: Vec<String>,
     /// Ports, where the bearer has them.
     pub ports: EventPorts,
     /// When the terminal received it: milliseconds since 1970.
@@ -81,6 +84,8 @@ pub struct PushEventView<'a> {
     pub bearer: &'static str,
     /// See [`PushEvent::server`].
     pub server: &'a ServerAddress,
+    /// See [`PushEvent::server_names`].
+    pub server_names: &'a [Box<str>],
     /// See [`PushEvent::ports`].
     pub ports: EventPorts,
     /// See [`PushEvent::received_at`].

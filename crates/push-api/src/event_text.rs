@@ -53,6 +53,10 @@ impl PushEventView<'_> {
         write_string(text, self.bearer);
         text.extend_from_slice(br#","server":"#);
         write_server(text, self.server);
+        if !self.server_names.is_empty() {
+            text.extend_from_slice(br#","serverNames":"#);
+            write_strings(text, self.server_names);
+        }
         text.extend_from_slice(br#","ports":{"#);
         if let Some(port) = self.ports.dest {
             text.extend_from_slice(br#""dest":"#);
@@ -142,6 +146,17 @@ fn write_pairs(text: &mut Vec<u8>, headers: &Headers) {
         text.push(b',');
         write_string(text, value);
         text.push(b']');
+    }
+    text.push(b']');
+}
+
+fn write_strings(text: &mut Vec<u8>, strings: &[Box<str>]) {
+    text.push(b'[');
+    for (index, string) in strings.iter().enumerate() {
+        if index > 0 {
+            text.push(b',');
+        }
+        write_string(text, string);
     }
     text.push(b']');
 }

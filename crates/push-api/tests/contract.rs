@@ -335,6 +335,7 @@ fn view<'a>(content: &'a [u8], parameters: &'a Headers, headers: &'a Headers) ->
         protocol: "OTA-WSP",
         bearer: "IP",
         server: &SERVER,
+        server_names: &[],
         ports: EventPorts {
             dest: Some(2948),
             orig: None,
@@ -381,6 +382,7 @@ fn a_view_is_read_back_as_the_event() {
             protocol: "OTA-WSP".to_owned(),
             bearer: "IP".to_owned(),
             server: "192.0.2.1".to_owned(),
+            server_names: Vec::new(),
             ports: EventPorts {
                 dest: Some(2948),
                 orig: None,
@@ -407,6 +409,23 @@ fn an_event_leaves_out_what_it_has_not() {
     view.ports = EventPorts::default();
     let text = json_of(&view);
     insta::assert_snapshot!(text, @r#"{"id":"0123456789abcdef","registrationID":"0000000000000007","pushApplicationID":"x-wap-application:mms.ua","contentType":"text/plain","content":"","headers":[],"protocol":"OTA-WSP","bearer":"IP","server":"192.0.2.1","ports":{},"receivedAt":1700000000123,"attempt":2,"authenticated":true,"trusted":false}"#);
+}
+
+#[test]
+fn names_that_the_server_proved_stand_behind_its_address() {
+    let none = Headers::new();
+    let names: [Box<str>; 2] = ["ppg.example.net".into(), "a \"quoted\" name".into()];
+    for length in 1..=names.len() {
+        let mut view = view(b"", &none, &none);
+        view.server_names = &names[..length];
+        let written = json_of(&view);
+        let shown = r#""server":"192.0.2.1","serverNames":["ppg.example.net""#;
+        assert!(written.contains(shown), "{written}");
+        let event: PushEvent = serde_json::from_str(&written).unwrap();
+        let expected = names[..length].iter().map(ToString::to_string);
+        assert_eq!(event.server_names, expected.collect::<Vec<_>>());
+        assert_eq!(serde_json::to_string(&event).unwrap(), written);
+    }
 }
 
 #[test]

@@ -183,6 +183,7 @@ impl Builder {
         let settings = ProtocolSettings {
             explicit_registration: false,
             tells_instances_apart: false,
+            any_port_is_standard: false,
             bearers: BTreeMap::from([(Bearer::Ip, ports)]),
             own_ports: false,
         };

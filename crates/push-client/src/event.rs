@@ -88,6 +88,7 @@ impl DeliveredEvent for Event {
             protocol: origin.protocol.as_str(),
             bearer: origin.bearer.as_str(),
             server: &origin.server,
+            server_names: &origin.proved_names,
             ports: EventPorts {
                 dest: origin.destination_port,
                 orig: origin.origin_port,

@@ -49,6 +49,7 @@ pub(crate) fn described(
         destination_port: port.or(standard_port),
         origin_port: None,
         transaction: Box::default(),
+        proved_names: Box::default(),
         instance: None,
         answerable: false,
     };

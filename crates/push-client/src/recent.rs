@@ -144,5 +144,8 @@ fn detail(decision: &Decision) -> String {
         Verdict::Refused(PushRefusal::NoRoom) => {
             "there is no room, or the store cannot write; acknowledge events that wait, or see the status".to_owned()
         }
+        Verdict::Refused(PushRefusal::NotYet) => {
+            format!("an application for {application}{named} was being registered at that moment; the server may send it again")
+        }
     }
 }

@@ -42,7 +42,7 @@ impl Application {
         request: &RegistrationRequest,
     ) -> Result<Self, Refusal> {
         let application = Self {
-            push_application_id: registrable(&request.push_application_id)?,
+            push_application_id: registrable(settings, &request.push_application_id)?,
             application_id: application_id(request.application_id.as_deref())?,
             whitelist: whitelist(settings, &request.whitelist)?,
             accept: accept(request.accept.as_deref())?,
@@ -94,8 +94,8 @@ pub(crate) fn push_application_id(text: &str) -> Result<PushApplicationId, Refus
 }
 
 /// Parses the id of a registration. The one that stands for any application (WAP-235 6.4.1.1) names none: whoever had it
-/// would not get what it seems to promise.
-fn registrable(text: &str) -> Result<PushApplicationId, Refusal> {
+/// would not get what it seems to promise. Nor one that the client answers itself.
+fn registrable(settings: &Settings, text: &str) -> Result<PushApplicationId, Refusal> {
     let id = push_application_id(text)?;
     if id.is_any() {
         return Err(Refusal::of_option(
@@ -104,6 +104,15 @@ fn registrable(text: &str) -> Result<PushApplicationId, Refusal> {
             format!(
                 "{id} stands for any application and names none; register each id that you take, such as \
                  x-wap-application:mms.ua"
+            ),
+        ));
+    }
+    if settings.own_applications.contains(&id) {
+        return Err(Refusal::of_option(
+            Reason::AlreadyRegistered,
+            "pushApplicationID",
+            format!(
+                "{id} is answered by the Push Client itself; no application can have it, so register another id"
             ),
         ));
     }
@@ -334,25 +343,41 @@ fn parse_port(text: &str) -> Result<u16, Refusal> {
 }
 
 /// The protocols and bearers that a profile may mean, with the ports that each listens on.
-struct Places<'a>(Vec<(Protocol, Bearer, &'a [u16], bool)>);
+struct Places<'a>(Vec<Place<'a>>);
+
+/// One protocol over one bearer.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    protocol: Protocol,
+    bearer: Bearer,
+    ports: &'a [u16],
+    settings: &'a ProtocolSettings,
+}
 
 impl<'a> Places<'a> {
     fn new(places: &BTreeMap<&Protocol, &'a ProtocolSettings>, bearer: Option<Bearer>) -> Self {
         let all = places.iter().flat_map(|(protocol, place)| {
             let bearers = place.bearers.iter();
-            bearers.map(|(bearer, ports)| (**protocol, *bearer, &ports[..], place.own_ports))
+            bearers.map(|(bearer, ports)| Place {
+                protocol: **protocol,
+                bearer: *bearer,
+                ports,
+                settings: place,
+            })
         });
         Self(
-            all.filter(|(_, candidate, _, _)| bearer.is_none_or(|bearer| bearer == *candidate))
+            all.filter(|place| bearer.is_none_or(|bearer| bearer == place.bearer))
                 .collect(),
         )
     }
 
     /// The profiles that this port gives, or why it cannot be had.
     fn with_port(&self, port: u16) -> Result<Vec<ConnectionProfile>, Refusal> {
-        let standard = self.profiles(None, |ports, _| ports.first() == Some(&port));
-        let open = self.profiles(Some(port), |ports, _| ports.contains(&port));
-        let own = self.profiles(Some(port), |_, own_ports| own_ports);
+        let standard = self.profiles(None, |place| {
+            !place.settings.any_port_is_standard && place.ports.first() == Some(&port)
+        });
+        let open = self.profiles(Some(port), |place| place.ports.contains(&port));
+        let own = self.profiles(Some(port), |place| place.settings.own_ports);
         if !standard.is_empty() {
             Ok(standard)
         } else if self.is_wtls(port) {
@@ -391,22 +416,19 @@ impl<'a> Places<'a> {
             && self
                 .0
                 .iter()
-                .any(|(protocol, ..)| *protocol == Protocol::OtaWsp)
+                .any(|place| place.protocol == Protocol::OtaWsp)
     }
 
     fn profiles(
         &self,
         port: Option<u16>,
-        fits: impl Fn(&[u16], bool) -> bool,
+        fits: impl Fn(&Place<'_>) -> bool,
     ) -> Vec<ConnectionProfile> {
-        let fitting = self
-            .0
-            .iter()
-            .filter(|(_, _, ports, own_ports)| fits(ports, *own_ports));
+        let fitting = self.0.iter().filter(|place| fits(place));
         fitting
-            .map(|&(protocol, bearer, ..)| ConnectionProfile {
-                protocol: Some(protocol),
-                bearer: Some(bearer),
+            .map(|place| ConnectionProfile {
+                protocol: Some(place.protocol),
+                bearer: Some(place.bearer),
                 port,
             })
             .collect()
@@ -416,8 +438,9 @@ impl<'a> Places<'a> {
         let usable: Vec<_> = self
             .0
             .iter()
-            .filter_map(|(protocol, bearer, ports, _)| {
-                Some(format!("{} ({protocol} over {bearer})", ports.first()?))
+            .filter_map(|place| {
+                let port = place.ports.first()?;
+                Some(format!("{port} ({} over {})", place.protocol, place.bearer))
             })
             .collect();
         if usable.is_empty() {

@@ -51,7 +51,7 @@ impl PushClient {
         let own = self.settings.own_content_types.iter();
         let mut capabilities = Capabilities {
             protocol,
-            applications: BTreeSet::new(),
+            applications: self.settings.own_applications.clone(),
             instances: BTreeSet::new(),
             accept: own.map(|own| own.as_str().into()).collect(),
         };

@@ -3,7 +3,9 @@
 //! The order: is the server on a whitelist that counts; the application id; the registrations with that id whose profile
 //! fits; the content type; a duplicate; room; the journal. The application's own whitelist is known only once the
 //! registration is, so the first question is asked of the default whitelist alone where no registration fits: a server
-//! that nobody lists learns nothing about who is registered. At most one registration fits a push, because an id is
+//! that nobody lists learns nothing about who is registered. A push that is refused by these rules, though it would be
+//! taken once a registration under way is in force, may be sent again: the server may have learned of the application
+//! before the application itself. At most one registration fits a push, because an id is
 //! shared only by applications that are told apart; where settings have changed since and several fit, the one
 //! registered first gets it, and its word is the verdict.
 
@@ -14,6 +16,7 @@ use push_message::{ConnectionProfile, MediaType, Origin, PushApplicationId, Rece
 use crate::client::{PushClient, later};
 use crate::journal::{Event, Stage, octets_of};
 use crate::pending::{PushWrite, Write};
+use crate::registry::Candidate;
 use crate::timers::Timer;
 use crate::whitelist::Listing;
 use crate::{
@@ -49,15 +52,69 @@ impl PushClient {
     /// Judges a push by the registrations; changes nothing.
     pub(crate) fn judge(&self, push: &ReceivedPush, steps: &mut impl Steps) -> Judgement {
         let application = self.addressee(push, steps);
-        let media_type = &push.message.content_type.media_type;
         let fitting = self.fitting(application, &push.origin, steps);
-        let listing = self.hosts.listing(
-            &push.origin.server,
+        let judgement = self.judge_for(fitting, application, push, steps);
+        match judgement {
+            Judgement::Unmatched | Judgement::Refused(_)
+                if self.is_awaited(push, application, fitting) =>
+            {
+                steps.step(|| {
+                    format!(
+                        "an application that would take it is being registered for {application} at this moment, so it \
+                         may be sent again"
+                    )
+                });
+                Judgement::Refused(PushRefusal::NotYet)
+            }
+            Judgement::For(_) | Judgement::Unmatched | Judgement::Refused(_) => judgement,
+        }
+    }
+
+    /// Whether a push that can be answered would be taken by a registration that is not in force yet, and that stands in
+    /// nobody's way but the one that it replaces.
+    fn is_awaited(
+        &self,
+        push: &ReceivedPush,
+        application: &PushApplicationId,
+        fitting: Option<&Arc<RegistrationRecord>>,
+    ) -> bool {
+        let takes = |candidate: &Candidate| {
+            let record = &candidate.record;
+            let in_its_place =
+                |fitting: &Arc<RegistrationRecord>| candidate.replaces == Some(fitting.id);
+            fitting.is_none_or(in_its_place)
+                && self.way_fits(record, &push.origin)
+                && accepts(record, &push.message.content_type.media_type)
+                && self.listing(Some(record), application, push) != Listing::Unlisted
+        };
+        push.origin.answerable && self.registry.candidates_for(application).any(takes)
+    }
+
+    fn listing(
+        &self,
+        record: Option<&Arc<RegistrationRecord>>,
+        application: &PushApplicationId,
+        push: &ReceivedPush,
+    ) -> Listing {
+        self.hosts.listing(
+            &push.origin,
             &self.settings.default_whitelist,
-            fitting.map(|record| &record.whitelist),
+            record.map(|record| &record.whitelist),
             application,
-            media_type,
-        );
+            &push.message.content_type.media_type,
+        )
+    }
+
+    /// Judges a push by the registration that fits it, if one does.
+    fn judge_for(
+        &self,
+        fitting: Option<&Arc<RegistrationRecord>>,
+        application: &PushApplicationId,
+        push: &ReceivedPush,
+        steps: &mut impl Steps,
+    ) -> Judgement {
+        let media_type = &push.message.content_type.media_type;
+        let listing = self.listing(fitting, application, push);
         explain_listing(listing, &push.origin, steps);
         let Some(record) = fitting else {
             return if listing == Listing::Unlisted {
@@ -106,7 +163,7 @@ impl PushClient {
         let fitting = self
             .registry
             .taking(application)
-            .find(|record| self.profile_fits(record, origin) && self.instance_fits(record, origin));
+            .find(|record| self.way_fits(record, origin));
         steps.step(|| match fitting {
             Some(record) => format!(
                 "registration {} of {} takes {application} over {} on {}",
@@ -127,6 +184,11 @@ impl PushClient {
         fitting
     }
 
+    /// Whether a registration takes pushes that come this way.
+    fn way_fits(&self, record: &RegistrationRecord, origin: &Origin) -> bool {
+        self.profile_fits(record, origin) && self.instance_fits(record, origin)
+    }
+
     fn profile_fits(&self, record: &RegistrationRecord, origin: &Origin) -> bool {
         let Some(protocol) = self.settings.protocols.get(&origin.protocol) else {
             return false;
@@ -134,7 +196,8 @@ impl PushClient {
         let standard_port = protocol
             .bearers
             .get(&origin.bearer)
-            .and_then(|ports| ports.first().copied());
+            .and_then(|ports| ports.first().copied())
+            .filter(|_| !protocol.any_port_is_standard);
         let fits = |profile: &ConnectionProfile| fits(*profile, origin, standard_port);
         let any = ConnectionProfile {
             protocol: None,

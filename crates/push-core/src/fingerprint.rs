@@ -142,6 +142,11 @@ mod tests {
     fn time_and_what_is_no_part_of_the_transmission_do_not_count() {
         let push = |at| PushBuilder::to("4").received(push_message::UnixMillis(at));
         assert_eq!(of_transmission(&push(1)), of_transmission(&push(2)));
+        let proved = PushBuilder::to("4").proving(&["ppg.example"]);
+        assert_eq!(
+            of_transmission(&push(1)),
+            of_transmission(&proved.received(push_message::UnixMillis(1)))
+        );
         let elsewhere = PushBuilder::to("4")
             .from_ip([192, 0, 2, 9])
             .transaction(9)

@@ -314,4 +314,10 @@ pub(crate) fn octets_of(push: &ReceivedPush) -> usize {
         + message.content_type.media_type.as_str().len()
         + message.content_type.parameters.text_length()
         + push.origin.transaction.len()
+        + push
+            .origin
+            .proved_names
+            .iter()
+            .map(|name| name.len())
+            .sum::<usize>()
 }

@@ -99,7 +99,7 @@ pub enum Answer {
 pub struct Capabilities {
     /// The protocol.
     pub protocol: Protocol,
-    /// Every Push Application ID.
+    /// Every Push Application ID, those that the client answers itself included.
     pub applications: BTreeSet<PushApplicationId>,
     /// Every application instance (IARI) where the protocol tells them apart.
     pub instances: BTreeSet<ApplicationId>,
@@ -168,6 +168,9 @@ pub enum PushRefusal {
     ServerNotListed,
     /// No room, or the store cannot write, at present (WSP USERDCR, OTA-HTTP 237, SIP 486).
     NoRoom,
+    /// An application that would take it is being registered at this moment; it may be sent again (WSP USERREQ, OTA-HTTP
+    /// 234, SIP 480 with Retry-After). Only where the protocol carries an answer.
+    NotYet,
 }
 
 impl PushRefusal {
@@ -178,6 +181,7 @@ impl PushRefusal {
             Self::ContentType => "contentType",
             Self::ServerNotListed => "serverNotListed",
             Self::NoRoom => "noRoom",
+            Self::NotYet => "notYet",
         }
     }
 }

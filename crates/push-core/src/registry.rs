@@ -32,6 +32,7 @@ pub(crate) struct Registry {
     active: BTreeMap<RegistrationId, Arc<RegistrationRecord>>,
     candidates: BTreeMap<RegistrationId, Candidate>,
     departures: BTreeMap<RegistrationId, Departure>,
+    /// Candidates too.
     by_application: BTreeSet<(u64, RegistrationId)>,
     by_owner: BTreeSet<(u64, RegistrationId)>,
     /// Candidates too: a port is taken from the moment that somebody asks for it.
@@ -88,6 +89,24 @@ impl Registry {
         range_of(&self.by_application, hash)
             .filter_map(|id| self.active.get(&id))
             .filter(move |record| record.push_application_id == *application)
+    }
+
+    /// Every registration in force, then those on their way.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &Arc<RegistrationRecord>> {
+        let candidates = self.candidates.values();
+        self.all()
+            .chain(candidates.map(|candidate| &candidate.record))
+    }
+
+    /// The registrations for this id that are not in force yet.
+    pub(crate) fn candidates_for(
+        &self,
+        application: &PushApplicationId,
+    ) -> impl Iterator<Item = &Candidate> {
+        let hash = hash_of_application(application);
+        range_of(&self.by_application, hash)
+            .filter_map(|id| self.candidates.get(&id))
+            .filter(move |candidate| candidate.record.push_application_id == *application)
     }
 
     /// Those of [`of_application`](Self::of_application) that take pushes.
@@ -159,6 +178,8 @@ impl Registry {
         record: Arc<RegistrationRecord>,
         replaces: Option<RegistrationId>,
     ) {
+        self.by_application
+            .insert((hash_of_application(&record.push_application_id), record.id));
         self.index_ports(&record);
         if replaces.is_none() {
             *self.owners.entry(record.owner.clone()).or_default() += 1;
@@ -181,6 +202,10 @@ impl Registry {
         let Some(candidate) = self.candidates.remove(&id) else {
             return;
         };
+        self.by_application.remove(&(
+            hash_of_application(&candidate.record.push_application_id),
+            id,
+        ));
         self.forget_ports(&candidate.record);
         if candidate.replaces.is_none() {
             self.release(&candidate.record.owner);

@@ -1,6 +1,6 @@
 //! The bounds and choices of the machine; every one has a default.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use push_message::{Bearer, DefaultWhitelistEntry, MediaType, Protocol, PushApplicationId};
@@ -14,6 +14,9 @@ pub struct Settings {
     pub default_whitelist: Vec<DefaultWhitelistEntry>,
     /// Content types that the client takes on its own account, announced beside those of the applications.
     pub own_content_types: Vec<MediaType>,
+    /// Ids that the client answers itself: nobody registers for one, and the Push Servers are told of them like those of
+    /// applications. Pushes to them are the driver's; they do not come here.
+    pub own_applications: BTreeSet<PushApplicationId>,
     /// Which id a push is meant for that names none, by its content type; `x-wap-application:wml.ua` for the rest.
     pub default_applications: Vec<(MediaType, PushApplicationId)>,
     /// Schemes of `eventHandler` that are served.
@@ -74,13 +77,21 @@ pub struct Settings {
 
 /// What one protocol offers here.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a property of the protocol that stands for itself"
+)]
 pub struct ProtocolSettings {
     /// Registrations are told to Push Servers on this protocol.
     pub explicit_registration: bool,
     /// Applications that share an id are told apart by their own name (OTA-SIP: the IARI).
     pub tells_instances_apart: bool,
-    /// The bearers present, each with the ports that it listens on; the first is the standard port.
+    /// The bearers present, each with the ports that it listens on; the first is the standard port. None: the terminal
+    /// opens its connections itself.
     pub bearers: BTreeMap<Bearer, Vec<u16>>,
+    /// Every port listened on is a standard port: a registration that names no port takes pushes that came to any of them,
+    /// or to none, on a connection that the terminal opened.
+    pub any_port_is_standard: bool,
     /// Whether an application may ask for a port of its own. False: refused as `optionNotAvailable`.
     pub own_ports: bool,
 }
@@ -91,6 +102,7 @@ impl Default for Settings {
             protocols: BTreeMap::new(),
             default_whitelist: Vec::new(),
             own_content_types: Vec::new(),
+            own_applications: BTreeSet::new(),
             default_applications: Vec::new(),
             handler_schemes: Vec::new(),
             omna_only: false,

@@ -108,14 +108,31 @@ impl<'a> Distinction<'a> {
     fn tells_from(&self, settings: &Settings, other: &Self) -> bool {
         !self.profiles.is_empty()
             && self.profiles.iter().all(|profile| {
-                Self::has_own_port(*profile, other) || self.has_own_tag(settings, *profile, other)
+                Self::has_own_port(settings, *profile, other)
+                    || self.has_own_tag(settings, *profile, other)
             })
     }
 
     //= specs/push-cai.md#uniqueness
     //# A Push Application ID in use MUST NOT be refused for being taken when the newcomer asks for a bearer port that nobody else has.
-    fn has_own_port(profile: ConnectionProfile, other: &Self) -> bool {
-        profile.port.is_some() && !other.profiles.contains(&profile)
+    fn has_own_port(settings: &Settings, profile: ConnectionProfile, other: &Self) -> bool {
+        profile.port.is_some()
+            && !other.profiles.contains(&profile)
+            && !other.takes_every_port(settings, profile)
+    }
+
+    /// Whether this application takes what comes to any port of the protocol and bearer of a profile.
+    fn takes_every_port(&self, settings: &Settings, profile: ConnectionProfile) -> bool {
+        let protocol = profile
+            .protocol
+            .and_then(|protocol| settings.protocols.get(&protocol));
+        let covers = |own: &ConnectionProfile| {
+            own.port.is_none()
+                && own.protocol.is_none_or(|own| Some(own) == profile.protocol)
+                && own.bearer.is_none_or(|own| Some(own) == profile.bearer)
+        };
+        protocol.is_some_and(|protocol| protocol.any_port_is_standard)
+            && (self.profiles.is_empty() || self.profiles.iter().any(covers))
     }
 
     //= specs/push-cai.md#uniqueness

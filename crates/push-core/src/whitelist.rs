@@ -7,7 +7,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use push_message::{DefaultWhitelistEntry, MediaType, PushApplicationId, ServerAddress, Whitelist};
+use push_message::{
+    Address, DefaultWhitelistEntry, MediaType, Origin, PushApplicationId, ServerAddress, Whitelist,
+};
+
+use crate::client::PushClient;
 
 /// Whose entry named a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,10 +104,16 @@ impl Hosts {
             .is_some_and(|host| host.addresses.contains(&address))
     }
 
+    fn named(&self, entry: &Address, server: &ServerAddress, proved_names: &[Box<str>]) -> bool {
+        entry.names(server, proved_names, |name, address| {
+            self.resolves(name, address)
+        })
+    }
+
     /// Whether a server may push to an application, and by whose word.
     pub(crate) fn listing(
         &self,
-        server: &ServerAddress,
+        origin: &Origin,
         default: &[DefaultWhitelistEntry],
         own: Option<&Whitelist>,
         application: &PushApplicationId,
@@ -115,13 +125,13 @@ impl Hosts {
         if default.is_empty() && own.is_empty() {
             return Listing::Anyone;
         }
-        let resolves = |name: &str, address| self.resolves(name, address);
-        let by_default = default.iter().any(|entry| {
-            entry.counts_for(application, media_type) && entry.address.names(server, resolves)
-        });
+        let named = |address: &Address| self.named(address, &origin.server, &origin.proved_names);
+        let by_default = default
+            .iter()
+            .any(|entry| entry.counts_for(application, media_type) && named(&entry.address));
         if by_default {
             Listing::Default
-        } else if own.iter().any(|address| address.names(server, resolves)) {
+        } else if own.iter().any(named) {
             Listing::Own
         } else {
             Listing::Unlisted
@@ -129,10 +139,29 @@ impl Hosts {
     }
 }
 
+impl PushClient {
+    /// Whether a server, which proved these names, may push to anybody here at all: it is on the default whitelist,
+    /// whatever that entry is limited to, or on that of an application that is registered or being registered; or somebody
+    /// takes pushes from anyone.
+    pub fn is_listed(&self, server: &ServerAddress, proved_names: &[Box<str>]) -> bool {
+        let default = &self.settings.default_whitelist;
+        let named = |address: &Address| self.hosts.named(address, server, proved_names);
+        if default.iter().any(|entry| named(&entry.address)) {
+            return true;
+        }
+        let mut nobody = true;
+        for record in self.registry.known() {
+            nobody = false;
+            let own = record.whitelist.addresses();
+            if own.iter().any(named) || (own.is_empty() && default.is_empty()) {
+                return true;
+            }
+        }
+        nobody && default.is_empty()
+    }
+}
+
 /// The host names of an application's whitelist.
 pub(crate) fn hosts_of(whitelist: &Whitelist) -> impl Iterator<Item = &str> {
-    whitelist
-        .addresses()
-        .iter()
-        .filter_map(push_message::Address::host)
+    whitelist.addresses().iter().filter_map(Address::host)
 }

@@ -68,6 +68,7 @@ fn client() -> PushClient {
     let wsp = ProtocolSettings {
         explicit_registration: false,
         tells_instances_apart: false,
+        any_port_is_standard: false,
         bearers: BTreeMap::from([(Bearer::Ip, vec![2948])]),
         own_ports: false,
     };

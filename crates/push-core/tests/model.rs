@@ -202,12 +202,14 @@ fn settings() -> Settings {
     let wsp = ProtocolSettings {
         explicit_registration: false,
         tells_instances_apart: false,
+        any_port_is_standard: false,
         bearers: BTreeMap::from([(Bearer::Ip, vec![2948])]),
         own_ports: true,
     };
     let sip = ProtocolSettings {
         explicit_registration: true,
         tells_instances_apart: true,
+        any_port_is_standard: false,
         bearers: BTreeMap::from([(Bearer::Ip, Vec::new())]),
         own_ports: false,
     };

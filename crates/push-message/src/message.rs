@@ -77,6 +77,9 @@ pub struct Origin {
     pub bearer: Bearer,
     /// The sender.
     pub server: ServerAddress,
+    /// Names that the sender proved to be its own: the identity of a Push Proxy Gateway that authenticated itself, the name
+    /// that its certificate was verified for. Empty where the protocol proves none.
+    pub proved_names: Box<[Box<str>]>,
     /// The terminal's port that it came to.
     pub destination_port: Option<u16>,
     /// The sender's port.

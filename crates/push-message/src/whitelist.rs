@@ -14,7 +14,7 @@ pub enum Address {
     Ip(IpAddr),
     /// A network in CIDR notation, its host bits cleared.
     Network(IpNet),
-    /// A host name, in lower case; it matches the addresses that it resolves to.
+    /// A host name, in lower case; it matches the addresses that it resolves to, and whoever proved that name.
     Host(Box<str>),
     /// A SIP or SIPS URI, scheme and host in lower case.
     SipUri(Box<str>),
@@ -57,9 +57,22 @@ impl Address {
         }
     }
 
-    /// Whether this entry names `server`; `resolves` says whether a host name resolves to an address.
-    pub fn names(&self, server: &ServerAddress, resolves: impl Fn(&str, IpAddr) -> bool) -> bool {
+    /// Whether this entry names `server`, which proved that `proved_names` are its own; `resolves` says whether a host name
+    /// resolves to an address.
+    pub fn names(
+        &self,
+        server: &ServerAddress,
+        proved_names: &[Box<str>],
+        resolves: impl Fn(&str, IpAddr) -> bool,
+    ) -> bool {
         match (self, server) {
+            (Self::Host(host), _)
+                if proved_names
+                    .iter()
+                    .any(|name| name.eq_ignore_ascii_case(host)) =>
+            {
+                true
+            }
             (Self::Ip(own), ServerAddress::Ip(address)) => *own == address.to_canonical(),
             (Self::Network(network), ServerAddress::Ip(address)) => {
                 network.contains(&address.to_canonical())
@@ -348,13 +361,36 @@ mod tests {
         for (entry, server, named) in table {
             let resolves = |host: &str, address| host == "ppg.example.net" && address == known;
             assert_eq!(
-                address(entry).names(&server, resolves),
+                address(entry).names(&server, &[], resolves),
                 named,
                 "{entry} {server}"
             );
         }
         assert_eq!(address("PPG.example.net").host(), Some("ppg.example.net"));
         assert_eq!(address("192.0.2.7").host(), None);
+    }
+
+    #[test]
+    fn a_host_name_names_whoever_proved_it() {
+        let proved: [Box<str>; 2] = ["gateway-7".into(), "PPG.Example.NET".into()];
+        for (entry, named) in [
+            ("ppg.example.net", true),
+            ("Gateway-7", true),
+            ("example.net", false),
+            ("sub.ppg.example.net", false),
+            ("sip:ppg.example.net", false),
+            ("192.0.2.7", false),
+        ] {
+            for server in [ip("192.0.2.1"), sip("sip:a@other.example")] {
+                let entry = address(entry);
+                assert_eq!(
+                    entry.names(&server, &proved, |_, _| false),
+                    named,
+                    "{entry}"
+                );
+                assert!(!entry.names(&server, &[], |_, _| false), "{entry}");
+            }
+        }
     }
 
     #[test]
@@ -397,7 +433,7 @@ mod tests {
             let entry = address(&format!("{}/{length}", std::net::Ipv4Addr::from(octets)));
             let shares = u32::from_be_bytes(octets) & mask == u32::from_be_bytes(other) & mask;
             let server = ServerAddress::Ip(IpAddr::from(other));
-            prop_assert_eq!(entry.names(&server, |_, _| false), shares);
+            prop_assert_eq!(entry.names(&server, &[], |_, _| false), shares);
         }
     }
 }

@@ -227,6 +227,7 @@ fn push() -> Result<ReceivedPush> {
             destination_port: Some(2948),
             origin_port: Some(9200),
             transaction: [7].into(),
+            proved_names: Box::default(),
             instance: None,
             answerable: false,
         },

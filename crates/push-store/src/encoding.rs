@@ -1,10 +1,10 @@
 //! A push as one blob of the journal.
 //!
-//! Version 1 is, in order:
+//! In order:
 //!
 //! | octets    | what |
 //! |-----------|------|
-//! | 1         | version, 1 |
+//! | 1         | version, 1 or 2 |
 //! | 1         | protocol: 1 OTA-WSP, 2 OTA-HTTP, 3 OTA-SIP |
 //! | 1         | bearer: 1 IP, 2 GSM-SMS, 3 GSM-USSD, 4 IS-95-CDMA-SMS |
 //! | 1         | flags: 1 answerable, 2 authenticated, 4 trusted, 8 last, 16 application, 32 instance, 64 destination port, 128 origin port |
@@ -12,6 +12,7 @@
 //! | 2 each    | destination port, origin port, big-endian, where flagged |
 //! | octets    | transaction |
 //! | text      | instance, where flagged |
+//! | names     | names that the server proved: their number, then each as text; version 2 only |
 //! | text      | application in its canonical form, where flagged |
 //! | text      | media type |
 //! | headers   | parameters of the media type |
@@ -20,6 +21,8 @@
 //!
 //! Texts and octets have their length in front, as base-128 digits with the lowest first and 128 added to each digit but
 //! the last. Headers are their number, then a name and a value each. The time of arrival has a column of its own.
+//!
+//! Version 2 is written where the server proved a name, version 1 otherwise; both are read.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -31,6 +34,7 @@ use push_message::{
 use crate::text::Malformed;
 
 const VERSION: u8 = 1;
+const VERSION_WITH_NAMES: u8 = 2;
 
 const ANSWERABLE: u8 = 1;
 const AUTHENTICATED: u8 = 2;
@@ -65,7 +69,12 @@ pub(crate) fn encode_push(push: &ReceivedPush, out: &mut Vec<u8>) {
         origin,
         received: _,
     } = push;
-    out.push(VERSION);
+    let has_names = !origin.proved_names.is_empty();
+    out.push(if has_names {
+        VERSION_WITH_NAMES
+    } else {
+        VERSION
+    });
     out.push(number_of(&PROTOCOLS, origin.protocol));
     out.push(number_of(&BEARERS, origin.bearer));
     out.push(flags(message, origin));
@@ -80,6 +89,12 @@ pub(crate) fn encode_push(push: &ReceivedPush, out: &mut Vec<u8>) {
     if let Some(instance) = &origin.instance {
         put_octets(instance.as_bytes(), out);
     }
+    if has_names {
+        put_length(origin.proved_names.len(), out);
+        for name in &origin.proved_names {
+            put_octets(name.as_bytes(), out);
+        }
+    }
     if let Some(application) = &message.application {
         put_octets(application.as_text().as_bytes(), out);
     }
@@ -92,9 +107,11 @@ pub(crate) fn encode_push(push: &ReceivedPush, out: &mut Vec<u8>) {
 /// Reads back what [`encode_push`] wrote; absent where the blob is none of its.
 pub(crate) fn decode_push(blob: &[u8], received: UnixMillis) -> Option<ReceivedPush> {
     let mut input = Input(blob);
-    if input.octet()? != VERSION {
-        return None;
-    }
+    let has_names = match input.octet()? {
+        VERSION => false,
+        VERSION_WITH_NAMES => true,
+        _ => return None,
+    };
     let protocol = value_of(&PROTOCOLS, input.octet()?)?;
     let bearer = value_of(&BEARERS, input.octet()?)?;
     let flags = input.octet()?;
@@ -110,6 +127,10 @@ pub(crate) fn decode_push(blob: &[u8], received: UnixMillis) -> Option<ReceivedP
             .when(flagged(INSTANCE), Input::text)
             .ok()?
             .map(Box::from),
+        proved_names: input
+            .when(has_names, Input::names)
+            .ok()?
+            .unwrap_or_default(),
         answerable: flagged(ANSWERABLE),
     };
     let application = input.when(flagged(APPLICATION), Input::application).ok()?;
@@ -284,6 +305,15 @@ impl<'a> Input<'a> {
         Some(headers)
     }
 
+    fn names(&mut self) -> Option<Box<[Box<str>]>> {
+        let count = self.length()?;
+        let mut names = Vec::new();
+        for _ in 0..count {
+            names.push(self.text()?.into());
+        }
+        Some(names.into())
+    }
+
     /// Reads a part where it is flagged.
     fn when<T>(
         &mut self,
@@ -317,6 +347,51 @@ mod tests {
 
     #[test]
     fn another_version_is_refused() {
-        assert!(decode_push(&[2, 1, 1, 0], UnixMillis(0)).is_none());
+        assert!(decode_push(PUSH, UnixMillis(0)).is_some());
+        for version in [0, 3, 255] {
+            let blob = [&[version], &PUSH[1..]].concat();
+            assert!(decode_push(&blob, UnixMillis(0)).is_none(), "{version}");
+        }
+    }
+
+    /// OTA-HTTP over IP from 192.0.2.7 to port 4035, answerable, transaction 9, `text/plain`, no headers, content `hi`.
+    const PUSH: &[u8] =
+        b"\x01\x02\x01\x41\x04\xc0\x00\x02\x07\x0f\xc3\x01\x09\x0atext/plain\x00\x00hi";
+    /// The same from a server that proved the names `gw` and `ppg.example`.
+    const NAMED_PUSH: &[u8] =
+        b"\x02\x02\x01\x41\x04\xc0\x00\x02\x07\x0f\xc3\x01\x09\x02\x02gw\x0bppg.example\x0atext/plain\x00\x00hi";
+
+    #[test]
+    fn names_that_a_server_proved_make_it_version_2() {
+        let names: [&[&str]; 2] = [&[], &["gw", "ppg.example"]];
+        for (blob, names) in [PUSH, NAMED_PUSH].into_iter().zip(names) {
+            let push = decode_push(blob, UnixMillis(7)).unwrap();
+            let found: Vec<_> = push
+                .origin
+                .proved_names
+                .iter()
+                .map(|name| &**name)
+                .collect();
+            assert_eq!(found, names);
+            assert_eq!(push.origin.destination_port, Some(4035));
+            assert_eq!(*push.message.content, *b"hi");
+            let mut written = Vec::new();
+            encode_push(&push, &mut written);
+            assert_eq!(written, blob);
+        }
+    }
+
+    #[test]
+    fn a_blob_cut_short_before_its_content_is_refused() {
+        for blob in [PUSH, NAMED_PUSH] {
+            for length in 0..blob.len() - 2 {
+                assert!(
+                    decode_push(&blob[..length], UnixMillis(0)).is_none(),
+                    "{length}"
+                );
+            }
+        }
+        let endless = b"\x02\x02\x01\x01\x04\xc0\x00\x02\x07\x01\x09\xff\xff\xff\xff\x0f\x00";
+        assert!(decode_push(endless, UnixMillis(0)).is_none());
     }
 }

@@ -32,6 +32,7 @@ impl Default for PushBuilder {
                 destination_port: Some(2948),
                 origin_port: Some(9200),
                 transaction: Box::from([0]),
+                proved_names: Box::default(),
                 instance: None,
                 answerable: false,
             },
@@ -75,6 +76,13 @@ impl PushBuilder {
     #[must_use]
     pub fn from_ip(self, address: [u8; 4]) -> Self {
         self.from_server(ServerAddress::Ip(IpAddr::V4(Ipv4Addr::from(address))))
+    }
+
+    /// Lets its server have proved these names.
+    #[must_use]
+    pub fn proving(mut self, names: &[&str]) -> Self {
+        self.0.origin.proved_names = names.iter().map(|&name| name.into()).collect();
+        self
     }
 
     /// Lets it come over this protocol, to this port of the terminal.

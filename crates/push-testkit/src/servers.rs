@@ -1,6 +1,6 @@
 //! Push Servers that answer as a test says.
 
-use push_core::{Capabilities, ServerReport, ServerState};
+use push_core::{Capabilities, PersistTicket, ServerReport, ServerState};
 use push_message::PushApplicationId;
 
 /// How the servers answer an announcement.
@@ -13,7 +13,7 @@ pub enum ServersAnswer {
     All(ServerState),
     /// Each takes the rest but refuses this id.
     AllBut(PushApplicationId),
-    /// Nothing comes back.
+    /// Nothing comes back, unless [`Terminal::servers_say`](crate::Terminal::servers_say) does later.
     Silent,
 }
 
@@ -24,17 +24,35 @@ pub struct Servers {
     pub answer: ServersAnswer,
     /// What they were told, in order.
     pub told: Vec<Vec<Capabilities>>,
+    unanswered: Vec<(PersistTicket, Vec<Capabilities>)>,
 }
 
 impl Servers {
     /// Takes an announcement; says what each server answers, unless nothing comes back.
-    pub(crate) fn take(&mut self, capabilities: Vec<Capabilities>) -> Option<Vec<ServerReport>> {
-        let reports = capabilities
+    pub(crate) fn take(
+        &mut self,
+        ticket: PersistTicket,
+        capabilities: Vec<Capabilities>,
+    ) -> Option<Vec<ServerReport>> {
+        self.told.push(capabilities.clone());
+        if self.answer == ServersAnswer::Silent {
+            self.unanswered.push((ticket, capabilities));
+            return None;
+        }
+        Some(self.reports(&capabilities))
+    }
+
+    /// Answers an announcement that was not answered at once.
+    pub(crate) fn answer_late(&mut self) -> Option<(PersistTicket, Vec<ServerReport>)> {
+        let (ticket, capabilities) = self.unanswered.pop()?;
+        Some((ticket, self.reports(&capabilities)))
+    }
+
+    fn reports(&self, capabilities: &[Capabilities]) -> Vec<ServerReport> {
+        capabilities
             .iter()
             .filter_map(|capabilities| self.report(capabilities))
-            .collect();
-        self.told.push(capabilities);
-        (self.answer != ServersAnswer::Silent).then_some(reports)
+            .collect()
     }
 
     fn report(&self, capabilities: &Capabilities) -> Option<ServerReport> {

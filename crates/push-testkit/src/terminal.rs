@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use push_core::{
     Acknowledgement, Answer, Delivery, DeregistrationRequest, EventId, Input, Occurrence, Outcome,
-    Output, PushClient, RegistrationRequest, RequestTicket, Selector, Settings, SubscriberId,
-    Verdict,
+    Output, PushClient, RegistrationRequest, RequestTicket, Selector, ServerState, Settings,
+    SubscriberId, Verdict,
 };
 use push_message::{Owner, Refusal};
 
 use crate::store::StoreResult;
-use crate::{Clock, PushBuilder, Servers, Store};
+use crate::{Clock, PushBuilder, Servers, ServersAnswer, Store};
 
 /// What came out of a Push Client and was not taken yet.
 #[derive(Debug, Default)]
@@ -106,6 +106,14 @@ impl Terminal {
     /// Lets the store answer this.
     pub fn persisted(&mut self, (ticket, result): StoreResult) {
         self.input(Input::Persisted { ticket, result });
+    }
+
+    /// Lets the servers answer this from here on, what they have been silent on included.
+    pub fn servers_say(&mut self, state: ServerState) {
+        self.servers.answer = ServersAnswer::All(state);
+        while let Some((ticket, servers)) = self.servers.answer_late() {
+            self.input(Input::Announced { ticket, servers });
+        }
     }
 
     /// Registers an application.
@@ -256,7 +264,7 @@ impl Terminal {
                 ticket,
                 capabilities,
             } => {
-                let servers = self.servers.take(capabilities)?;
+                let servers = self.servers.take(ticket, capabilities)?;
                 return Some(Input::Announced { ticket, servers });
             }
             Output::Resolve { host } => self.out.hosts.push(host),

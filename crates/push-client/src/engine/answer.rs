@@ -222,6 +222,7 @@ fn origin_of(decision: &Decision) -> Origin {
         destination_port: decision.destination_port,
         origin_port: None,
         transaction: Box::default(),
+        proved_names: Box::default(),
         instance: None,
         answerable: false,
     }

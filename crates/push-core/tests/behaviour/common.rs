@@ -28,6 +28,7 @@ pub(crate) fn wsp_and_sip() -> Settings {
     let sip = ProtocolSettings {
         explicit_registration: true,
         tells_instances_apart: true,
+        any_port_is_standard: false,
         bearers: BTreeMap::from([(Bearer::Ip, Vec::new())]),
         own_ports: false,
     };
@@ -44,8 +45,27 @@ pub(crate) fn wsp_protocol(own_ports: bool) -> ProtocolSettings {
     ProtocolSettings {
         explicit_registration: false,
         tells_instances_apart: false,
+        any_port_is_standard: false,
         bearers: BTreeMap::from([(Bearer::Ip, vec![2948])]),
         own_ports,
+    }
+}
+
+/// OTA-HTTP with explicit registration, listening on these ports.
+pub(crate) fn http(ports: &[u16]) -> Settings {
+    let http = ProtocolSettings {
+        explicit_registration: true,
+        tells_instances_apart: false,
+        any_port_is_standard: true,
+        bearers: BTreeMap::from([(Bearer::Ip, ports.to_vec())]),
+        own_ports: false,
+    };
+    Settings {
+        protocols: BTreeMap::from([
+            (Protocol::OtaWsp, wsp_protocol(false)),
+            (Protocol::OtaHttp, http),
+        ]),
+        ..wsp()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the Push Client does, sentence by sentence.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod awaiting;
 mod common;
 mod delivering;
 mod judging;

@@ -16,6 +16,7 @@ fn settings() -> Settings {
     let wsp = ProtocolSettings {
         explicit_registration: false,
         tells_instances_apart: false,
+        any_port_is_standard: false,
         bearers: BTreeMap::from([
             (Bearer::Ip, vec![2948, 4900, 900]),
             (Bearer::GsmSms, vec![2948]),
@@ -27,6 +28,7 @@ fn settings() -> Settings {
         own_ports: false,
         explicit_registration: false,
         tells_instances_apart: false,
+        any_port_is_standard: false,
     };
     Settings {
         protocols: BTreeMap::from([(Protocol::OtaWsp, wsp), (Protocol::OtaHttp, http)]),

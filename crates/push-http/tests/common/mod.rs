@@ -64,6 +64,7 @@ impl DeliveredEvent for FakeEvent {
             protocol: "OTA-WSP",
             bearer: "IP",
             server: &ServerAddress::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            server_names: &[],
             ports: EventPorts {
                 dest: Some(2948),
                 orig: Some(9200),

@@ -141,6 +141,7 @@ fn origin(datagram: &Datagram<'_>, transaction: u8) -> Origin {
         destination_port: Some(datagram.destination_port),
         origin_port: Some(datagram.source.port()),
         transaction: Box::new([transaction]),
+        proved_names: Box::default(),
         instance: None,
         answerable: false,
     }

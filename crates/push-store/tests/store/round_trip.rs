@@ -125,6 +125,7 @@ prop_compose! {
         origin_port in of(any::<u16>()),
         transaction in any::<Vec<u8>>(),
         instance in of(any::<String>()),
+        proved_names in prop::collection::vec(any::<String>(), 0..3),
         answerable in any::<bool>(),
     ) -> Origin {
         Origin {
@@ -135,6 +136,7 @@ prop_compose! {
             origin_port,
             transaction: transaction.into(),
             instance: instance.map(String::into_boxed_str),
+            proved_names: proved_names.into_iter().map(String::into_boxed_str).collect(),
             answerable,
         }
     }

@@ -45,6 +45,7 @@ pub(crate) fn push(number: u64) -> ReceivedPush {
             destination_port: Some(2948),
             origin_port: Some(9200),
             transaction: number.to_be_bytes()[7..].into(),
+            proved_names: Box::default(),
             instance: None,
             answerable: false,
         },
