@@ -1,4 +1,8 @@
 //! Push OTA protocol machines without I/O: octets of a bearer in, [`push_message::ReceivedPush`]es out.
 
+#[cfg(any(test, feature = "check"))]
+#[doc(hidden)]
+pub mod check;
+
 pub mod http;
 pub mod wsp;

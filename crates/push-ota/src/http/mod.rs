@@ -10,6 +10,7 @@
 
 mod connection;
 mod cpi;
+pub mod framing;
 mod provisioning;
 mod registrar;
 mod status;
