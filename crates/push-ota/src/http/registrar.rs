@@ -27,12 +27,27 @@ pub struct RegistrarSettings {
     /// How long a gateway may take to be reached, and to ask where that is waited for, before an announcement is answered
     /// without it. Less than the core's own patience.
     pub announce_patience: Duration,
-    /// The first back-off between attempts to dial; it doubles, with up to a quarter of chance on it.
+    /// The first back-off between attempts to dial; it doubles. Chance shortens each by up to a quarter.
     pub backoff_base: Duration,
     /// The greatest back-off.
     pub backoff_limit: Duration,
-    /// Contact points of SIRs that are dialled or open at a time.
+    /// Contact points of SIRs that are dialled or open at a time: those of no gateway together, and those of each gateway.
     pub max_contacts: usize,
+    /// Announcements that wait at a time. The oldest is answered as things stand where one more comes.
+    pub max_announcements: usize,
+}
+
+impl Default for RegistrarSettings {
+    fn default() -> Self {
+        Self {
+            confirm: false,
+            announce_patience: Duration::from_secs(15),
+            backoff_base: Duration::from_secs(2),
+            backoff_limit: Duration::from_mins(5),
+            max_contacts: 8,
+            max_announcements: 64,
+        }
+    }
 }
 
 /// What happened.
@@ -128,7 +143,7 @@ pub struct PpgReport {
 /// What a gateway knows of the present CPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PpgState {
-    /// It is being dialled.
+    /// It is being dialled, or awaited.
     Requested,
     /// A connection is open on which it can ask.
     Announced,
