@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, SECTIONS, section::Section};
+use super::{Config, SECTIONS, section::Section, wiring::Wrong};
 
 /// What is wrong with a configuration, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,10 +53,11 @@ impl Config {
         let document = Document { file, text };
         let table = DeTable::parse(text).map_err(|error| document.syntax(&error))?;
         document.refuse_unknown(table.get_ref())?;
-        let config: Self = toml::from_str(text).map_err(|error| document.syntax(&error))?;
-        config.wiring().map_err(|wrong| {
-            document.at_key(table.get_ref(), wrong.section, wrong.key, wrong.message)
-        })?;
+        let config: Self =
+            toml::from_str(text).map_err(|error| document.misfit(table.get_ref(), &error))?;
+        config
+            .wiring()
+            .map_err(|wrong| document.at_key(table.get_ref(), wrong))?;
         Ok(config)
     }
 
@@ -86,19 +87,42 @@ impl Document<'_> {
         (before.matches('\n').count() + 1, column + 1)
     }
 
-    /// The error at a key's value, or without a place where the document leaves the key out.
-    fn at_key(
-        &self,
-        table: &DeTable<'_>,
-        section: &str,
-        key: &str,
-        message: String,
-    ) -> ConfigError {
-        let table = match table.get(section).map(Spanned::get_ref) {
-            Some(DeValue::Table(section)) => section,
-            Some(_) | None => table,
+    /// A value of the wrong type. Within a table of an array, the place is said in words too.
+    fn misfit(&self, table: &DeTable<'_>, error: &toml::de::Error) -> ConfigError {
+        let mut misfit = self.syntax(error);
+        let place = error.span().and_then(|span| table_at(table, span.start));
+        if let Some((section, index, key)) = place {
+            misfit.message = format!(
+                "{}, {key}: {}",
+                numbered(section.name, index),
+                misfit.message
+            );
+        }
+        misfit
+    }
+
+    /// The error at a key's value, or at its table where the document leaves the key out.
+    fn at_key(&self, table: &DeTable<'_>, wrong: Wrong) -> ConfigError {
+        let Wrong {
+            section,
+            index,
+            key,
+            message,
+        } = wrong;
+        let Some(index) = index else {
+            let table = match table.get(section).map(Spanned::get_ref) {
+                Some(DeValue::Table(section)) => section,
+                Some(_) | None => table,
+            };
+            return self.at(table.get(key).map(Spanned::span), message);
         };
-        self.at(table.get(key).map(Spanned::span), message)
+        let element = elements(table, section).nth(index);
+        let span = element.map(|element| {
+            let value = keys_of(element).and_then(|keys| keys.get(key));
+            value.map_or_else(|| element.span(), Spanned::span)
+        });
+        let message = format!("{}, {key}: {message}", numbered(section, index));
+        self.at(span, message)
     }
 
     fn refuse_unknown(&self, table: &DeTable<'_>) -> Result<(), ConfigError> {
@@ -106,7 +130,7 @@ impl Document<'_> {
             SECTIONS
                 .iter()
                 .map(|section| section.name)
-                .filter(|name| !name.is_empty())
+                .filter(|name| !name.is_empty() && !name.contains('.'))
         };
         let top = SECTIONS.iter().filter(|section| section.name.is_empty());
         let top: Vec<&str> = top.flat_map(key_names).chain(sections()).collect();
@@ -124,6 +148,38 @@ impl Document<'_> {
             };
             self.refuse_unknown_in(section, inner)?;
         }
+        SECTIONS
+            .iter()
+            .filter(|section| section.name.contains('.'))
+            .try_for_each(|section| self.refuse_unknown_in_each(section, table))
+    }
+
+    /// Refuses unknown keys in the tables of an array.
+    fn refuse_unknown_in_each(
+        &self,
+        section: &Section,
+        table: &DeTable<'_>,
+    ) -> Result<(), ConfigError> {
+        let no_list = |span| {
+            let message = format!("`{0}` is a list of tables: write [[{0}]]", section.name);
+            Err(self.at(Some(span), message))
+        };
+        match nested(table, section.name) {
+            Some(value) if !matches!(value.get_ref(), DeValue::Array(_)) => {
+                return no_list(value.span());
+            }
+            Some(_) | None => {}
+        }
+        let known: Vec<&str> = key_names(section).collect();
+        for (index, element) in elements(table, section.name).enumerate() {
+            let Some(keys) = keys_of(element) else {
+                return no_list(element.span());
+            };
+            let place = numbered(section.name, index);
+            for name in keys.keys() {
+                self.refuse_unless_known(name.get_ref(), name.span(), &place, &known)?;
+            }
+        }
         Ok(())
     }
 
@@ -132,12 +188,13 @@ impl Document<'_> {
         for name in table.keys() {
             if known.is_empty() {
                 let message = format!(
-                    "[{}] is not built yet: pushcaid speaks OTA-WSP alone; leave the section out or empty",
+                    "[{}] is not built yet: pushcaid speaks OTA-WSP and OTA-HTTP; leave the section out or empty",
                     section.name
                 );
                 return Err(self.at(Some(name.span()), message));
             }
-            self.refuse_unless_known(name.get_ref(), name.span(), section.name, &known)?;
+            let place = format!("[{}]", section.name);
+            self.refuse_unless_known(name.get_ref(), name.span(), &place, &known)?;
         }
         Ok(())
     }
@@ -146,22 +203,73 @@ impl Document<'_> {
         &self,
         name: &str,
         span: Range<usize>,
-        section: &str,
+        place: &str,
         known: &[&str],
     ) -> Result<(), ConfigError> {
         if known.contains(&name) {
             return Ok(());
         }
-        let place = if section.is_empty() {
+        let place = if place.is_empty() {
             String::new()
         } else {
-            format!(" in [{section}]")
+            format!(" in {place}")
         };
         let hint = nearest(name, known)
             .or_else(|| elsewhere(name))
             .unwrap_or_else(|| format!("known are {}", known.join(", ")));
         Err(self.at(Some(span), format!("unknown key `{name}`{place}; {hint}")))
     }
+}
+
+/// The elements of the array of tables with this name, such as `ota_http.ppg`.
+fn elements<'t, 'a>(
+    table: &'t DeTable<'a>,
+    name: &str,
+) -> impl Iterator<Item = &'t Spanned<DeValue<'a>>> + use<'t, 'a> {
+    let array = match nested(table, name).map(Spanned::get_ref) {
+        Some(DeValue::Array(array)) => Some(array),
+        Some(_) | None => None,
+    };
+    array.into_iter().flat_map(|array| array.iter())
+}
+
+/// The value with a name such as `ota_http.ppg`.
+fn nested<'t, 'a>(table: &'t DeTable<'a>, name: &str) -> Option<&'t Spanned<DeValue<'a>>> {
+    let (section, key) = name.split_once('.')?;
+    table.get(section).and_then(keys_of)?.get(key)
+}
+
+fn keys_of<'t, 'a>(value: &'t Spanned<DeValue<'a>>) -> Option<&'t DeTable<'a>> {
+    if let DeValue::Table(keys) = value.get_ref() {
+        Some(keys)
+    } else {
+        None
+    }
+}
+
+/// Which value of which table of which array stands at `offset`.
+fn table_at<'t>(
+    table: &'t DeTable<'_>,
+    offset: usize,
+) -> Option<(&'static Section, usize, &'t str)> {
+    SECTIONS
+        .iter()
+        .filter(|section| section.name.contains('.'))
+        .find_map(|section| {
+            elements(table, section.name)
+                .enumerate()
+                .find_map(|(index, element)| {
+                    let hit = keys_of(element)?
+                        .iter()
+                        .find(|(_, value)| value.span().contains(&offset));
+                    hit.map(|(key, _)| (section, index, key.get_ref().as_ref()))
+                })
+        })
+}
+
+/// A table of an array as people count them.
+fn numbered(section: &str, index: usize) -> String {
+    format!("[[{section}]] number {}", index.saturating_add(1))
 }
 
 fn key_names(section: &Section) -> impl Iterator<Item = &'static str> + use<> {
@@ -184,6 +292,7 @@ fn elsewhere(name: &str) -> Option<String> {
         .find(|section| key_names(section).any(|key| key == name))?;
     Some(match section.name {
         "" => "it stands at the top, before any section".to_owned(),
+        table if table.contains('.') => format!("it stands in [[{table}]]"),
         table => format!("it stands in [{table}]"),
     })
 }
@@ -251,8 +360,8 @@ mod tests {
             ),
             ("api = 3", "f:1:7: `api` is a section: write [api]"),
             (
-                "[ota_http]\nlisten = []",
-                "f:2:1: [ota_http] is not built yet",
+                "[ota_http]\nlistn = []",
+                "f:2:1: unknown key `listn` in [ota_http]; did you mean `listen`?",
             ),
             (
                 "[ota_sip]\nregistrar = \"sip:x\"",

@@ -1,6 +1,7 @@
 //! The configuration of the daemon: a TOML document, every key of which has a default.
 
 mod document;
+mod ota_http;
 mod reference;
 mod section;
 mod value;
@@ -19,6 +20,10 @@ use serde::{Deserialize, Serialize};
 use section::{Section, section};
 
 pub use document::ConfigError;
+pub use ota_http::{
+    AuthenticationName, BearerNumber, ConnectName, OtaHttp, OtaHttpWiring, Ppg, SirContacts,
+    Version,
+};
 pub use reference::reference;
 pub use value::{Octets, Span};
 pub use wiring::{Wiring, Wrong};
@@ -242,11 +247,6 @@ section! {
 }
 
 section! {
-    /// Push over HTTP. It is not built yet: the section has no keys.
-    OtaHttp, "ota_http" {}
-}
-
-section! {
     /// Push over SIP. It is not built yet: the section has no keys.
     OtaSip, "ota_sip" {}
 }
@@ -266,6 +266,8 @@ pub struct Config {
     pub whitelist: Whitelist,
     /// `[ota_wsp]`
     pub ota_wsp: OtaWsp,
+    /// `[ota_http]`
+    pub ota_http: OtaHttp,
     /// `[applications]`
     pub applications: Applications,
     /// `[delivery]`
@@ -280,21 +282,20 @@ pub struct Config {
     pub engine: Engine,
     /// `[log]`
     pub log: Log,
-    /// `[ota_http]`
-    #[serde(skip_serializing)]
-    pub ota_http: OtaHttp,
     /// `[ota_sip]`
     #[serde(skip_serializing)]
     pub ota_sip: OtaSip,
 }
 
 /// Every section, in the order in which they are documented.
-pub(crate) const SECTIONS: [Section; 14] = [
+pub(crate) const SECTIONS: [Section; 15] = [
     General::SECTION,
     Api::SECTION,
     Http::SECTION,
     Whitelist::SECTION,
     OtaWsp::SECTION,
+    OtaHttp::SECTION,
+    Ppg::SECTION,
     Applications::SECTION,
     Delivery::SECTION,
     Queue::SECTION,
@@ -302,7 +303,6 @@ pub(crate) const SECTIONS: [Section; 14] = [
     Store::SECTION,
     Engine::SECTION,
     Log::SECTION,
-    OtaHttp::SECTION,
     OtaSip::SECTION,
 ];
 

@@ -1,7 +1,7 @@
 //! The documentation of the configuration, made from its definition.
 
 use super::section::{Key, Section};
-use super::{Config, SECTIONS};
+use super::{Config, Ppg, SECTIONS};
 
 const HEAD: &str = "# Configuration of pushcaid
 
@@ -21,7 +21,7 @@ This file is made from the program (`cargo test -p pushcaid` compares them; `UPD
 
 /// The text of `docs/configuration.md`.
 pub fn reference() -> String {
-    let defaults = toml::Table::try_from(Config::default()).unwrap_or_default();
+    let defaults = defaults();
     let mut text = HEAD.to_owned();
     for section in &SECTIONS {
         write_section(&mut text, section, &defaults);
@@ -29,9 +29,18 @@ pub fn reference() -> String {
     text
 }
 
+/// The defaults by section, those of a table of an array under its whole name.
+fn defaults() -> toml::Table {
+    let mut defaults = toml::Table::try_from(Config::default()).unwrap_or_default();
+    let gateway = toml::Table::try_from(Ppg::default()).unwrap_or_default();
+    defaults.insert(Ppg::SECTION.name.to_owned(), gateway.into());
+    defaults
+}
+
 fn write_section(text: &mut String, section: &Section, defaults: &toml::Table) {
     let title = match section.name {
         "" => "The top of the file".to_owned(),
+        name if name.contains('.') => format!("[[{name}]]"),
         name => format!("[{name}]"),
     };
     let inner = defaults.get(section.name).and_then(toml::Value::as_table);
@@ -82,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_key_that_is_read_is_documented() {
-        let defaults = toml::Table::try_from(Config::default()).unwrap();
+        let defaults = defaults();
         let documented: Vec<&str> = SECTIONS
             .iter()
             .flat_map(|section| section.keys.iter().map(|key| key.name))

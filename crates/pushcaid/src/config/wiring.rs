@@ -9,7 +9,7 @@ use push_http::HttpSettings;
 use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplicationId};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{Config, LimitedEntry, WhitelistEntry};
+use super::{Config, LimitedEntry, OtaHttpWiring, WhitelistEntry};
 
 /// The settings of the parts, every value of the configuration parsed.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Wiring {
     pub database: PathBuf,
     /// UDP addresses of the connectionless service.
     pub listen: Vec<SocketAddr>,
+    /// Push over HTTP, where it is on.
+    pub ota_http: Option<OtaHttpWiring>,
     /// Of the interface for applications.
     pub http: HttpSettings,
     /// The mode of the Unix socket.
@@ -38,22 +40,37 @@ pub struct Wiring {
 #[derive(Debug)]
 pub struct Wrong {
     pub(crate) section: &'static str,
+    /// Which table of an array of them, counted from 0.
+    pub(crate) index: Option<usize>,
     pub(crate) key: &'static str,
     pub(crate) message: String,
 }
 
 impl std::fmt::Display for Wrong {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{}] {}: {}", self.section, self.key, self.message)
+        let Self {
+            section,
+            index,
+            key,
+            message,
+        } = self;
+        match index {
+            Some(index) => write!(f, "[[{section}]] number {}, {key}: {message}", index + 1),
+            None => write!(f, "[{section}] {key}: {message}"),
+        }
     }
 }
 
 impl std::error::Error for Wrong {}
 
 /// Names the key at fault.
-fn wrong(section: &'static str, key: &'static str) -> impl Fn(&dyn std::fmt::Display) -> Wrong {
+pub(super) fn wrong(
+    section: &'static str,
+    key: &'static str,
+) -> impl Fn(&dyn std::fmt::Display) -> Wrong {
     move |message| Wrong {
         section,
+        index: None,
         key,
         message: message.to_string(),
     }
@@ -75,10 +92,29 @@ impl Config {
             durability: self.store.durability.into(),
             database: self.general.state_dir.join("pushcai.db"),
             listen: self.ota_wsp.listen.clone(),
+            ota_http: self.ota_http()?,
             http: self.http_settings(),
             socket_mode: socket_mode(&self.api.socket_mode)?,
             log: log_targets(&self.log.level)?,
         })
+    }
+
+    fn ota_http(&self) -> Result<Option<OtaHttpWiring>, Wrong> {
+        let Self {
+            ota_http,
+            applications,
+            ..
+        } = self;
+        let wiring = ota_http.wiring(applications.confirm)?;
+        if wiring.is_some() && ota_http.announce_patience.0 >= applications.announce_timeout.0 {
+            let message = format!(
+                "{} is no less than [applications] announce_timeout, {}: a registration would be given up while a gateway \
+                 may still come",
+                ota_http.announce_patience, applications.announce_timeout
+            );
+            return Err(wrong("ota_http", "announce_patience")(&message));
+        }
+        Ok(wiring)
     }
 
     fn core_settings(&self) -> Result<Settings, Wrong> {

@@ -1,0 +1,315 @@
+//! From a table `[[ota_http.ppg]]` to a gateway.
+
+use std::fmt::Display;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+
+use push_ota::http::{Contact, Host, Ppg as Gateway, PpgId, Secret, TerminalId};
+
+use super::{AuthenticationName, Ppg, secret};
+use crate::config::wiring::Wrong;
+
+const PORT: u16 = 4035;
+const SECURE_PORT: u16 = 4036;
+/// The most characters of an identity.
+const MAX_IDENTITY_LENGTH: usize = 255;
+/// The most characters of a host name.
+const MAX_HOST_LENGTH: usize = 253;
+
+/// Where a mistake is.
+#[derive(Debug, Clone, Copy)]
+struct Place(usize);
+
+impl Place {
+    fn wrong(self, key: &'static str) -> impl Fn(&dyn Display) -> Wrong {
+        move |message| Wrong {
+            section: "ota_http.ppg",
+            index: Some(self.0),
+            key,
+            message: message.to_string(),
+        }
+    }
+}
+
+/// The gateways of these tables.
+pub(super) fn gateways(tables: &[Ppg], comes_by_tls: bool) -> Result<Vec<Gateway>, Wrong> {
+    let mut gateways: Vec<Gateway> = Vec::with_capacity(tables.len());
+    for (index, table) in tables.iter().enumerate() {
+        let gateway = gateway(table, Place(index), comes_by_tls)?;
+        if gateways.iter().any(|other| other.id == gateway.id) {
+            let message = format!("`{}` is the id of a gateway before this one", table.id);
+            return Err(Place(index).wrong("id")(&message));
+        }
+        gateways.push(gateway);
+    }
+    Ok(gateways)
+}
+
+fn gateway(table: &Ppg, place: Place, comes_by_tls: bool) -> Result<Gateway, Wrong> {
+    let Ppg {
+        id,
+        address,
+        tls,
+        tls_name,
+        addresses,
+        prov_url,
+        terminal_id,
+        password_file,
+        basic_in_clear,
+        authentication,
+        ppg_password_file,
+        bearer,
+        connect,
+    } = table;
+    check_id(table).map_err(|message| place.wrong("id")(&message))?;
+    let contact = address
+        .as_deref()
+        .map(|text| contact(text, *tls))
+        .transpose()
+        .map_err(|message| place.wrong("address")(&message))?;
+    if *tls && contact.is_none() {
+        let message = "tls says how to dial, and nothing is dialled without an address; give one, or leave tls out";
+        return Err(place.wrong("tls")(&message));
+    }
+    if let Some(name) = tls_name {
+        check_host_name(name).map_err(|message| place.wrong("tls_name")(&message))?;
+    }
+    let unknown = contact.is_none() && addresses.is_empty();
+    if unknown && *authentication == AuthenticationName::None && !comes_by_tls {
+        let message = "nothing tells this gateway from others: give its address or its addresses, ask for its \
+                       authentication, or listen for it with TLS (tls_listen)";
+        return Err(place.wrong("id")(&message));
+    }
+    if let Some(url) = prov_url {
+        let printable = url.bytes().all(|octet| octet.is_ascii_graphic());
+        if !printable {
+            let message = "a URL has printable ASCII characters alone, without spaces";
+            return Err(place.wrong("prov_url")(&message));
+        }
+    }
+    let terminal_id = terminal_id
+        .as_deref()
+        .map(given)
+        .transpose()
+        .map_err(|message| place.wrong("terminal_id")(&message))?;
+    if *authentication != AuthenticationName::None && ppg_password_file.is_none() {
+        let message = "a gateway that has to prove who it is needs ppg_password_file, or authentication = \"none\"";
+        return Err(place.wrong("authentication")(&message));
+    }
+    Ok(Gateway {
+        id: PpgId(id.as_str().into()),
+        contact,
+        addresses: addresses.clone(),
+        tls_name: tls_name.as_deref().map(Into::into),
+        prov_url: prov_url.as_deref().map(Into::into),
+        terminal_id,
+        terminal_secret: secret_of(password_file.as_deref(), place, "password_file")?,
+        basic_in_clear: *basic_in_clear,
+        authentication: (*authentication).into(),
+        ppg_secret: secret_of(ppg_password_file.as_deref(), place, "ppg_password_file")?,
+        bearer: bearer.map(|bearer| bearer.0),
+        connect: (*connect).into(),
+    })
+}
+
+fn secret_of(
+    path: Option<&Path>,
+    place: Place,
+    key: &'static str,
+) -> Result<Option<Secret>, Wrong> {
+    path.map(secret::read)
+        .transpose()
+        .map_err(|message| place.wrong(key)(&message))
+}
+
+/// The identity stands between quotes in challenges, and before the colon in Basic.
+fn check_id(table: &Ppg) -> Result<(), String> {
+    let Ppg {
+        id, authentication, ..
+    } = table;
+    if id.is_empty() {
+        return Err("a gateway needs an id: the identity that it names itself by".to_owned());
+    }
+    check_identity(id, "an id")?;
+    let by_basic = match authentication {
+        AuthenticationName::Basic | AuthenticationName::Any => true,
+        AuthenticationName::None | AuthenticationName::Digest => false,
+    };
+    if by_basic && id.contains(':') {
+        return Err(format!(
+            "`{id}` has a colon, which a user name of Basic cannot hold; ask for digest"
+        ));
+    }
+    Ok(())
+}
+
+/// The Terminal-ID in `text`.
+pub(super) fn given(text: &str) -> Result<TerminalId, String> {
+    if text.is_empty() {
+        return Err(
+            "a Terminal-ID has a character at least; leave the key out for one made of the address"
+                .to_owned(),
+        );
+    }
+    check_identity(text, "a Terminal-ID")?;
+    if text.contains(':') {
+        return Err(format!(
+            "`{text}` has a colon, which a user name of Basic cannot hold"
+        ));
+    }
+    Ok(TerminalId::Given(text.into()))
+}
+
+fn check_identity(text: &str, what: &str) -> Result<(), String> {
+    let fits = |octet: u8| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\\');
+    if !text.bytes().all(fits) {
+        return Err(format!(
+            "{what} has printable ASCII characters alone, without spaces, quotes and backslashes"
+        ));
+    }
+    if text.len() > MAX_IDENTITY_LENGTH {
+        return Err(format!(
+            "{what} has {MAX_IDENTITY_LENGTH} characters at most"
+        ));
+    }
+    Ok(())
+}
+
+/// Reads `HOST[:PORT]`.
+fn contact(text: &str, secure: bool) -> Result<Contact, String> {
+    let standard = if secure { SECURE_PORT } else { PORT };
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (address, behind) = rest
+            .split_once(']')
+            .ok_or_else(|| format!("`{text}` lacks the `]` behind its address"))?;
+        let address: Ipv6Addr = address
+            .parse()
+            .map_err(|_| format!("`{address}` is no IPv6 address"))?;
+        let port = match behind.strip_prefix(':') {
+            Some(port) => Some(port),
+            None if behind.is_empty() => None,
+            None => return Err(format!("`{behind}` behind the address is no `:PORT`")),
+        };
+        (Host::Ip(IpAddr::V6(address)), port)
+    } else {
+        if text.parse::<Ipv6Addr>().is_ok() {
+            return Err(format!("an IPv6 address stands in brackets: `[{text}]`"));
+        }
+        let (host, port) = match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        };
+        (host_of(host)?, port)
+    };
+    let port = port.map_or(Ok(standard), port_of)?;
+    Ok(Contact { host, port, secure })
+}
+
+fn port_of(text: &str) -> Result<u16, String> {
+    let digits = text.bytes().all(|digit| digit.is_ascii_digit());
+    let port = digits.then(|| text.parse().ok()).flatten();
+    port.filter(|port| *port != 0)
+        .ok_or_else(|| format!("`{text}` is no port: a number from 1 to 65535 is"))
+}
+
+fn host_of(text: &str) -> Result<Host, String> {
+    if let Ok(address) = text.parse::<Ipv4Addr>() {
+        return Ok(Host::Ip(address.into()));
+    }
+    check_host_name(text)?;
+    Ok(Host::Name(text.to_ascii_lowercase().into()))
+}
+
+fn check_host_name(text: &str) -> Result<(), String> {
+    let wrong = || {
+        format!(
+            "`{text}` is neither an address nor a host name; write `192.0.2.7`, `[2001:db8::7]` or `ppg.example.net`, with \
+             `:PORT` behind it if need be"
+        )
+    };
+    let label_fits = |label: &str| {
+        let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(fits)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let labels = text.strip_suffix('.').unwrap_or(text);
+    // What ends in a number is an address that went wrong.
+    let numeric = labels
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| !last.is_empty() && last.bytes().all(|octet| octet.is_ascii_digit()));
+    if numeric || text.len() > MAX_HOST_LENGTH || !labels.split('.').all(label_fits) {
+        return Err(wrong());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, secure: bool) -> Result<(String, u16), String> {
+        contact(text, secure).map(|contact| {
+            let host = match contact.host {
+                Host::Ip(address) => address.to_string(),
+                Host::Name(name) => name.into(),
+            };
+            (host, contact.port)
+        })
+    }
+
+    #[test]
+    fn addresses_have_a_port_of_their_own_or_the_standard_one() {
+        for (text, secure, host, port) in [
+            ("192.0.2.7", false, "192.0.2.7", 4035),
+            ("192.0.2.7", true, "192.0.2.7", 4036),
+            ("192.0.2.7:99", true, "192.0.2.7", 99),
+            ("[2001:db8::7]", false, "2001:db8::7", 4035),
+            ("[::1]:65535", false, "::1", 65535),
+            ("PPG.example.net", false, "ppg.example.net", 4035),
+            ("ppg.example.net.:1", false, "ppg.example.net.", 1),
+            ("localhost:80", false, "localhost", 80),
+        ] {
+            assert_eq!(read(text, secure), Ok((host.to_owned(), port)), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_address() {
+        for (text, expected) in [
+            ("", "is neither an address nor a host name"),
+            (":4035", "is neither an address nor a host name"),
+            ("300.1.2.3", "is neither an address nor a host name"),
+            ("a..b", "is neither an address nor a host name"),
+            ("-a", "is neither an address nor a host name"),
+            ("a b", "is neither an address nor a host name"),
+            ("http://ppg.example.net", "is no port"),
+            ("ppg.example.net/x", "is neither an address nor a host name"),
+            ("2001:db8::7", "stands in brackets: `[2001:db8::7]`"),
+            ("[2001:db8::7", "lacks the `]`"),
+            ("[192.0.2.7]", "is no IPv6 address"),
+            ("[::1]4035", "is no `:PORT`"),
+            ("a:0", "is no port"),
+            ("a:65536", "is no port"),
+            ("a:+1", "is no port"),
+            ("a:", "is no port"),
+        ] {
+            let error = read(text, false).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn terminal_ids_fit_into_every_scheme() {
+        for text in ["4447700900123", "6192000002007", "1user@example.net"] {
+            assert_eq!(given(text), Ok(TerminalId::Given(text.into())));
+        }
+        for text in ["", "a:b", "a b", "a\"b", "a\\b", "a\n", "ü"] {
+            assert!(given(text).is_err(), "{text}");
+        }
+        assert!(given(&"1".repeat(256)).is_err());
+    }
+}

@@ -1,0 +1,158 @@
+//! `[ota_http]` and `[[ota_http.ppg]]`: the keys, and what they become.
+
+mod gateway;
+mod names;
+mod secret;
+mod wiring;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::section::section;
+use super::value::{Octets, Span};
+
+pub use names::{AuthenticationName, BearerNumber, ConnectName, SirContacts, Version};
+pub use wiring::OtaHttpWiring;
+
+section! {
+    /// Push over HTTP (WAP-235 section 7). It is on where `listen`, `tls_listen` or a `[[ota_http.ppg]]` says something.
+    /// The daemon then answers for the Push Application ID `push.sia` itself.
+    OtaHttp, "ota_http" {
+        /// TCP addresses that gateways may open connections to (PO-TCP), such as `0.0.0.0:4035`; none: gateways have to be
+        /// dialled.
+        listen: Vec<SocketAddr> = Vec::new(),
+        /// TCP addresses for gateways that speak TLS, such as `0.0.0.0:4036`. The terminal is the TLS client here too, so it needs
+        /// `ca_file`.
+        tls_listen: Vec<SocketAddr> = Vec::new(),
+        /// Certificates, in PEM, of those whose word for the certificate of a gateway is taken.
+        ca_file: Option<PathBuf> = None,
+        /// The terminal's own certificate and those that vouch for it, in PEM, for gateways that ask for one. It needs `key_file`.
+        certificate_file: Option<PathBuf> = None,
+        /// The key of `certificate_file`, in PEM. The file must be closed to other users.
+        key_file: Option<PathBuf> = None,
+        /// What the terminal is called (Terminal-ID), such as the ClientID `4447700900123`; absent: the ClientID made of its own
+        /// address on the connection.
+        terminal_id: Option<String> = None,
+        /// The bearer that gateways are told of: `any`, a name (`GSM-GPRS`, `IPv6`, ...) or the number that WDP gives it.
+        bearer: BearerNumber = BearerNumber(0),
+        /// The versions of push over HTTP that are spoken, most wanted first.
+        versions: Vec<Version> = vec![Version(1, 0)],
+        /// Refuse a connection whose first request names no version, rather than take it for 1.0.
+        version_required: bool = false,
+        /// Take a push under a CPITag that is out of date, rather than have the gateway register first.
+        accept_stale_tag: bool = false,
+        /// Take a push without a CPITag, rather than have the gateway register first.
+        accept_absent_tag: bool = true,
+        /// Take registrations and pushes only from gateways that proved who they are, by a password or by TLS.
+        identified_only: bool = false,
+        /// Octets of a push message with its headers, which gateways are told (X-Wap-Push-MaxMsgSize).
+        max_message_length: Octets = Octets(64 << 10),
+        /// Headers of a push message.
+        max_headers: usize = 64,
+        /// Octets of the headers of a push message.
+        max_headers_length: Octets = Octets(8 << 10),
+        /// Pushes that one gateway may have under way, which gateways are told (X-Wap-Push-Accept-MaxPushReq).
+        max_push_requests: u32 = 8,
+        /// Charsets that gateways are told of; none: not told, which means UTF-8.
+        charsets: Vec<String> = vec!["UTF-8".to_owned()],
+        /// Content encodings that gateways are told of; none: not told, which means none but identity.
+        encodings: Vec<String> = Vec::new(),
+        /// Languages that gateways are told of; none: not told, which means any.
+        languages: Vec<String> = Vec::new(),
+        /// Octets that a list of applications or content types may have when gateways are told of it; a longer one is told as any.
+        max_value_length: Octets = Octets(4 << 10),
+        /// Failed proofs of a gateway on one connection before it is closed.
+        max_authentication_failures: u32 = 4,
+        /// For how long a nonce is good that a gateway is challenged with.
+        nonce_lifetime: Span = Span(Duration::from_mins(5)),
+        /// How long a gateway may take to be reached, and to ask where `[applications] confirm` waits for it, before a registration
+        /// is answered without it. Less than `[applications] announce_timeout`.
+        announce_patience: Span = Span(Duration::from_secs(15)),
+        /// The first back-off between attempts to dial a gateway; it doubles, with some chance on it.
+        backoff_base: Span = Span(Duration::from_secs(2)),
+        /// The greatest back-off between attempts to dial a gateway.
+        backoff_limit: Span = Span(Duration::from_mins(10)),
+        /// Contact points of session initiation requests that are dialled or open at a time.
+        max_contacts: usize = 8,
+        /// Connections in all that gateways opened. Where there are so many, the one gives way on which nothing has been asked for
+        /// longest; those from addresses of listed gateways give way only to such.
+        max_connections: usize = 256,
+        /// Of these, how many from one address.
+        max_connections_per_address: usize = 32,
+        /// From the first octet of a request to the end of its headers; for the first request of a connection that a gateway
+        /// opened, from there.
+        header_timeout: Span = Span(Duration::from_secs(10)),
+        /// From the first octet of a request's body to its end.
+        body_timeout: Span = Span(Duration::from_secs(30)),
+        /// How long a connection that a gateway opened may stay open between requests.
+        idle_timeout: Span = Span(Duration::from_mins(5)),
+        /// The same for a connection that the terminal opened; `0s`: for as long as the gateway likes.
+        dialled_idle_timeout: Span = Span(Duration::ZERO),
+        /// How long a gateway may leave an answer unread.
+        write_timeout: Span = Span(Duration::from_secs(30)),
+        /// How long it may take to resolve a gateway's name and to reach it.
+        dial_timeout: Span = Span(Duration::from_secs(8)),
+        /// How long TLS may take to be set up.
+        handshake_timeout: Span = Span(Duration::from_secs(8)),
+        /// After this time without a sign of a gateway the system asks whether it is still there; `0s`: never.
+        keep_alive_interval: Span = Span(Duration::from_mins(1)),
+        /// Octets of a request line and its headers.
+        max_head_octets: Octets = Octets(16 << 10),
+        /// Headers of a request, 100 at most; those of the push message within are counted by `max_headers`.
+        max_request_headers: usize = 64,
+        /// Send answers at once, rather than to wait for more to send with them (`TCP_NODELAY`).
+        nodelay: bool = true,
+        /// How long requests under way may take when the daemon ends.
+        shutdown_timeout: Span = Span(Duration::from_secs(5)),
+        /// Pushes remembered whose answer could not be given, so that they are known when they come again; the oldest give way.
+        max_unanswered: usize = 1_024,
+        /// Addresses that session initiation requests may come from beside those of the gateways.
+        sir_sources: Vec<IpAddr> = Vec::new(),
+        /// Whom a session initiation request may have dialled: `known`, gateways that are listed; or `any`, everyone.
+        sir_contacts: SirContacts = SirContacts::Known,
+        /// After a session initiation request was followed, others wait for so long, unless a connection came of it.
+        sir_lockout: Span = Span(Duration::from_mins(1)),
+        /// The gateways, in order of preference: one table `[[ota_http.ppg]]` each.
+        ppg: Vec<Ppg> = Vec::new(),
+    }
+}
+
+section! {
+    /// A Push Proxy Gateway, with the provisioning context that it belongs to. There may be several of these tables.
+    Ppg, "ota_http.ppg" {
+        /// The identity of the gateway (PROXY-ID), which it names itself by. Needed, and unique.
+        id: String = String::new(),
+        /// Where it is dialled: `HOST[:PORT]`, an IPv6 address in brackets; the port is 4035, or 4036 with `tls`. Absent: it only
+        /// ever comes to the terminal.
+        address: Option<String> = None,
+        /// Dial it with TLS. Needs `ca_file`.
+        tls: bool = false,
+        /// The name that its certificate has to carry; absent: its host name, else its id.
+        tls_name: Option<String> = None,
+        /// Addresses it is known by, beside that of `address`.
+        addresses: Vec<IpAddr> = Vec::new(),
+        /// The ProvURL of its context; empty: a context with an empty one; absent: it belongs to none.
+        prov_url: Option<String> = None,
+        /// What the terminal is called there; absent: what it is called elsewhere.
+        terminal_id: Option<String> = None,
+        /// A file whose first line is the password that the terminal proves itself with. The file must be closed to other users.
+        /// Absent: a challenge of the gateway is refused for good.
+        password_file: Option<PathBuf> = None,
+        /// Whether the terminal shows its password by Basic on a connection without TLS, where others could read it.
+        basic_in_clear: bool = true,
+        /// How the gateway has to prove who it is: `none` (its address or its certificate says enough), `basic`, `digest`, or `any`
+        /// of the two. Needs `ppg_password_file` unless it is `none`.
+        authentication: AuthenticationName = AuthenticationName::None,
+        /// A file whose first line is the password that the gateway proves itself with. The file must be closed to other users.
+        ppg_password_file: Option<PathBuf> = None,
+        /// The bearer to this gateway; absent: that of the terminal.
+        bearer: Option<BearerNumber> = None,
+        /// When it is dialled: `always` (a connection is kept open while an application is registered for OTA-HTTP), `when-needed`
+        /// (when what gateways are told changes, and on a session initiation request) or `never`.
+        connect: ConnectName = ConnectName::Always,
+    }
+}
+
+#[cfg(test)]
+mod tests;

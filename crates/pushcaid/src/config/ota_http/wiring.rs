@@ -1,0 +1,209 @@
+//! From `[ota_http]` to the settings of the terminal, the registrar and the driver.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use push_ota::http::{CpiSettings, RegistrarSettings, Terminal, TerminalId};
+
+use super::{OtaHttp, gateway, secret};
+use crate::config::wiring::{Wrong, wrong};
+
+/// The most headers of a request that can be asked for.
+const MAX_REQUEST_HEADERS: usize = 100;
+
+/// Push over HTTP, every value of the configuration parsed.
+#[derive(Debug, Clone)]
+pub struct OtaHttpWiring {
+    /// TCP addresses for gateways.
+    pub listen: Vec<SocketAddr>,
+    /// TCP addresses for gateways that speak TLS.
+    pub tls_listen: Vec<SocketAddr>,
+    /// The terminal and its gateways.
+    pub terminal: Arc<Terminal>,
+    /// What gateways are told beside what the applications ask for.
+    pub cpi: CpiSettings,
+    /// When gateways are dialled.
+    pub registrar: RegistrarSettings,
+}
+
+impl OtaHttp {
+    /// Whether the protocol is on.
+    pub(crate) fn is_on(&self) -> bool {
+        !(self.listen.is_empty() && self.tls_listen.is_empty() && self.ppg.is_empty())
+    }
+
+    /// The settings of the parts; `None` where the protocol is off. `confirm` waits for gateways to register.
+    pub(crate) fn wiring(&self, confirm: bool) -> Result<Option<OtaHttpWiring>, Wrong> {
+        self.check()?;
+        if !self.is_on() {
+            return Ok(None);
+        }
+        let terminal_id = self
+            .terminal_id
+            .as_deref()
+            .map_or(Ok(TerminalId::OfAddress), gateway::given)
+            .map_err(|message| wrong("ota_http", "terminal_id")(&message))?;
+        Ok(Some(OtaHttpWiring {
+            listen: self.listen.clone(),
+            tls_listen: self.tls_listen.clone(),
+            terminal: Arc::new(self.terminal(terminal_id)?),
+            cpi: self.cpi_settings(),
+            registrar: RegistrarSettings {
+                confirm,
+                announce_patience: self.announce_patience.0,
+                backoff_base: self.backoff_base.0,
+                backoff_limit: self.backoff_limit.0,
+                max_contacts: self.max_contacts,
+            },
+        }))
+    }
+
+    fn terminal(&self, terminal_id: TerminalId) -> Result<Terminal, Wrong> {
+        Ok(Terminal {
+            ppgs: gateway::gateways(&self.ppg, !self.tls_listen.is_empty())?,
+            terminal_id,
+            bearer: self.bearer.0,
+            versions: self
+                .versions
+                .iter()
+                .map(|version| (version.0, version.1))
+                .collect(),
+            version_required: self.version_required,
+            accept_stale_tag: self.accept_stale_tag,
+            accept_absent_tag: self.accept_absent_tag,
+            identified_only: self.identified_only,
+            max_message_length: self.max_message_length.0,
+            max_headers: self.max_headers,
+            max_headers_length: self.max_headers_length.0,
+            max_authentication_failures: self.max_authentication_failures,
+            nonce_lifetime: self.nonce_lifetime.0,
+        })
+    }
+
+    fn cpi_settings(&self) -> CpiSettings {
+        CpiSettings {
+            charsets: self.charsets.clone(),
+            encodings: self.encodings.clone(),
+            languages: self.languages.clone(),
+            max_message_length: self.max_message_length.0,
+            max_push_requests: self.max_push_requests,
+            max_value_length: self.max_value_length.0,
+        }
+    }
+
+    /// What keys say of each other, and values that mean nothing.
+    fn check(&self) -> Result<(), Wrong> {
+        let at = |key| wrong("ota_http", key);
+        if self.certificate_file.is_some() && self.key_file.is_none() {
+            return Err(at("certificate_file")(
+                &"a certificate needs key_file, its key",
+            ));
+        }
+        if self.key_file.is_some() && self.certificate_file.is_none() {
+            return Err(at("key_file")(
+                &"a key needs certificate_file, its certificate",
+            ));
+        }
+        if self.ca_file.is_none() {
+            if !self.tls_listen.is_empty() {
+                return Err(at("tls_listen")(
+                    &"TLS needs ca_file: without certificates to trust, no gateway can be told from another",
+                ));
+            }
+            if let Some(index) = self.ppg.iter().position(|ppg| ppg.tls) {
+                return Err(Wrong {
+                    section: "ota_http.ppg",
+                    index: Some(index),
+                    key: "tls",
+                    message: "TLS needs [ota_http] ca_file: without certificates to trust, no gateway can be told from \
+                              another"
+                        .to_owned(),
+                });
+            }
+        }
+        let readable = [
+            ("ca_file", &self.ca_file),
+            ("certificate_file", &self.certificate_file),
+        ];
+        for (key, path) in readable {
+            let opened = path.as_deref().map(secret::open).transpose();
+            opened.map_err(|message| at(key)(&message))?;
+        }
+        let key = self.key_file.as_deref().map(secret::open_closed);
+        key.transpose()
+            .map_err(|message| at("key_file")(&message))?;
+        if self.versions.is_empty() {
+            return Err(at("versions")(
+                &"at least one version has to be spoken: \"1.0\"",
+            ));
+        }
+        self.check_lists()?;
+        self.refuse_nothing()
+    }
+
+    fn check_lists(&self) -> Result<(), Wrong> {
+        let lists = [
+            ("charsets", &self.charsets),
+            ("encodings", &self.encodings),
+            ("languages", &self.languages),
+        ];
+        for (key, list) in lists {
+            if let Some(word) = list.iter().find(|word| !is_token(word)) {
+                let message = format!("`{word}` is no token; write one name an entry");
+                return Err(wrong("ota_http", key)(&message));
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_nothing(&self) -> Result<(), Wrong> {
+        let spans = [
+            ("nonce_lifetime", self.nonce_lifetime),
+            ("announce_patience", self.announce_patience),
+            ("backoff_base", self.backoff_base),
+            ("backoff_limit", self.backoff_limit),
+            ("header_timeout", self.header_timeout),
+            ("body_timeout", self.body_timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("write_timeout", self.write_timeout),
+            ("dial_timeout", self.dial_timeout),
+            ("handshake_timeout", self.handshake_timeout),
+        ];
+        if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
+            return Err(wrong("ota_http", key)(&"at least 1 ms is taken"));
+        }
+        let numbers = [
+            ("max_message_length", self.max_message_length.0),
+            ("max_headers", self.max_headers),
+            ("max_headers_length", self.max_headers_length.0),
+            ("max_push_requests", self.max_push_requests as usize),
+            ("max_value_length", self.max_value_length.0),
+            (
+                "max_authentication_failures",
+                self.max_authentication_failures as usize,
+            ),
+            ("max_contacts", self.max_contacts),
+            ("max_connections", self.max_connections),
+            (
+                "max_connections_per_address",
+                self.max_connections_per_address,
+            ),
+            ("max_head_octets", self.max_head_octets.0),
+            ("max_request_headers", self.max_request_headers),
+        ];
+        if self.max_request_headers > MAX_REQUEST_HEADERS {
+            let message = format!("at most {MAX_REQUEST_HEADERS} are taken");
+            return Err(wrong("ota_http", "max_request_headers")(&message));
+        }
+        match numbers.into_iter().find(|(_, number)| *number == 0) {
+            Some((key, _)) => Err(wrong("ota_http", key)(&"at least 1 is taken")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A token of HTTP, or `*`.
+fn is_token(text: &str) -> bool {
+    let fits = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet);
+    !text.is_empty() && text.bytes().all(fits)
+}
