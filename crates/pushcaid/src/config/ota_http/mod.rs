@@ -75,6 +75,8 @@ section! {
         backoff_limit: Span = Span(Duration::from_mins(10)),
         /// Contact points of session initiation requests that are dialled or open at a time.
         max_contacts: usize = 8,
+        /// Changes of what gateways are told that wait for gateways at a time; the oldest are answered as far as they got.
+        max_announcements: usize = 64,
         /// Connections in all that gateways opened. Where there are so many, the one gives way on which nothing has been asked for
         /// longest; those from addresses of listed gateways give way only to such.
         max_connections: usize = 256,

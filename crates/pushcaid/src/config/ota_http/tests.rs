@@ -38,6 +38,7 @@ announce_patience = "9s"
 backoff_base = "3s"
 backoff_limit = "1m"
 max_contacts = 3
+max_announcements = 5
 max_connections = 12
 max_connections_per_address = 4
 header_timeout = "11s"
@@ -172,6 +173,7 @@ fn every_key_reaches_the_part_that_it_is_for() {
     assert_eq!(registrar.backoff_base, Duration::from_secs(3));
     assert_eq!(registrar.backoff_limit, Duration::from_mins(1));
     assert_eq!(registrar.max_contacts, 3);
+    assert_eq!(registrar.max_announcements, 5);
 }
 
 #[test]

@@ -54,6 +54,7 @@ impl OtaHttp {
                 backoff_base: self.backoff_base.0,
                 backoff_limit: self.backoff_limit.0,
                 max_contacts: self.max_contacts,
+                max_announcements: self.max_announcements,
             },
         }))
     }
@@ -183,6 +184,7 @@ impl OtaHttp {
                 self.max_authentication_failures as usize,
             ),
             ("max_contacts", self.max_contacts),
+            ("max_announcements", self.max_announcements),
             ("max_connections", self.max_connections),
             (
                 "max_connections_per_address",
