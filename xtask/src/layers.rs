@@ -77,6 +77,7 @@ const RULES: &[Rule] = &[
             "jiff",
             "rustix",
             "rustls",
+            "sha1",
             "socket2",
             "thiserror",
             "tokio",

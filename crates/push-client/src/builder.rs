@@ -7,14 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use push_core::{ProtocolSettings, PushClient, Settings, Snapshot};
-use push_message::{Bearer, Protocol};
+use push_message::{Bearer, MediaType, Protocol};
 use push_store::{SqliteStore, StoreError, StoreSettings, Writer, WriterSettings};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::engine::{Backing, Engine, Listener, Parts};
+use crate::engine::{Backing, Engine, Listener, OtaHttp, Parts};
 use crate::mailbox::{Mailbox, Notice};
+use crate::ota_http::{self, LinkParts, OtaHttpSettings, Tls, TlsError};
 use crate::settings::{ClientSettings, Durability};
 
 /// Puts a Push Client together.
@@ -28,6 +29,7 @@ pub struct Builder {
     store_settings: StoreSettings,
     durability: Durability,
     listen: Vec<SocketAddr>,
+    ota_http: OtaHttpSettings,
 }
 
 /// Why a Push Client could not be started.
@@ -43,6 +45,19 @@ pub enum BuildError {
         /// What the system says.
         source: io::Error,
     },
+    /// A TCP address cannot be listened on.
+    #[error(
+        "cannot listen on TCP {address}: {source}; stop who listens there, or list another address"
+    )]
+    ListenTcp {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The certificates of OTA-HTTP cannot be used.
+    #[error("OTA-HTTP over TLS: {0}")]
+    Tls(#[from] TlsError),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -99,6 +114,13 @@ impl Builder {
         self
     }
 
+    /// Speaks OTA-HTTP, where there is a port to listen on or a gateway to dial.
+    #[must_use]
+    pub fn ota_http(mut self, settings: OtaHttpSettings) -> Self {
+        self.ota_http = settings;
+        self
+    }
+
     /// Opens the store, binds the sockets, and gives the handle and the engine that has to run for it.
     ///
     /// Has to be called within a tokio runtime with I/O and time.
@@ -107,19 +129,44 @@ impl Builder {
         let mailbox = Arc::new(Mailbox::default());
         let (backing, snapshot) = self.open_store(&mailbox)?;
         let listeners = self.bind()?;
+        let over_tcp = self.bind_tcp()?;
+        let tls = Tls::load(&self.ota_http.tls, &self.ota_http.terminal)?;
+        self.refuse_missing_tls(tls.as_ref())?;
         self.offer(&listeners);
+        self.offer_http(&over_tcp);
+        let duplicate_window = self.core.duplicate_window;
         let clock = Clock::start();
         let max_window = self.core.max_window;
         let core = PushClient::new(self.core, Clock::seed(), snapshot, clock.now());
         let (sender, requests) =
             mpsc::channel(self.client.request_queue.clamp(1, Semaphore::MAX_PERMITS));
+        let ota_http = self.ota_http.is_on().then(|| {
+            OtaHttp::new(&self.ota_http, over_tcp, &core, |cpi| LinkParts {
+                tls,
+                clock,
+                mailbox: Arc::clone(&mailbox),
+                cpi,
+                duplicate_window,
+                recent_refusals: self.client.recent_refusals,
+                show_personal_data: self.client.show_personal_data,
+            })
+        });
+        let services = ota_http.as_ref().map(OtaHttp::services);
+        let services = services.unwrap_or_default().to_vec();
         let listening = listeners.iter().map(Listener::address).collect();
-        let client = Client::new(sender, Arc::clone(&mailbox), max_window, listening);
+        let client = Client::new(
+            sender,
+            Arc::clone(&mailbox),
+            max_window,
+            listening,
+            services,
+        );
         let engine = Engine::new(Parts {
             core,
             clock,
             settings: self.client,
             listeners,
+            ota_http,
             backing,
             mailbox,
             requests,
@@ -165,6 +212,61 @@ impl Builder {
                 .map_err(|source| BuildError::Listen { address, source })
         };
         self.listen.iter().map(bind).collect()
+    }
+
+    fn bind_tcp(&self) -> Result<Vec<ota_http::Listener>, BuildError> {
+        let plain = self.ota_http.listen.iter().map(|address| (*address, false));
+        let secure = self
+            .ota_http
+            .tls_listen
+            .iter()
+            .map(|address| (*address, true));
+        let bind = |(address, secure)| {
+            ota_http::Listener::bind(address, secure)
+                .map_err(|source| BuildError::ListenTcp { address, source })
+        };
+        plain.chain(secure).map(bind).collect()
+    }
+
+    fn refuse_missing_tls(&self, tls: Option<&Tls>) -> Result<(), BuildError> {
+        let contacts = self.ota_http.terminal.ppgs.iter();
+        let mut contacts = contacts.filter_map(|ppg| ppg.contact.as_ref());
+        let wanted = !self.ota_http.tls_listen.is_empty() || contacts.any(|contact| contact.secure);
+        if wanted && tls.is_none() {
+            let missing = "there is a port or a gateway with TLS: name ca_file, the authorities of the gateways";
+            return Err(TlsError::Incomplete(missing).into());
+        }
+        Ok(())
+    }
+
+    /// Offers OTA-HTTP to applications, where it is on. The client itself is the Session Initiation Application there.
+    fn offer_http(&mut self, listeners: &[ota_http::Listener]) {
+        if !self.ota_http.is_on() {
+            self.core.protocols.remove(&Protocol::OtaHttp);
+            return;
+        }
+        let mut ports: Vec<u16> = Vec::new();
+        for listener in listeners {
+            let port = listener.address().port();
+            if !ports.contains(&port) {
+                ports.push(port);
+            }
+        }
+        let settings = ProtocolSettings {
+            explicit_registration: true,
+            tells_instances_apart: false,
+            any_port_is_standard: true,
+            bearers: BTreeMap::from([(Bearer::Ip, ports)]),
+            own_ports: false,
+        };
+        self.core.protocols.insert(Protocol::OtaHttp, settings);
+        let own = ota_http::session_initiation();
+        self.core.own_applications.insert(own);
+        if let Ok(sia) = MediaType::parse("application/vnd.wap.sia")
+            && !self.core.own_content_types.contains(&sia)
+        {
+            self.core.own_content_types.push(sia);
+        }
     }
 
     /// Offers the ports that are listened on to applications.

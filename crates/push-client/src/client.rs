@@ -32,6 +32,7 @@ struct Shared {
     next: AtomicU64,
     max_window: u32,
     listening: Vec<std::net::SocketAddr>,
+    services: Vec<(&'static str, std::net::SocketAddr)>,
 }
 
 /// An application of this process (Push-CAI 5), with the owner that its embedder states.
@@ -56,12 +57,14 @@ impl Client {
         mailbox: Arc<Mailbox>,
         max_window: u32,
         listening: Vec<std::net::SocketAddr>,
+        services: Vec<(&'static str, std::net::SocketAddr)>,
     ) -> Self {
         let shared = Shared {
             mailbox,
             next: AtomicU64::new(1),
             max_window,
             listening,
+            services,
         };
         Self {
             shared: Arc::new(shared),
@@ -80,6 +83,11 @@ impl Client {
     /// The UDP addresses that are listened on, in the order in which they were asked for.
     pub fn listening(&self) -> &[std::net::SocketAddr] {
         &self.shared.listening
+    }
+
+    /// The TCP addresses that are listened on, in the order in which they were asked for: `OTA-HTTP`, then `OTA-HTTP-TLS`.
+    pub fn listening_tcp(&self) -> &[(&'static str, std::net::SocketAddr)] {
+        &self.shared.services
     }
 
     /// Asks the engine to stop: it takes nothing more, writes what is under way, ends every stream and closes the store.

@@ -35,6 +35,7 @@ mod explain;
 mod mailbox;
 mod masked;
 mod metrics;
+mod ota_http;
 mod recent;
 mod resolver;
 mod service;
@@ -45,10 +46,12 @@ pub use client::{Application, Client, Registered};
 pub use engine::{Engine, EngineError};
 pub use event::{Event, Events};
 pub use masked::Masked;
+pub use ota_http::{ConnectionSettings, OtaHttpSettings, TlsError, TlsFiles};
 pub use push_core::{
     Acknowledgement, DeregistrationRequest, Outcome, ProfileRequest, RegistrationRequest, Selector,
     Settings,
 };
+pub use push_ota::http;
 pub use push_ota::wsp::connectionless::Limits as DatagramLimits;
 pub use push_store::{StoreError, StoreSettings};
 pub use settings::{ClientSettings, Durability};

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::ota_http::Event;
 use push_core::{PersistTicket, RequestTicket, SubscriberId};
 use std::net::IpAddr;
 
@@ -20,6 +21,8 @@ pub(crate) enum Notice {
     FetchDropped(RequestTicket),
     /// A host name was resolved.
     Resolved(Box<str>, Vec<IpAddr>),
+    /// Something happened to a connection of OTA-HTTP.
+    OtaHttp(Event),
 }
 
 /// Notices that wait for the engine.

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::{Arguments, Display, Write as _};
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::counters::Counters;
+use crate::ota_http::Tally;
 
 /// How things stand at present.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,10 +25,18 @@ pub(crate) struct Gauges {
 }
 
 /// The text of `/metrics`.
-pub(crate) fn text(counters: &Counters, gauges: &Gauges) -> String {
+pub(crate) fn text(
+    counters: &Counters,
+    ota_http: Option<(&Tally, usize)>,
+    gauges: &Gauges,
+) -> String {
     let mut page = Page(String::with_capacity(4096));
     page.info();
     page.network(counters, gauges);
+    if let Some((tally, open)) = ota_http {
+        page.ota_http(tally, open);
+        page.ota_http_failures(tally);
+    }
     page.applications(counters, gauges);
     page.events(counters, gauges);
     page.store(counters, gauges);
@@ -33,7 +44,10 @@ pub(crate) fn text(counters: &Counters, gauges: &Gauges) -> String {
 }
 
 /// The counters by name, for the status.
-pub(crate) fn by_name(counters: &Counters) -> BTreeMap<String, u64> {
+pub(crate) fn by_name(
+    counters: &Counters,
+    ota_http: Option<(&Tally, usize)>,
+) -> BTreeMap<String, u64> {
     let mut all: BTreeMap<String, u64> = [
         ("datagrams", counters.datagrams),
         ("datagramOctets", counters.datagram_octets),
@@ -65,7 +79,36 @@ pub(crate) fn by_name(counters: &Counters) -> BTreeMap<String, u64> {
                 .map(|(word, count)| (format!("{family}.{word}"), *count)),
         );
     }
+    if let Some((tally, _)) = ota_http {
+        by_name_of_http(tally, &mut all);
+    }
     all
+}
+
+fn by_name_of_http(tally: &Tally, all: &mut BTreeMap<String, u64>) {
+    let single = [
+        ("httpConnectionsRefused", &tally.refused),
+        ("httpDialsFailed", &tally.dials_failed),
+        ("httpTlsFailed", &tally.tls_failed),
+    ];
+    all.extend(single.map(|(name, counter)| (name.to_owned(), value(counter))));
+    let requests = tally.requests().into_iter();
+    all.extend(
+        requests.map(|(method, status, count)| (format!("httpRequests.{method}.{status}"), count)),
+    );
+    let families = [
+        ("httpConnections", tally.connections()),
+        ("httpFramingRefused", tally.framing()),
+        ("httpTimedOut", tally.late()),
+    ];
+    for (family, counts) in families {
+        let counts = counts.into_iter();
+        all.extend(counts.map(|(word, count)| (format!("{family}.{word}"), count)));
+    }
+}
+
+fn value(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
 }
 
 struct Page(String);
@@ -117,6 +160,61 @@ impl Page {
             "Pushes judged, by verdict.",
             "verdict",
             &counters.pushes,
+        );
+    }
+
+    fn ota_http(&mut self, tally: &Tally, open: usize) {
+        self.gauge(
+            "pushcai_http_connections",
+            "Connections of OTA-HTTP that are open.",
+            open,
+        );
+        self.family(
+            "pushcai_http_connections_total",
+            "Connections of OTA-HTTP that requests were served on, by way.",
+            "way",
+            &tally.connections(),
+        );
+        self.counter(
+            "pushcai_http_connections_refused_total",
+            "Connections of OTA-HTTP closed because there were too many.",
+            value(&tally.refused),
+        );
+        let requests = "pushcai_http_requests_total";
+        self.head(
+            requests,
+            "counter",
+            "Requests of gateways answered, by method and push status.",
+        );
+        for (method, status, count) in tally.requests() {
+            self.line(format_args!(
+                "{requests}{{method=\"{method}\",status=\"{status}\"}} {count}"
+            ));
+        }
+    }
+
+    fn ota_http_failures(&mut self, tally: &Tally) {
+        self.family(
+            "pushcai_http_framing_refused_total",
+            "Connections ended because of octets that are no request, by reason.",
+            "reason",
+            &tally.framing(),
+        );
+        self.family(
+            "pushcai_http_timed_out_total",
+            "Connections ended because something took too long, by what it was.",
+            "at",
+            &tally.late(),
+        );
+        self.counter(
+            "pushcai_http_dials_failed_total",
+            "Gateways that could not be reached.",
+            value(&tally.dials_failed),
+        );
+        self.counter(
+            "pushcai_http_tls_failed_total",
+            "Connections on which TLS could not be set up.",
+            value(&tally.tls_failed),
         );
     }
 
@@ -298,8 +396,10 @@ mod tests {
         let mut counters = Counters::default();
         counters.refuse_datagram("malformed");
         counters.pushes.insert("accepted", 7);
+        let tally = Tally::default();
         text(
             &counters,
+            Some((&tally, 0)),
             &Gauges {
                 registrations: 3,
                 ..Gauges::default()

@@ -9,6 +9,7 @@ use push_message::{Protocol, UnixMillis};
 use push_ota::wsp::connectionless;
 
 use crate::counters::verdict_word;
+use crate::ota_http;
 
 /// A bounded memory of refusals; the oldest give way.
 #[derive(Debug)]
@@ -109,6 +110,20 @@ impl Refusal {
                 detail: refusal.to_string(),
             },
         }
+    }
+}
+
+/// A request over HTTP that was refused without a judgement.
+pub(crate) fn of_http(refused: ota_http::Refused) -> Refused {
+    Refused {
+        received_at: refused.received.0,
+        verdict: refused.word.to_owned(),
+        push_application_id: None,
+        content_type: None,
+        protocol: Protocol::OtaHttp.to_string(),
+        server: refused.source.ip().to_canonical().to_string(),
+        length: refused.length,
+        detail: refused.detail,
     }
 }
 

@@ -144,8 +144,7 @@ impl PushService for Client {
     }
 
     async fn servers(&self, _: Caller) -> Result<Vec<Server>, Refusal> {
-        // Connectionless push over WSP has no server to register with.
-        Ok(Vec::new())
+        self.query(|answer| Request::Servers { answer }).await
     }
 
     async fn explain(

@@ -19,7 +19,6 @@
 
 pub mod bodies;
 mod misbehaviour;
-pub mod ppg;
 mod push;
 mod random;
 mod sender;

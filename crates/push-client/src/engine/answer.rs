@@ -9,7 +9,7 @@ use push_core::{
 };
 use push_message::{Origin, Owner, Protocol, PushApplicationId, Refusal, Whitelist};
 
-use super::{Engine, Listener, Request};
+use super::{Engine, Listener, OtaHttp, Request};
 use crate::explain::described;
 use crate::masked::Masked;
 use crate::metrics::{self, Gauges};
@@ -18,12 +18,13 @@ use crate::service::profile_of;
 
 impl Engine {
     /// Answers a question about the client itself. Whoever asked may be gone, which makes the answer idle.
-    pub(super) fn report(&self, request: Request, now: Now) {
+    pub(super) fn report(&mut self, request: Request, now: Now) {
         match request {
             Request::Registrations { owner, answer } => {
                 drop(answer.send(self.registrations(owner.as_ref())));
             }
             Request::Status { answer } => drop(answer.send(self.status(now))),
+            Request::Servers { answer } => drop(answer.send(self.servers(now))),
             Request::Explain {
                 owner,
                 request,
@@ -32,7 +33,11 @@ impl Engine {
                 drop(answer.send(self.explain(owner.as_ref(), &request, now)));
             }
             Request::Metrics { answer } => {
-                drop(answer.send(metrics::text(&self.counters, &self.gauges(now))));
+                drop(answer.send(metrics::text(
+                    &self.counters,
+                    self.ota_http.as_ref().map(OtaHttp::tally),
+                    &self.gauges(now),
+                )));
             }
             Request::Ask { .. } | Request::Subscribe(_) | Request::ShutDown => {}
         }
@@ -56,7 +61,10 @@ impl Engine {
     fn status(&self, now: Now) -> Status {
         let counts = self.core.counts();
         let protocol = Protocol::OtaWsp.to_string();
-        let listening = |listener: &Listener| (protocol.clone(), listener.address().to_string());
+        let over_udp = |listener: &Listener| (protocol.clone(), listener.address().to_string());
+        let over_tcp = self.ota_http.iter().flat_map(OtaHttp::services);
+        let over_tcp =
+            over_tcp.map(|(service, address)| ((*service).to_owned(), address.to_string()));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: now.monotonic.as_secs(),
@@ -66,9 +74,14 @@ impl Engine {
             held_events: counts.held_events,
             dead_letters: counts.dead_letters,
             octets: counts.octets,
-            listening: self.listeners.iter().map(listening).collect(),
+            listening: self
+                .listeners
+                .iter()
+                .map(over_udp)
+                .chain(over_tcp)
+                .collect(),
             store_failure: self.store_failure.clone(),
-            counters: metrics::by_name(&self.counters),
+            counters: metrics::by_name(&self.counters, self.ota_http.as_ref().map(OtaHttp::tally)),
         }
     }
 
@@ -117,12 +130,19 @@ impl Engine {
                 concealed(&application)
             }
         });
-        let recent = self.recent.view(|refusal| match refusal {
+        let mut recent = self.recent.view(|refusal| match refusal {
             recent::Refusal::Judged(decision) => {
                 may_see(&decision.application, &origin_of(decision))
             }
             recent::Refusal::Malformed { .. } => owner.is_none(),
         });
+        if owner.is_none()
+            && let Some(http) = &self.ota_http
+        {
+            recent.extend(http.refused().into_iter().rev().map(recent::of_http));
+            recent.sort_by_key(|refused| std::cmp::Reverse(refused.received_at));
+            recent.truncate(self.settings.recent_refusals);
+        }
         Ok(ExplainAnswer {
             explanation,
             recent,

@@ -1,7 +1,9 @@
 //! The engine: one task that owns the machine, its sockets, its timer and its way to the store.
 
+mod announcing;
 mod answer;
 mod drops;
+mod ota_http;
 mod persistence;
 mod request;
 mod socket;
@@ -25,10 +27,12 @@ use crate::recent::Recent;
 use crate::resolver::Resolver;
 use crate::settings::ClientSettings;
 
+use announcing::Announcing;
 use persistence::Persistence;
 use socket::Reading;
 use timer::Timer;
 
+pub(crate) use ota_http::OtaHttp;
 pub(crate) use persistence::Backing;
 pub(crate) use request::{Request, Subscription};
 pub(crate) use socket::Listener;
@@ -59,6 +63,8 @@ pub struct Engine {
     resolver: Resolver,
     counters: Counters,
     recent: Recent,
+    announcing: Announcing,
+    ota_http: Option<OtaHttp>,
     store_failure: Option<String>,
     pushes: u64,
     stopping: bool,
@@ -72,6 +78,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) settings: ClientSettings,
     pub(crate) listeners: Vec<Listener>,
+    pub(crate) ota_http: Option<OtaHttp>,
     pub(crate) backing: Backing,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) requests: mpsc::Receiver<Request>,
@@ -92,6 +99,7 @@ impl Engine {
             clock,
             settings,
             listeners,
+            ota_http,
             backing,
             mailbox,
             requests,
@@ -123,6 +131,8 @@ impl Engine {
             subscribers: BTreeMap::new(),
             subscribing: Vec::new(),
             counters: Counters::default(),
+            announcing: Announcing::default(),
+            ota_http,
             store_failure: None,
             pushes: 0,
             stopping: false,
@@ -133,8 +143,10 @@ impl Engine {
     /// Runs until [`Client::shut_down`](crate::Client::shut_down) is called or every client is dropped; then nothing more is
     /// taken, what is under way is written, streams end, and the store is closed.
     pub async fn run(mut self) -> Result<(), EngineError> {
-        self.carry_out(self.clock.now());
-        while !(self.stopping && self.persistence.is_idle() && self.drains_left == 0) {
+        let now = self.clock.now();
+        self.start_http(now);
+        self.carry_out(now);
+        while !self.has_ended() {
             self.wait().await;
             if self.turn() {
                 // More datagrams wait: whoever reads the events gets a turn before they are taken.
@@ -145,6 +157,14 @@ impl Engine {
         self.subscribers.clear();
         self.persistence.close()?;
         Ok(())
+    }
+
+    /// Whether everything that was under way has come to its end after the order to stop.
+    fn has_ended(&self) -> bool {
+        self.stopping
+            && self.persistence.is_idle()
+            && self.drains_left == 0
+            && self.ota_http.as_ref().is_none_or(OtaHttp::has_ended)
     }
 
     /// Waits until there is something to do.
@@ -171,6 +191,12 @@ impl Engine {
                 Poll::Ready(_) => ready = true,
                 Poll::Pending => {}
             }
+        }
+        // Connections have requests under way that are answered after the order to stop as well.
+        if self.persistence.has_room()
+            && let Some(http) = &mut self.ota_http
+        {
+            ready |= http.poll_questions(context);
         }
         if self.takes_datagrams() {
             for listener in &mut self.listeners {
@@ -199,9 +225,11 @@ impl Engine {
         let now = self.clock.now();
         self.take_requests(now);
         self.take_notices(now);
+        self.take_questions(now);
         let more = self.take_datagrams(now);
         if self.timer.is_due(now) {
             self.core.handle_timeout(now);
+            self.http_timeout(now);
         }
         self.carry_out(now);
         self.drain(more)
@@ -242,6 +270,7 @@ impl Engine {
             Request::ShutDown => self.stop(),
             Request::Registrations { .. }
             | Request::Status { .. }
+            | Request::Servers { .. }
             | Request::Explain { .. }
             | Request::Metrics { .. } => self.report(request, now),
         }
@@ -280,6 +309,7 @@ impl Engine {
         self.requests.close();
         // What the kernel holds was sent to us: it is taken before the end.
         self.drains_left = MAX_DRAINS;
+        self.stop_http(self.clock.now());
         tracing::info!("stopping");
     }
 
@@ -291,6 +321,7 @@ impl Engine {
                     self.persistence.answered();
                     self.persisted(ticket, result, now);
                 }
+                Notice::OtaHttp(event) => self.take_http(event, now),
                 Notice::Unsubscribed(subscriber) => self.unsubscribe(subscriber, now),
                 Notice::FetchDropped(ticket) => {
                     self.answers.remove(&ticket);
@@ -359,9 +390,7 @@ impl Engine {
         tracing::trace!(length, source = %Masked::new(source, shown), port, "datagram");
         match connectionless::receive(&datagram, &self.settings.datagram_limits) {
             Ok(push) => {
-                self.pushes += 1;
-                // Requests of applications count from zero up, pushes from the top down.
-                let ticket = RequestTicket(u64::MAX - self.pushes);
+                let ticket = self.next_push();
                 self.core.handle_input(Input::Push { ticket, push }, now);
             }
             Err(refusal) => {
@@ -372,13 +401,20 @@ impl Engine {
         }
     }
 
+    /// Names a push. Requests of applications count from zero up, pushes from the top down.
+    const fn next_push(&mut self) -> RequestTicket {
+        self.pushes += 1;
+        RequestTicket(u64::MAX - self.pushes)
+    }
+
     /// Carries out every effect that the machine asks for.
     fn carry_out(&mut self, now: Now) {
         loop {
             while let Some(output) = self.core.poll_output() {
                 self.carry_out_one(output, now);
             }
-            if !self.flush_to_store(now) {
+            let told = self.carry_out_http(now);
+            if !self.flush_to_store(now) && !told {
                 break;
             }
         }
@@ -386,27 +422,22 @@ impl Engine {
             // The application may have gone meanwhile; its stream says so by itself.
             answer.send(Ok(())).ok();
         }
-        self.timer
-            .arm(self.core.poll_timeout().map(|(deadline, _)| deadline));
+        let core = self.core.poll_timeout().map(|(deadline, _)| deadline);
+        let http = self.ota_http.as_ref().and_then(OtaHttp::poll_timeout);
+        self.timer.arm(core.into_iter().chain(http).min());
     }
 
     fn carry_out_one(&mut self, output: Output, now: Now) {
         match output {
             Output::Persist { ticket, changes } => self.persistence.add(ticket, changes, now),
-            // No protocol with Push Servers to tell is built, so there is nobody to tell.
-            Output::Announce { ticket, .. } => {
-                self.core.handle_input(
-                    Input::Announced {
-                        ticket,
-                        servers: Vec::new(),
-                    },
-                    now,
-                );
-            }
+            Output::Announce {
+                ticket,
+                capabilities,
+            } => self.announce(ticket, capabilities, now),
             Output::Resolve { host } => self.resolver.resolve(host),
             Output::Answer { ticket, answer } => self.answer(ticket, answer),
             // The connectionless service carries no answer.
-            Output::Judged { .. } => {}
+            Output::Judged { ticket, verdict } => self.judged(ticket, verdict),
             Output::Deliver {
                 subscriber,
                 delivery,

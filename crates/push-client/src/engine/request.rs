@@ -1,6 +1,6 @@
 //! What a [`Client`](crate::Client) asks of its engine.
 
-use push_api::{ExplainAnswer, ExplainRequest, Registration, Status};
+use push_api::{ExplainAnswer, ExplainRequest, Registration, Server, Status};
 use push_core::{Answer, Delivery, EventId, Input, RequestTicket, Selector, SubscriberId};
 use push_message::{Owner, Refusal};
 use tokio::sync::{mpsc, oneshot};
@@ -26,6 +26,10 @@ pub(crate) enum Request {
     },
     /// The state of the client.
     Status { answer: oneshot::Sender<Status> },
+    /// The Push Servers.
+    Servers {
+        answer: oneshot::Sender<Vec<Server>>,
+    },
     /// How pushes were and would be judged: as far as one owner may know, or all.
     Explain {
         owner: Option<Owner>,

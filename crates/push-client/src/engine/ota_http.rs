@@ -1,0 +1,488 @@
+//! The engine's part in OTA-HTTP: what connections ask, whom the registrar wants told, what the terminal says of itself.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use push_api::{Exchange, Server};
+use push_core::{
+    Capabilities, Input, Now, PersistTicket, PushClient, PushRefusal, RequestTicket, ServerReport,
+    ServerState, Verdict,
+};
+use push_message::{Protocol, PushApplicationId, ReceivedPush};
+use push_ota::http::{
+    AnnounceTicket, Contact, Cpi, CpiSettings, DialId, Host, PpgReport, PpgState, PpgView,
+    PushStatus, Registrar, RegistrarInput, RegistrarOutput,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::{Engine, REQUEST_BATCH};
+use crate::clock::Clock;
+use crate::ota_http::{
+    self, Event, Life, Link, LinkParts, Listener, Order, OtaHttpSettings, Question, Tally,
+};
+
+/// The announcement that is made at the start, which nobody waits for.
+const AT_START: AnnounceTicket = AnnounceTicket(u64::MAX);
+
+/// OTA-HTTP, as the engine has it.
+#[derive(Debug)]
+pub(crate) struct OtaHttp {
+    link: Arc<Link>,
+    cpi: CpiSettings,
+    /// Listeners from which nothing is accepted yet.
+    listeners: Vec<Listener>,
+    services: Vec<(&'static str, SocketAddr)>,
+    acceptors: JoinSet<()>,
+    questions: mpsc::Receiver<Question>,
+    batch: Vec<Question>,
+    judging: BTreeMap<RequestTicket, oneshot::Sender<PushStatus>>,
+    registrar: Registrar,
+    dials: BTreeMap<DialId, Arc<Life>>,
+    shutdown_timeout: Duration,
+    /// When requests under way are waited for no longer.
+    end: Option<Duration>,
+}
+
+impl OtaHttp {
+    /// OTA-HTTP on these listeners; nothing is accepted before [`start`](Engine::start_http).
+    pub(crate) fn new(
+        settings: &OtaHttpSettings,
+        listeners: Vec<Listener>,
+        core: &PushClient,
+        parts: impl FnOnce(Cpi) -> LinkParts,
+    ) -> Self {
+        let present = core
+            .capabilities()
+            .into_iter()
+            .find(|one| one.protocol == Protocol::OtaHttp);
+        let cpi = cpi_of(present.as_ref(), &settings.cpi);
+        let (link, questions) = Link::new(settings, parts(cpi));
+        Self {
+            link,
+            cpi: settings.cpi.clone(),
+            services: services(&listeners),
+            listeners,
+            acceptors: JoinSet::new(),
+            questions,
+            batch: Vec::new(),
+            judging: BTreeMap::new(),
+            registrar: Registrar::new(
+                &settings.terminal,
+                settings.registrar.clone(),
+                Clock::seed(),
+            ),
+            dials: BTreeMap::new(),
+            shutdown_timeout: settings.connections.shutdown_timeout,
+            end: None,
+        }
+    }
+
+    /// What is listened on.
+    pub(crate) fn services(&self) -> &[(&'static str, SocketAddr)] {
+        &self.services
+    }
+
+    /// What the connections count, and how many there are.
+    pub(super) fn tally(&self) -> (&Tally, usize) {
+        (&self.link.tally, self.link.places.running())
+    }
+
+    /// Requests that were refused before anybody judged them, oldest first.
+    pub(super) fn refused(&self) -> Vec<ota_http::Refused> {
+        self.link.refused()
+    }
+
+    /// Whether questions of connections wait; else `context` is woken by the next one.
+    pub(super) fn poll_questions(&mut self, context: &mut Context<'_>) -> bool {
+        let polled = self
+            .questions
+            .poll_recv_many(context, &mut self.batch, REQUEST_BATCH);
+        matches!(polled, Poll::Ready(taken) if taken > 0)
+    }
+
+    /// When something is due.
+    pub(super) fn poll_timeout(&self) -> Option<Duration> {
+        let end = self.end;
+        self.registrar.poll_timeout().into_iter().chain(end).min()
+    }
+
+    /// Whether no connection is waited for any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.link.places.running() == 0
+    }
+
+    fn input(&mut self, input: RegistrarInput, now: Now) {
+        self.take_exchanges(now);
+        self.registrar.handle_input(input, now.monotonic);
+    }
+
+    /// Tells the registrar what gateways have asked.
+    fn take_exchanges(&mut self, now: Now) {
+        for exchange in self.link.take_exchanges() {
+            let ota_http::Exchange {
+                ppg,
+                method,
+                status,
+                at,
+                notice,
+            } = exchange;
+            let input = RegistrarInput::Exchanged {
+                ppg,
+                method,
+                status,
+                at,
+                notice,
+            };
+            self.registrar.handle_input(input, now.monotonic);
+        }
+    }
+
+    fn publish(&mut self, capabilities: Option<&Capabilities>, ticket: AnnounceTicket, now: Now) {
+        let cpi = cpi_of(capabilities, &self.cpi);
+        let tag = cpi.tag();
+        self.link.publish(cpi);
+        let needed = capabilities.is_some_and(|one| one.applications.iter().any(is_of_somebody));
+        let input = RegistrarInput::Announce {
+            ticket,
+            tag,
+            needed,
+        };
+        self.input(input, now);
+    }
+
+    fn dial(&mut self, order: Order) {
+        self.dials.insert(order.dial, Arc::clone(&order.life));
+        tokio::spawn(ota_http::dial(Arc::clone(&self.link), order));
+    }
+}
+
+impl Drop for OtaHttp {
+    fn drop(&mut self) {
+        // An engine that is dropped answers nobody any more.
+        self.link.places.end_all(false);
+        for life in self.dials.values() {
+            life.end_at_once();
+        }
+    }
+}
+
+impl Engine {
+    /// Begins to accept connections and to open those that are wanted.
+    pub(super) fn start_http(&mut self, now: Now) {
+        let capabilities = self.http_capabilities();
+        let Some(http) = &mut self.ota_http else {
+            return;
+        };
+        for listener in std::mem::take(&mut http.listeners) {
+            http.acceptors
+                .spawn(ota_http::accept(Arc::clone(&http.link), listener));
+        }
+        http.publish(capabilities.as_ref(), AT_START, now);
+    }
+
+    fn http_capabilities(&self) -> Option<Capabilities> {
+        let all = self.core.capabilities();
+        all.into_iter()
+            .find(|one| one.protocol == Protocol::OtaHttp)
+    }
+
+    /// Accepts nothing more; requests under way are answered.
+    pub(super) fn stop_http(&mut self, now: Now) {
+        let Some(http) = &mut self.ota_http else {
+            return;
+        };
+        http.acceptors.abort_all();
+        http.link.stop();
+        for life in http.dials.values() {
+            life.end_gracefully();
+        }
+        http.end = Some(now.monotonic + http.shutdown_timeout);
+    }
+
+    /// Tells gateways what holds from now on; says whether there is anybody to tell.
+    pub(super) fn announce_http(
+        &mut self,
+        ticket: PersistTicket,
+        capabilities: &Capabilities,
+        now: Now,
+    ) -> bool {
+        let Some(http) = &mut self.ota_http else {
+            return false;
+        };
+        http.publish(Some(capabilities), AnnounceTicket(ticket.0), now);
+        true
+    }
+
+    /// Takes what connections ask.
+    pub(super) fn take_questions(&mut self, now: Now) {
+        let Some(http) = &mut self.ota_http else {
+            return;
+        };
+        let mut batch = std::mem::take(&mut http.batch);
+        for question in batch.drain(..) {
+            self.take_question(question, now);
+        }
+        if let Some(http) = &mut self.ota_http {
+            http.batch = batch;
+        }
+    }
+
+    fn take_question(&mut self, question: Question, now: Now) {
+        match question {
+            Question::Judge { push, answer } => self.judge(*push, answer, now),
+            Question::IsListed {
+                server,
+                proved_names,
+                answer,
+            } => {
+                // The connection may be gone, which makes the answer idle.
+                answer
+                    .send(self.core.is_listed(&server, &proved_names))
+                    .ok();
+            }
+        }
+    }
+
+    fn judge(&mut self, push: ReceivedPush, answer: oneshot::Sender<PushStatus>, now: Now) {
+        let ticket = self.next_push();
+        if let Some(http) = &mut self.ota_http {
+            http.judging.insert(ticket, answer);
+        }
+        self.core.handle_input(Input::Push { ticket, push }, now);
+    }
+
+    /// A push has been judged; the connection that it came on is told, if it came on one.
+    pub(super) fn judged(&mut self, ticket: RequestTicket, verdict: Verdict) {
+        let Some(http) = &mut self.ota_http else {
+            return;
+        };
+        if let Some(answer) = http.judging.remove(&ticket) {
+            // The connection may be gone: then the push is known when it comes again.
+            answer.send(status_of(verdict)).ok();
+        }
+    }
+
+    /// Takes what connections tell.
+    pub(super) fn take_http(&mut self, event: Event, now: Now) {
+        let Some(http) = &mut self.ota_http else {
+            return;
+        };
+        match event {
+            Event::Connected(dial) => http.input(RegistrarInput::Connected { dial }, now),
+            Event::DialFailed(dial, reason) => {
+                http.dials.remove(&dial);
+                http.input(RegistrarInput::DialFailed { dial, reason }, now);
+            }
+            Event::Closed(dial) => {
+                http.dials.remove(&dial);
+                http.input(RegistrarInput::Closed { dial }, now);
+            }
+            Event::Exchanged => http.take_exchanges(now),
+            // To have been woken is enough.
+            Event::Ended => {}
+        }
+    }
+
+    /// Does what is due by the clock.
+    pub(super) fn http_timeout(&mut self, now: Now) {
+        let Some(http) = &mut self.ota_http else {
+            return;
+        };
+        http.take_exchanges(now);
+        http.registrar.handle_timeout(now.monotonic);
+        if http.end.is_some_and(|end| end <= now.monotonic) {
+            tracing::warn!(left = http.link.places.running(), "connections are cut off");
+            http.end = None;
+            http.link.places.end_all(false);
+        }
+    }
+
+    /// Carries out what the registrar asks for; says whether there was anything.
+    pub(super) fn carry_out_http(&mut self, now: Now) -> bool {
+        let mut any = false;
+        while let Some(http) = &mut self.ota_http
+            && let Some(output) = http.registrar.poll_output()
+        {
+            any = true;
+            match output {
+                // Whoever stops opens nothing.
+                RegistrarOutput::Dial { .. } if self.stopping => {}
+                RegistrarOutput::Dial {
+                    dial,
+                    ppg,
+                    contact,
+                    assumed,
+                } => http.dial(Order {
+                    dial,
+                    ppg,
+                    contact,
+                    assumed,
+                    life: Life::new(false, now.monotonic),
+                }),
+                RegistrarOutput::Retire { dial } => {
+                    if let Some(life) = http.dials.get(&dial) {
+                        life.end_gracefully();
+                    }
+                }
+                RegistrarOutput::Announced { ticket, .. } if ticket == AT_START => {}
+                RegistrarOutput::Announced { ticket, reports } => {
+                    let servers = reports.into_iter().map(server_report).collect();
+                    self.announced(PersistTicket(ticket.0), Protocol::OtaHttp, servers, now);
+                }
+            }
+        }
+        any
+    }
+
+    /// The Push Servers, as an operator sees them.
+    pub(super) fn servers(&mut self, now: Now) -> Vec<Server> {
+        let Some(http) = &mut self.ota_http else {
+            return Vec::new();
+        };
+        http.take_exchanges(now);
+        http.registrar.view().into_iter().map(server).collect()
+    }
+}
+
+fn services(listeners: &[Listener]) -> Vec<(&'static str, SocketAddr)> {
+    listeners
+        .iter()
+        .map(|listener| (listener.service(), listener.address()))
+        .collect()
+}
+
+fn cpi_of(capabilities: Option<&Capabilities>, settings: &CpiSettings) -> Cpi {
+    match capabilities {
+        Some(one) => Cpi::new(
+            &one.applications,
+            one.accept.iter().map(|range| &**range),
+            settings,
+        ),
+        None => Cpi::new([], [], settings),
+    }
+}
+
+/// Whether an id is not the client's own.
+fn is_of_somebody(application: &PushApplicationId) -> bool {
+    *application != ota_http::session_initiation()
+}
+
+/// What a gateway is told of a judgement (WAP-235 7.4.2.1).
+const fn status_of(verdict: Verdict) -> PushStatus {
+    match verdict {
+        Verdict::Accepted { .. } | Verdict::Duplicate | Verdict::Held { .. } => {
+            PushStatus::Accepted
+        }
+        Verdict::Refused(PushRefusal::NoSuchApplication) => PushStatus::NoSuchApplication,
+        Verdict::Refused(PushRefusal::ContentType) => PushStatus::ContentType,
+        Verdict::Refused(PushRefusal::ServerNotListed) => PushStatus::Refused,
+        Verdict::Refused(PushRefusal::NoRoom) => PushStatus::NoRoom,
+        Verdict::Refused(PushRefusal::NotYet) => PushStatus::RequestRefused,
+    }
+}
+
+fn server_report(report: PpgReport) -> ServerReport {
+    let state = match report.state {
+        PpgState::Requested => ServerState::Requested,
+        PpgState::Announced => ServerState::Announced,
+        PpgState::Confirmed => ServerState::Confirmed,
+        PpgState::Rejected => ServerState::Rejected,
+        PpgState::Unreachable => ServerState::Unreachable,
+    };
+    ServerReport {
+        uri: uri(&report.contact),
+        protocol: Protocol::OtaHttp,
+        state,
+        reason: report.reason,
+        rejected_applications: Vec::new(),
+    }
+}
+
+fn server(view: PpgView) -> Server {
+    let PpgView {
+        ppg,
+        contact,
+        state,
+        reason,
+        known_tag,
+        connections,
+        last_exchange,
+    } = view;
+    let state = match state {
+        PpgState::Requested => "requested",
+        PpgState::Announced => "announced",
+        PpgState::Confirmed => "confirmed",
+        PpgState::Rejected => "rejected",
+        PpgState::Unreachable => "unreachable",
+    };
+    Server {
+        uri: contact.as_ref().map_or_else(|| format!("ppg:{ppg}"), uri),
+        protocol: Protocol::OtaHttp.to_string(),
+        state: state.to_owned(),
+        reason,
+        id: Some(ppg.to_string()),
+        secure: contact.map(|contact| contact.secure),
+        cpi_tag: known_tag.map(|tag| format!("{tag:?}")),
+        connections: Some(connections),
+        last_exchange: last_exchange.map(|(method, status, at)| {
+            Exchange::at(method, status.map(|status| status.to_string()), at.0)
+        }),
+    }
+}
+
+fn uri(contact: &Contact) -> String {
+    let scheme = if contact.secure { "https" } else { "http" };
+    let port = contact.port;
+    match &contact.host {
+        Host::Ip(address) => {
+            let address = SocketAddr::new(*address, port);
+            format!("{scheme}://{address}/wappush")
+        }
+        Host::Name(name) => format!("{scheme}://{name}:{port}/wappush"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_is_named_by_where_it_is_dialled() {
+        let contact = |host, secure| Contact {
+            host,
+            port: 4035,
+            secure,
+        };
+        let host = Host::Ip("192.0.2.7".parse().unwrap());
+        assert_eq!(uri(&contact(host, false)), "http://192.0.2.7:4035/wappush");
+        let host = Host::Ip("2001:db8::7".parse().unwrap());
+        assert_eq!(
+            uri(&contact(host, true)),
+            "https://[2001:db8::7]:4035/wappush"
+        );
+        let host = Host::Name("ppg.example.net".into());
+        assert_eq!(
+            uri(&contact(host, true)),
+            "https://ppg.example.net:4035/wappush"
+        );
+    }
+
+    #[test]
+    fn each_judgement_has_its_push_status() {
+        let table = [
+            (PushRefusal::NoSuchApplication, "236"),
+            (PushRefusal::ContentType, "238"),
+            (PushRefusal::ServerNotListed, "235"),
+            (PushRefusal::NoRoom, "237"),
+            (PushRefusal::NotYet, "234"),
+        ];
+        for (refusal, code) in table {
+            assert_eq!(status_of(Verdict::Refused(refusal)).code(), code);
+        }
+        assert_eq!(status_of(Verdict::Duplicate), PushStatus::Accepted);
+    }
+}

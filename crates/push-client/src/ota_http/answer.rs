@@ -1,0 +1,352 @@
+//! The answer to one request.
+
+use std::sync::Arc;
+
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{CONNECTION, EXPECT, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method as HttpMethod, Request, Response, StatusCode};
+use push_core::Now;
+use push_message::{ReceivedPush, ServerAddress};
+use push_ota::http::{Answer, ContentPush, Cpi, PushStatus, Pushed, Registering, Step};
+use tokio::sync::oneshot;
+
+use super::body::{self, NoBody, Read};
+use super::connection::Session;
+use super::life::Phase;
+use super::link::{Exchange, Question, Refused};
+use super::outstanding::{Pusher, UnderWay};
+use super::tally::Method;
+use super::transmissions::Transaction;
+use crate::masked::Masked;
+
+const PUSH_STATUS: HeaderName = HeaderName::from_static("x-wap-push-status");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
+/// Answers a request.
+pub(super) async fn answer(session: Arc<Session>, request: Request<Incoming>) -> Response<NoBody> {
+    let now = session.link.clock.now();
+    let answering = session.life.begin(now.monotonic);
+    let (head, body) = request.into_parts();
+    let method = method_of(&head);
+    let cpi = session.link.cpi();
+    let decided = decide(&session, head, body, &cpi, now).await;
+    finish(&session, method, decided, &cpi, now).map(|()| NoBody(answering))
+}
+
+/// An answer, and whether what it refuses has to be remembered here: nobody else does.
+struct Decided {
+    answer: Answer,
+    unexplained: Option<&'static str>,
+}
+
+impl Decided {
+    /// An answer that the machine gave.
+    fn of(answer: Answer) -> Self {
+        let unexplained = answer.push_status.and_then(word);
+        Self {
+            answer,
+            unexplained,
+        }
+    }
+
+    /// An answer whose reasons are remembered elsewhere.
+    const fn explained(answer: Answer) -> Self {
+        Self {
+            answer,
+            unexplained: None,
+        }
+    }
+}
+
+fn method_of(head: &Parts) -> Method {
+    match head.method {
+        HttpMethod::OPTIONS => Method::Options,
+        HttpMethod::POST => Method::Post,
+        _ => Method::Other,
+    }
+}
+
+async fn decide(
+    session: &Arc<Session>,
+    head: Parts,
+    body: Incoming,
+    cpi: &Cpi,
+    now: Now,
+) -> Decided {
+    let step = session.connection().request(&head, cpi, now.unix);
+    match step {
+        Step::Answer(answer) => Decided::of(drop_body(session, &head, body, answer).await),
+        Step::Register(registering) => {
+            let whole = drain(session, body).await;
+            let mut answer = register(session, registering, cpi).await;
+            if !whole {
+                cut_short(session, &mut answer);
+            }
+            Decided::of(answer)
+        }
+        Step::Push(push) => take_push(session, head, body, push, now).await,
+    }
+}
+
+/// Reads and drops what there is of a body, unless the peer waits for a word before it sends it, or sends too much.
+async fn drop_body(session: &Session, head: &Parts, body: Incoming, mut answer: Answer) -> Answer {
+    if body.is_end_stream() {
+        return answer;
+    }
+    let waits = head.headers.contains_key(EXPECT);
+    if answer.close || waits || !drain(session, body).await {
+        cut_short(session, &mut answer);
+    }
+    answer
+}
+
+/// Reads a body and drops it; says whether that was all of it.
+async fn drain(session: &Session, body: Incoming) -> bool {
+    if body.is_end_stream() {
+        return true;
+    }
+    session.life.enter(Phase::Body);
+    let whole = body::drain(body, session.link.terminal.max_message_length).await;
+    session.life.enter(Phase::Busy);
+    whole
+}
+
+/// The connection ends behind an answer because the rest of its request was not read.
+fn cut_short(session: &Session, answer: &mut Answer) {
+    answer.close = true;
+    session.life.cut_short();
+}
+
+async fn register(session: &Session, registering: Registering, cpi: &Cpi) -> Answer {
+    let listed = !registering.needs_listing() || is_listed(session).await;
+    registering.answer(&mut session.connection(), listed, cpi)
+}
+
+async fn is_listed(session: &Session) -> bool {
+    let (answer, answered) = oneshot::channel();
+    let question = Question::IsListed {
+        server: ServerAddress::Ip(session.remote.ip().to_canonical()),
+        proved_names: session.connection().proved_names().into(),
+        answer,
+    };
+    // Where the engine has ended nobody is registered for anything any more.
+    session.link.questions.send(question).await.is_ok() && answered.await.unwrap_or(false)
+}
+
+async fn take_push(
+    session: &Arc<Session>,
+    head: Parts,
+    body: Incoming,
+    push: ContentPush,
+    now: Now,
+) -> Decided {
+    let link = &session.link;
+    let under_way = link.outstanding.begin(pusher(session));
+    session.life.enter(Phase::Body);
+    let read = body::read(body, push.limit()).await;
+    session.life.enter(Phase::Busy);
+    let body = match read {
+        Read::Whole(body) => body,
+        Read::TooLong => {
+            let mut answer = push.too_long();
+            cut_short(session, &mut answer);
+            return Decided {
+                answer,
+                unexplained: Some("tooLong"),
+            };
+        }
+        Read::Broken => return Decided::explained(broken(session)),
+    };
+    let peer = session.remote.ip();
+    let transaction = link
+        .transmissions
+        .name(peer, &head.headers, &body, now.monotonic);
+    let (push, judging) = match push.body(&body, now.unix, Box::from(transaction)) {
+        Pushed::Answer(answer) => return Decided::of(answer),
+        Pushed::Judge(push, judging) => (push, judging),
+    };
+    let Some(under_way) = under_way else {
+        return Decided {
+            answer: judging.answer(PushStatus::NoRoom),
+            unexplained: Some("maxPushRequests"),
+        };
+    };
+    let unanswered = Unanswered {
+        session: Arc::clone(session),
+        head,
+        body,
+        transaction,
+        under_way: Some(under_way),
+    };
+    let status = judge(session, push).await;
+    unanswered.answered();
+    // An engine that has ended takes nothing any more; what it did not judge may be sent again.
+    Decided::explained(judging.answer(status.unwrap_or(PushStatus::RequestRefused)))
+}
+
+/// What becomes of a push; absent where the engine has ended.
+async fn judge(session: &Session, push: Box<ReceivedPush>) -> Option<PushStatus> {
+    let (answer, answered) = oneshot::channel();
+    let question = Question::Judge { push, answer };
+    session.link.questions.send(question).await.ok()?;
+    answered.await.ok()
+}
+
+fn pusher(session: &Session) -> Pusher {
+    match session.connection().ppg() {
+        Some(ppg) => Pusher::Gateway(ppg.clone()),
+        None => Pusher::Address(session.remote.ip()),
+    }
+}
+
+/// A push that is being judged. Where that is given up because the connection is gone, the push is known when it comes again.
+struct Unanswered {
+    session: Arc<Session>,
+    head: Parts,
+    body: Bytes,
+    transaction: Transaction,
+    under_way: Option<UnderWay>,
+}
+
+impl Unanswered {
+    /// The answer is there.
+    fn answered(mut self) {
+        self.under_way = None;
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if self.under_way.is_none() {
+            return;
+        }
+        let link = &self.session.link;
+        link.transmissions.remember(
+            self.session.remote.ip(),
+            &self.head.headers,
+            &self.body,
+            self.transaction,
+            link.clock.now().monotonic,
+        );
+    }
+}
+
+/// The answer to a body that is broken, or broke off: whether anybody reads it or not.
+fn broken(session: &Session) -> Answer {
+    let status = PushStatus::Refused;
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+        .headers_mut()
+        .insert(PUSH_STATUS, HeaderValue::from_static(status.as_str()));
+    session.life.takes_broken_answer();
+    Answer {
+        response,
+        push_status: Some(status),
+        close: true,
+        notice: None,
+    }
+}
+
+/// Counts an answer, tells of it, and gives it to hyper.
+fn finish(
+    session: &Session,
+    method: Method,
+    decided: Decided,
+    cpi: &Arc<Cpi>,
+    now: Now,
+) -> Response<()> {
+    let Decided {
+        answer,
+        unexplained,
+    } = decided;
+    let Answer {
+        mut response,
+        push_status,
+        close,
+        notice,
+    } = answer;
+    if close {
+        response.headers_mut().insert(CONNECTION, CLOSE);
+    }
+    let link = &session.link;
+    link.tally.answered(method, push_status);
+    if let Some(word) = unexplained {
+        explain(session, &response, word, push_status, now);
+    }
+    let ppg = session.connection().ppg().cloned();
+    if let (Some(ppg), Some(method)) = (ppg, method.as_str()) {
+        let news = session.is_news(notice.as_ref(), cpi);
+        let exchange = Exchange {
+            ppg,
+            method,
+            status: push_status,
+            at: now.unix,
+            notice,
+        };
+        link.exchanged(exchange, news);
+    }
+    response
+}
+
+/// The word for a refusal; absent where nothing is refused.
+const fn word(status: PushStatus) -> Option<&'static str> {
+    match status {
+        PushStatus::Accepted
+        | PushStatus::AcceptedCpiTagMismatch
+        | PushStatus::Registered
+        | PushStatus::RegisteredCpiTagMismatch => None,
+        PushStatus::RequestRefused => Some("notAuthenticated"),
+        PushStatus::Refused => Some("malformed"),
+        PushStatus::NoSuchApplication => Some("noSuchApplication"),
+        PushStatus::NoRoom => Some("noRoom"),
+        PushStatus::ContentType => Some("contentType"),
+        PushStatus::CpiTagMismatch => Some("cpiTag"),
+        PushStatus::NoContextForPush | PushStatus::NoContextForRegistration => Some("provURL"),
+        PushStatus::RegistrationRefusedRetry => Some("registrationNotAuthenticated"),
+        PushStatus::RegistrationRefused => Some("registrationRefused"),
+        PushStatus::VersionNotSupported => Some("version"),
+    }
+}
+
+/// Remembers and logs a request that was refused.
+fn explain(
+    session: &Session,
+    response: &Response<()>,
+    word: &'static str,
+    status: Option<PushStatus>,
+    now: Now,
+) {
+    let source = session.remote;
+    let http = response.status().as_u16();
+    let shown = Masked::new(source, session.link.shown);
+    tracing::debug!(word, http, source = %shown, "request refused");
+    let status = status.map_or("no push status", PushStatus::as_str);
+    session.link.refuse(Refused {
+        received: now.unix,
+        source,
+        word,
+        length: 0,
+        detail: format!("{}; answered HTTP {http}, {status}", meaning(word)),
+    });
+}
+
+/// What a word means, and what would work.
+const fn meaning(word: &str) -> &'static str {
+    match word.as_bytes() {
+        b"notAuthenticated" | b"registrationNotAuthenticated" => {
+            "the gateway has to prove who it is"
+        }
+        b"malformed" => "the body is not one push message, or the gateway is not let in",
+        b"cpiTag" => {
+            "the gateway shows a CPITag that is not the present one; it has to register first"
+        }
+        b"provURL" => "no provisioning context has the ProvURL that the gateway names",
+        b"registrationRefused" => "no whitelist names the gateway",
+        b"version" => "the gateway offers no version that is spoken here",
+        b"tooLong" => "the push is longer than max_message_length",
+        b"maxPushRequests" => "the gateway has more pushes under way than max_push_requests",
+        _ => "refused",
+    }
+}

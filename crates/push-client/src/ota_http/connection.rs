@@ -1,0 +1,171 @@
+//! One connection from its first octet to its last.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use push_ota::http::framing::{FramingError, FramingLimits};
+use push_ota::http::{Connection, Cpi, Notice, Peer, Way};
+use tokio::net::TcpStream;
+
+use super::answer;
+use super::life::{Deadline, End, Life, Orders, Phase};
+use super::link::{Link, Refused};
+use super::octets::{Octets, Stream};
+use super::places::Place;
+use super::tally::add;
+use crate::masked::Masked;
+
+/// Octets that hyper buffers beside a head.
+const BUFFER: usize = 8 << 10;
+/// Headers that hyper takes without allocating for them.
+const MAX_HEADERS: usize = 100;
+
+/// One connection, as its requests see it.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) link: Arc<Link>,
+    pub(super) life: Arc<Life>,
+    pub(super) remote: SocketAddr,
+    connection: Mutex<Connection>,
+    /// What was learned last, and under which CPI.
+    learned: Mutex<Option<(Notice, Arc<Cpi>)>>,
+}
+
+impl Session {
+    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something learned is new since the last CPI.
+    pub(super) fn is_news(&self, notice: Option<&Notice>, cpi: &Arc<Cpi>) -> bool {
+        let Some(notice) = notice else { return false };
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = learned
+            .as_ref()
+            .is_some_and(|(known, under)| known == notice && Arc::ptr_eq(under, cpi));
+        if !known {
+            *learned = Some((notice.clone(), Arc::clone(cpi)));
+        }
+        !known
+    }
+}
+
+/// Serves the requests of a connection, after TLS, until it ends.
+pub(super) async fn serve(link: Arc<Link>, life: Arc<Life>, stream: Stream, peer: Peer) {
+    count(&link, &peer.way);
+    let remote = peer.remote;
+    let idle_timeout = match peer.way {
+        Way::Accepted => link.settings.idle_timeout,
+        Way::Dialled { .. } => link.settings.dialled_idle_timeout,
+    };
+    let limits = FramingLimits {
+        head_length: link.settings.max_head_octets,
+        headers: link.settings.max_headers.min(MAX_HEADERS),
+    };
+    let on_fault = {
+        let link = Arc::clone(&link);
+        move |error| broken(&link, remote, error)
+    };
+    let write_timeout = link.settings.write_timeout;
+    let octets = Octets::new(stream, limits, Arc::clone(&life), write_timeout, on_fault);
+    let connection = Connection::new(Arc::clone(&link.terminal), peer, link.chance());
+    let session = Arc::new(Session {
+        link: Arc::clone(&link),
+        life: Arc::clone(&life),
+        remote,
+        connection: Mutex::new(connection),
+        learned: Mutex::default(),
+    });
+    let mut orders = Orders::new(Arc::clone(&life));
+    let mut deadline = Deadline::new(life, &link.settings, idle_timeout);
+    let service = service_fn(move |request| {
+        let session = Arc::clone(&session);
+        async move { Ok::<_, Infallible>(answer::answer(session, request).await) }
+    });
+    let mut served = std::pin::pin!(
+        http1::Builder::new()
+            .max_buf_size(link.settings.max_head_octets.saturating_add(BUFFER))
+            .header_read_timeout(None)
+            .serve_connection(TokioIo::new(octets), service)
+    );
+    let ended = poll_fn(|context| {
+        loop {
+            if let Poll::Ready(ended) = served.as_mut().poll(context) {
+                return Poll::Ready(Ended::Served(ended));
+            }
+            match orders.poll(context) {
+                Poll::Ready(End::AtOnce) => return Poll::Ready(Ended::Told),
+                Poll::Ready(End::Gracefully) => served.as_mut().graceful_shutdown(),
+                Poll::Pending => return deadline.poll(context).map(Ended::Late),
+            }
+        }
+    })
+    .await;
+    match ended {
+        Ended::Served(Ok(())) | Ended::Told => {}
+        Ended::Served(Err(error)) => tracing::debug!(%error, "a connection broke off"),
+        Ended::Late(phase) => {
+            link.tally.timed_out(phase.as_str());
+            tracing::debug!(at = phase.as_str(), "a connection took too long");
+        }
+    }
+}
+
+enum Ended {
+    Served(hyper::Result<()>),
+    Told,
+    Late(Phase),
+}
+
+fn count(link: &Link, way: &Way) {
+    add(match way {
+        Way::Accepted => &link.tally.accepted,
+        Way::Dialled { .. } => &link.tally.dialled,
+    });
+}
+
+/// Counts and remembers octets that were refused.
+fn broken(link: &Link, source: SocketAddr, error: FramingError) {
+    let word = error.as_str();
+    link.tally.broken(word);
+    let shown = Masked::new(source, link.shown);
+    tracing::debug!(%error, source = %shown, "octets refused");
+    link.refuse(Refused {
+        received: link.clock.now().unix,
+        source,
+        word,
+        length: usize::try_from(error.offset).unwrap_or(usize::MAX),
+        detail: error.to_string(),
+    });
+}
+
+/// Sets a socket up.
+pub(super) fn set_up(link: &Link, stream: &TcpStream) -> std::io::Result<()> {
+    if link.settings.nodelay {
+        stream.set_nodelay(true)?;
+    }
+    let interval = link.settings.keep_alive_interval;
+    if interval > Duration::ZERO {
+        let probes = socket2::TcpKeepalive::new()
+            .with_time(interval)
+            .with_interval(interval / 4)
+            .with_retries(4);
+        socket2::SockRef::from(stream).set_tcp_keepalive(&probes)?;
+    }
+    Ok(())
+}
+
+/// A connection has ended: its place is free.
+pub(super) fn leave(link: &Link, place: Place) {
+    drop(place);
+    link.tell_of_end();
+}

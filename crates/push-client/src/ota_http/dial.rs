@@ -1,0 +1,137 @@
+//! Opening connections (TO-TCP, WAP-235 7.2.4.1).
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use push_ota::http::{Contact, CpiTag, DialId, Host, Peer, PpgId, Way};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::connection;
+use super::life::{Life, Orders};
+use super::link::{Event, Link};
+use super::octets::Stream;
+use super::tally::add;
+use super::tls::{name_of, name_of_contact};
+
+/// A connection to open.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) dial: DialId,
+    pub(crate) ppg: Option<PpgId>,
+    pub(crate) contact: Contact,
+    pub(crate) assumed: Option<CpiTag>,
+    /// By which it is told to end.
+    pub(crate) life: Arc<Life>,
+}
+
+/// Opens a connection and serves the requests that come on it.
+//= specs/ota-http.md#tcp-connections
+//# The terminal MUST be able to open connections without TLS to a gateway of its own accord.
+pub(crate) async fn dial(link: Arc<Link>, order: Order) {
+    let dial = order.dial;
+    let mut orders = Orders::new(Arc::clone(&order.life));
+    let opened = tokio::select! {
+        biased;
+        // Whoever gives the order knows, and waits for nothing.
+        _ = orders.next() => return link.tell_of_end(),
+        opened = open(&link, &order) => opened,
+    };
+    match opened {
+        Ok((stream, peer)) => {
+            let place = link
+                .places
+                .dialled(peer.remote.ip().to_canonical(), &order.life);
+            link.tell(Event::Connected(dial));
+            connection::serve(Arc::clone(&link), order.life, stream, peer).await;
+            link.tell(Event::Closed(dial));
+            connection::leave(&link, place);
+        }
+        Err(reason) => {
+            add(&link.tally.dials_failed);
+            tracing::debug!(%reason, "a gateway cannot be reached");
+            link.tell(Event::DialFailed(dial, reason));
+        }
+    }
+}
+
+async fn open(link: &Link, order: &Order) -> Result<(Stream, Peer), String> {
+    let Contact { host, port, secure } = &order.contact;
+    let limit = link.settings.dial_timeout;
+    let stream = within(limit, "no connection", connect(host, *port)).await?;
+    let usable = |error: io::Error| format!("the connection cannot be used: {error}");
+    connection::set_up(link, &stream).map_err(usable)?;
+    let mut peer = Peer {
+        remote: stream.peer_addr().map_err(usable)?,
+        local: stream.local_addr().map_err(usable)?,
+        way: Way::Dialled {
+            ppg: order.ppg.clone(),
+            assumed: order.assumed,
+        },
+        tls_name: None,
+    };
+    if !secure {
+        return Ok((Stream::Plain(stream), peer));
+    }
+    let (stream, name) = handshake(link, order, stream)
+        .await
+        .inspect_err(|_| add(&link.tally.tls_failed))?;
+    peer.tls_name = Some(name);
+    Ok((stream, peer))
+}
+
+async fn connect(host: &Host, port: u16) -> Result<TcpStream, String> {
+    let addresses: Vec<SocketAddr> = match host {
+        Host::Ip(address) => vec![SocketAddr::new(*address, port)],
+        Host::Name(name) => tokio::net::lookup_host((&**name, port))
+            .await
+            .map_err(|error| format!("its name {name} cannot be resolved: {error}"))?
+            .collect(),
+    };
+    let mut failed = "its name has no address".to_owned();
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = format!("no connection to port {port}: {error}"),
+        }
+    }
+    Err(failed)
+}
+
+async fn handshake(
+    link: &Link,
+    order: &Order,
+    stream: TcpStream,
+) -> Result<(Stream, Box<str>), String> {
+    let Some(tls) = &link.tls else {
+        return Err("it wants TLS, and no ca_file is set".to_owned());
+    };
+    let known = order.ppg.as_ref();
+    let ppgs = &link.terminal.ppgs;
+    let ppg = known.and_then(|id| ppgs.iter().find(|ppg| ppg.id == *id));
+    let name = ppg.map_or_else(|| name_of_contact(&order.contact), name_of);
+    let Some(name) = name else {
+        return Err("it has no name for its certificate to carry; give it a tls_name".to_owned());
+    };
+    let shown = name.to_str().into();
+    let limit = link.settings.handshake_timeout;
+    let shaken = async {
+        let shaken = tls.dialled(stream, name).await;
+        shaken.map_err(|error| format!("TLS: {error}"))
+    };
+    let stream = within(limit, "TLS was not set up", shaken).await?;
+    Ok((Stream::Secure(Box::new(stream)), shown))
+}
+
+/// Gives up after a while, with a sentence.
+async fn within<T>(
+    limit: Duration,
+    failed: &str,
+    attempt: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    timeout(limit, attempt)
+        .await
+        .unwrap_or_else(|_| Err(format!("{failed} within {} s", limit.as_secs_f32())))
+}

@@ -1,0 +1,179 @@
+//! Telling a push that comes again from a new one.
+//!
+//! HTTP names no transaction, and equal content is a new push. So each request is a transmission of its own, but for one
+//! case: the connection broke before the answer was given. The gateway cannot know what became of that push and sends it
+//! again; what has the same octets from the same address in a while after is that.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use sha1::{Digest as _, Sha1};
+
+/// What a transmission is called: octets of this start, and a number.
+pub(super) type Transaction = [u8; 16];
+
+/// The pushes whose answer could not be given.
+#[derive(Debug)]
+pub(super) struct Transmissions {
+    start: [u8; 8],
+    next: AtomicU64,
+    most: usize,
+    lifetime: Duration,
+    unanswered: Mutex<VecDeque<Unanswered>>,
+    /// How many there are, to be looked at without a lock: mostly none.
+    count: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Unanswered {
+    peer: IpAddr,
+    octets: [u8; 20],
+    transaction: Transaction,
+    until: Duration,
+}
+
+impl Transmissions {
+    /// `start` is chance that differs from start to start.
+    pub(super) fn new(start: [u8; 8], most: usize, lifetime: Duration) -> Self {
+        Self {
+            start,
+            next: AtomicU64::new(0),
+            most,
+            lifetime,
+            unanswered: Mutex::default(),
+            count: AtomicU64::new(0),
+        }
+    }
+
+    /// What a push is called that has just come: its former name, if it comes again.
+    pub(super) fn name(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Duration,
+    ) -> Transaction {
+        if self.count.load(Ordering::Relaxed) > 0
+            && let Some(transaction) = self.recall(peer, &digest(headers, body), now)
+        {
+            return transaction;
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut transaction = [0; 16];
+        let (start, counted) = transaction.split_at_mut(8);
+        start.copy_from_slice(&self.start);
+        counted.copy_from_slice(&number.to_be_bytes());
+        transaction
+    }
+
+    /// The answer to a push could not be given.
+    pub(super) fn remember(
+        &self,
+        peer: IpAddr,
+        headers: &HeaderMap,
+        body: &[u8],
+        transaction: Transaction,
+        now: Duration,
+    ) {
+        let mut unanswered = self.lock();
+        if unanswered.len() >= self.most {
+            unanswered.pop_front();
+        }
+        if self.most > 0 {
+            unanswered.push_back(Unanswered {
+                peer,
+                octets: digest(headers, body),
+                transaction,
+                until: now + self.lifetime,
+            });
+        }
+        self.count.store(unanswered.len() as u64, Ordering::Relaxed);
+    }
+
+    fn recall(&self, peer: IpAddr, octets: &[u8; 20], now: Duration) -> Option<Transaction> {
+        let mut unanswered = self.lock();
+        while unanswered.front().is_some_and(|first| first.until <= now) {
+            unanswered.pop_front();
+        }
+        let found = unanswered
+            .iter()
+            .position(|one| one.peer == peer && one.octets == *octets);
+        let found = found.and_then(|found| unanswered.remove(found));
+        self.count.store(unanswered.len() as u64, Ordering::Relaxed);
+        found.map(|found| found.transaction)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Unanswered>> {
+        self.unanswered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A hash over everything that makes two pushes the same to the terminal.
+fn digest(headers: &HeaderMap, body: &[u8]) -> [u8; 20] {
+    let mut digest = Sha1::new();
+    for name in [
+        "x-wap-cpitag",
+        "x-wap-push-info",
+        "x-wap-push-provurl",
+        "content-type",
+        "x-wap-application-id",
+    ] {
+        for value in headers.get_all(name) {
+            digest.update(value.as_bytes());
+            digest.update([0]);
+        }
+        digest.update([0]);
+    }
+    digest.update(body);
+    digest.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const LIFETIME: Duration = Duration::from_mins(1);
+
+    fn name(transmissions: &Transmissions, body: &[u8], at: u64) -> Transaction {
+        transmissions.name(PEER, &HeaderMap::new(), body, Duration::from_secs(at))
+    }
+
+    #[test]
+    fn equal_pushes_are_two_unless_the_first_one_went_without_an_answer() {
+        let transmissions = Transmissions::new([7; 8], 2, LIFETIME);
+        let first = name(&transmissions, b"push", 0);
+        let second = name(&transmissions, b"push", 0);
+        assert_ne!(first, second);
+        transmissions.remember(PEER, &HeaderMap::new(), b"push", second, Duration::ZERO);
+        assert_ne!(name(&transmissions, b"other", 1), second);
+        let elsewhere = IpAddr::from([192, 0, 2, 1]);
+        let now = Duration::from_secs(1);
+        assert_ne!(
+            transmissions.name(elsewhere, &HeaderMap::new(), b"push", now),
+            second
+        );
+        assert_eq!(name(&transmissions, b"push", 1), second);
+        assert_ne!(name(&transmissions, b"push", 1), second);
+    }
+
+    #[test]
+    fn what_went_without_an_answer_is_forgotten_in_time_and_for_want_of_room() {
+        let transmissions = Transmissions::new([7; 8], 2, LIFETIME);
+        let names: Vec<_> = (0..3_u8)
+            .map(|body| name(&transmissions, &[body], 0))
+            .collect();
+        for (body, named) in (0..3_u8).zip(&names) {
+            transmissions.remember(PEER, &HeaderMap::new(), &[body], *named, Duration::ZERO);
+        }
+        assert_ne!(name(&transmissions, &[0], 59), names[0]);
+        assert_eq!(name(&transmissions, &[1], 59), names[1]);
+        assert_ne!(name(&transmissions, &[2], 60), names[2]);
+    }
+}
