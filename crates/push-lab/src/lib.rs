@@ -19,6 +19,7 @@
 
 pub mod bodies;
 mod misbehaviour;
+pub mod ppg;
 mod push;
 mod random;
 mod sender;

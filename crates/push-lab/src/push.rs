@@ -127,6 +127,30 @@ impl Push {
         Ok(datagram)
     }
 
+    /// The content type with its parameters, as text.
+    pub(crate) fn content_type(&self) -> String {
+        let mut content_type = self.media_type.clone();
+        for (name, value) in &self.parameters {
+            content_type.push_str("; ");
+            content_type.push_str(name);
+            content_type.push('=');
+            content_type.push_str(&parameter_value(value));
+        }
+        content_type
+    }
+
+    pub(crate) const fn named_application(&self) -> Option<&ApplicationId> {
+        self.application.as_ref()
+    }
+
+    pub(crate) fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     fn encode_headers(&self) -> Result<Vec<u8>, EncodeError> {
         let mut octets = Vec::new();
         self.encode_content_type(&mut octets)?;
@@ -159,6 +183,16 @@ impl Push {
         }
         values::with_length(&value, to);
         Ok(())
+    }
+}
+
+/// A value of a parameter as text: in quotation marks where it is no token.
+fn parameter_value(value: &str) -> String {
+    let in_token = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet);
+    if !value.is_empty() && value.bytes().all(in_token) {
+        value.to_owned()
+    } else {
+        format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
     }
 }
 

@@ -309,6 +309,7 @@ pub(crate) struct Explain {
 Examples:
   pushcai decode --kind wsp-push 000603adaf8478
   pushcai decode --kind content-type 'be' '03 ae 81 ea'
+  pushcai decode --kind sia '01 02b284 00 07 440fc3c0000207'
   pushcai decode --kind wsp-headers < captures.txt")]
 pub(crate) struct Decode {
     /// What the octets are
@@ -333,7 +334,7 @@ pub(crate) enum Kind {
     SmsTpdu,
     /// An SMS user data header (not supported yet)
     SmsUdh,
-    /// A Session Initiation Request (not supported yet)
+    /// A session initiation request, the content of application/vnd.wap.sia
     Sia,
     /// A WBXML document (not supported yet)
     Wbxml,

@@ -8,8 +8,8 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 use wap_wire::wsp::{
-    Address, Addresses, Capability, ContentType, EncodeOptions, Encoder, HeaderForm, PartContent,
-    ProtocolOptions, Status, encode_unit_push,
+    AcceptApplication, Address, Addresses, ApplicationId, Capability, ContentType, EncodeOptions,
+    Encoder, HeaderForm, PartContent, ProtocolOptions, SiaContent, Status, encode_unit_push,
 };
 
 /// Every header that has a compact form, as text.
@@ -175,6 +175,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (number, pdu) in pdus(options)?.iter().enumerate() {
         write(folder, "pdu", number, pdu)?;
     }
+    for (number, sia) in requests(options)?.iter().enumerate() {
+        write(folder, "sia", number, sia)?;
+    }
     for (number, octets) in [
         &[0x00][..],
         &[0x82, 0x8F, 0x25],
@@ -218,6 +221,66 @@ fn pdus(options: EncodeOptions) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         options.push(true, "text/plain", &headers, b"body")?,
         options.suspend(300),
         options.resume(300, &headers)?,
+    ])
+}
+
+/// Session initiation requests: versions 0, 1 and 9, whole and cut short, and lists of applications without headers.
+fn requests(options: EncodeOptions) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    let address = |bearer_type, port, address| Address {
+        bearer_type,
+        port,
+        address,
+    };
+    let wsp = [address(Some(0x0B), Some(9201), &[192, 0, 2, 1])];
+    let other = [
+        address(Some(0x0A), Some(4036), &[192, 0, 2, 2]),
+        address(None, None, &[198, 51, 100, 3]),
+        address(Some(0x03), None, b"\x94\x71\x00\x99"),
+        address(Some(0x01), Some(4035), &[0x20; 16]),
+    ];
+    let applications = [
+        AcceptApplication::Id(ApplicationId::Number(2)),
+        AcceptApplication::Id(ApplicationId::Number(0x9001)),
+        AcceptApplication::Id(ApplicationId::from_text("x-own:app".into())),
+        AcceptApplication::Any,
+    ];
+    let whole = SiaContent {
+        applications: &applications,
+        wsp_contact_points: &wsp,
+        contact_points: &other,
+        protocols: &[0, 1, 300, 1],
+        prov_url: b"http://a.example/p",
+        cpi_tags: &[[1, 2, 3, 4], [0xFF; 4]],
+        ..SiaContent::default()
+    };
+    let later = [
+        options.sia(&SiaContent {
+            version: 9,
+            ..whole
+        })?,
+        b"unknown".to_vec(),
+    ];
+    Ok(vec![
+        options.sia(&whole)?,
+        options.sia(&SiaContent {
+            version: 0,
+            ..whole
+        })?,
+        later.concat(),
+        options.sia(&SiaContent {
+            prov_url: &[0xAA, 0xBB],
+            cpi_tags: &[],
+            ..whole
+        })?,
+        options.sia(&SiaContent::default())?,
+        options.sia(&SiaContent {
+            contact_points: &other[..1],
+            ..SiaContent::default()
+        })?,
+        b"\x00\x03\x84\x87\x80\x06\x44\x23\xF1\xC0\x00\x02\x01".to_vec(),
+        b"\x00\x0Cx-own:app\0\x02\x90\x01\x00".to_vec(),
+        b"\x01\x0232\x00".to_vec(),
+        b"\x01\x17Accept-Application\0x-a\0".to_vec(),
     ])
 }
 

@@ -4,8 +4,8 @@
 //! where a property does not hold.
 
 use crate::wsp::{
-    Capabilities, ContentType, EncodeOptions, Encoder, Header, HeaderForm, HeaderValue, Headers,
-    Multipart, Pdu, Push, UnitPush,
+    Address, Addresses, Capabilities, ContentType, EncodeOptions, Encoder, Header, HeaderForm,
+    HeaderValue, Headers, Multipart, Pdu, Push, Sia, SiaContent, UnitPush,
 };
 use crate::{DecodeError, uintvar};
 use alloc::string::{String, ToString};
@@ -81,6 +81,68 @@ pub fn check_multipart(data: &[u8]) {
             Err(error) => within(error, data.len()),
         }
     }
+}
+
+/// A session initiation request.
+pub fn check_sia(data: &[u8]) {
+    let sia = match Sia::decode(data) {
+        Ok(sia) => sia,
+        Err(error) => return within(error, data.len()),
+    };
+    let whole = |list: Addresses<'_>| list.into_iter().all(|address| address.is_ok());
+    let applications: Vec<_> = sia.applications.into_iter().collect();
+    let errors = applications
+        .iter()
+        .filter_map(|application| application.err());
+    errors.for_each(|error| within(error, data.len()));
+    let addresses = sia.wsp_contact_points.into_iter().chain(sia.contact_points);
+    let errors = addresses.filter_map(Result::err);
+    errors.for_each(|error| within(error, data.len()));
+    let counts = [
+        applications.len(),
+        sia.contact_points.into_iter().count(),
+        sia.protocols.iter().count(),
+        sia.cpi_tags.len(),
+    ];
+    assert!(
+        counts.iter().all(|&count| count <= data.len()),
+        "a list has more entries than there are octets"
+    );
+    if whole(sia.wsp_contact_points) && whole(sia.contact_points) {
+        walk_sia(&sia);
+    }
+}
+
+/// What was understood is written, and understood again.
+fn walk_sia(sia: &Sia<'_>) {
+    let applications: Vec<_> = sia.applications.into_iter().flatten().collect();
+    let (wsp, other) = (listed(sia.wsp_contact_points), listed(sia.contact_points));
+    let protocols: Vec<_> = sia.protocols.iter().collect();
+    let content = SiaContent {
+        version: sia.version,
+        applications: &applications,
+        wsp_contact_points: &wsp,
+        contact_points: &other,
+        protocols: &protocols,
+        prov_url: sia.prov_url.as_bytes(),
+        cpi_tags: sia.cpi_tags,
+    };
+    let octets = EncodeOptions::default()
+        .sia(&content)
+        .unwrap_or_else(|error| panic!("{sia:?}: {error}"));
+    let again = Sia::decode(&octets).unwrap_or_else(|error| panic!("{sia:?}: {error}"));
+    let same = again.version == sia.version
+        && again.applications.into_iter().flatten().eq(applications)
+        && listed(again.wsp_contact_points) == wsp
+        && listed(again.contact_points) == other
+        && again.protocols.iter().eq(protocols)
+        && again.prov_url == sia.prov_url
+        && again.cpi_tags == sia.cpi_tags;
+    assert!(same, "{sia:?} became {again:?}");
+}
+
+fn listed(list: Addresses<'_>) -> Vec<Address<'_>> {
+    list.into_iter().flatten().collect()
 }
 
 /// A header given as text: a name, a line feed and a value.
@@ -238,12 +300,13 @@ mod tests {
 
     type Check = fn(&[u8]);
 
-    const CHECKS: [(&str, Check); 7] = [
+    const CHECKS: [(&str, Check); 8] = [
         ("unit_push", check_unit_push),
         ("pdu", check_pdu),
         ("headers", check_headers),
         ("content_type", check_content_type),
         ("multipart", check_multipart),
+        ("sia", check_sia),
         ("text_header", check_text_header),
         ("uintvar", check_uintvar),
     ];
@@ -349,11 +412,19 @@ mod tests {
 
     #[test]
     fn steps_grow_with_the_length_and_no_faster() {
-        let walks: [fn(&[u8]); 3] = [
+        let walks: [fn(&[u8]); 4] = [
             |octets| {
                 if let Ok(unit) = UnitPush::decode(octets) {
                     black_box(unit.push.content_type.parameters().count());
                     black_box(unit.push.headers.into_iter().count());
+                }
+            },
+            |octets| {
+                if let Ok(sia) = Sia::decode(octets) {
+                    black_box(sia.applications.into_iter().count());
+                    black_box(sia.wsp_contact_points.into_iter().count());
+                    black_box(sia.contact_points.into_iter().count());
+                    black_box(sia.protocols.iter().count());
                 }
             },
             |octets| {
@@ -376,7 +447,22 @@ mod tests {
                 let mut push = Vec::from([0, 6]);
                 uintvar::encode(u32::try_from(length).unwrap(), &mut push);
                 push.extend(&body);
-                for octets in [&body, &push] {
+                // The body as each list of a session initiation request, at last as as many numbers.
+                let field = |before: &[u8], count: usize| {
+                    let mut sia = Vec::from(before);
+                    uintvar::encode(u32::try_from(count).unwrap(), &mut sia);
+                    sia.extend(&body);
+                    sia
+                };
+                let lists = [
+                    field(&[1], length),
+                    field(&[1, 0], length),
+                    field(&[1, 0, 0], length),
+                    field(&[1, 0, 0, 0], length),
+                    field(&[1, 0, 0, 0], length / 2),
+                    field(&[1, 0, 0, 0, 0, 0], length / 4),
+                ];
+                for octets in [&body, &push].into_iter().chain(&lists) {
                     let steps = steps::counted(|| walk(octets));
                     assert!(
                         steps <= 12 * octets.len() + 100,

@@ -71,6 +71,8 @@ decode_error_codes! {
     DataLengthOverrun "data-length-overrun" "the data length exceeds the octets that follow",
     /// The length of an address exceeds the octets that follow.
     AddressLengthOverrun "address-length-overrun" "the address length exceeds the octets that follow",
+    /// The length of a list exceeds the octets that follow.
+    ListLengthOverrun "list-length-overrun" "the list length exceeds the octets that follow",
     /// A text has no terminating zero octet.
     UnterminatedText "unterminated-text" "the text has no terminating zero octet",
     /// A value is empty where the header needs one.

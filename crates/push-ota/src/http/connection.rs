@@ -1,13 +1,25 @@
 //! One TCP connection of OTA-HTTP, whoever opened it: its requests, one after another (WAP-235 7.2.5 to 7.6).
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::http::request::Parts;
-use ::http::{Response, StatusCode};
-use push_message::{ReceivedPush, UnixMillis};
+use ::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use push_message::{
+    Bearer, InitiatorTrust, Origin, Protocol, ReceivedPush, ServerAddress, UnixMillis,
+};
 
-use super::{Cpi, CpiTag, PpgId, PushStatus, Terminal};
+use super::answer::{Kind, Reply, header_value};
+use super::authentication::{
+    Asked, Credentials, Demand, Met, Nonces, RESOURCE, Shown, Unmet, check, demand,
+};
+use super::context::{self, Clues, Evidence, NoContext, evidence};
+use super::cpi::CPI_TAG;
+use super::entity::{EntityErrorCode, EntityLimits, STATUS_LINE_LENGTH, parse_bare, parse_entity};
+use super::parameters::media_parameters;
+use super::version::{self, OTA_VERSION, listed};
+use super::{Authentication, Cpi, CpiTag, Ppg, PpgId, PushStatus, Terminal, TerminalId, client_id};
 
 /// How a connection came to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +53,22 @@ pub struct Peer {
 pub struct Connection {
     terminal: Arc<Terminal>,
     peer: Peer,
-    seed: [u8; 16],
+    nonces: Nonces,
+    /// The version agreed on.
+    version: Option<(u32, u32)>,
+    /// The ProvURL that the connection is bound to.
+    prov_url: Option<Box<str>>,
+    /// The gateway that authenticated itself last.
+    authenticated: Option<usize>,
+    /// The gateway that the peer is known to be.
+    known: Option<usize>,
+    proved_names: Vec<Box<str>>,
+    /// Proofs of the gateway that failed, one after another.
+    failures: u32,
+    /// The gateway has said once that it does not believe the terminal.
+    disbelieved: bool,
+    /// The tag that the gateway was said to assume, until it was told ours.
+    assumed: Option<CpiTag>,
 }
 
 /// What a request needs next.
@@ -66,6 +93,8 @@ pub struct Answer {
     pub close: bool,
     /// What the registrar has to hear once the answer is on its way.
     pub notice: Option<Notice>,
+    /// Why the request was not taken, as a stable word for logs and counters.
+    pub reason: Option<&'static str>,
 }
 
 /// What a connection has learned of a gateway.
@@ -90,13 +119,42 @@ pub enum Notice {
 /// A registration under way.
 #[derive(Debug)]
 pub struct Registering {
-    stub: (),
+    reply: Reply,
+    context: Option<usize>,
+    /// The gateway asked the terminal to authenticate itself, which says who it is.
+    challenged: bool,
+    /// The tag that came with the request.
+    tag: Option<Box<str>>,
+    identified: bool,
 }
 
 /// A push whose body has not been read.
 #[derive(Debug)]
 pub struct ContentPush {
-    limit: usize,
+    limits: EntityLimits,
+    form: Form,
+    trust: InitiatorTrust,
+    peer: Peer,
+    proved_names: Box<[Box<str>]>,
+    judging: Judging,
+}
+
+/// In what form the push message is there.
+enum Form {
+    /// An entity of application/http holds it.
+    Entity,
+    /// These headers of the request, and its body, are the message.
+    Bare(Vec<(HeaderName, HeaderValue)>),
+}
+
+impl fmt::Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Header values are personal data.
+        f.write_str(match self {
+            Self::Entity => "Entity",
+            Self::Bare(_) => "Bare",
+        })
+    }
 }
 
 /// What has become of a push with its body.
@@ -111,17 +169,55 @@ pub enum Pushed {
 /// A push that is being judged.
 #[derive(Debug)]
 pub struct Judging {
-    stub: (),
+    reply: Reply,
+    /// Our tag, where the request showed another.
+    mismatch: Option<CpiTag>,
+    notice: Option<Notice>,
+}
+
+/// How the tag that a gateway assumes compares with ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TagState {
+    Absent,
+    Current,
+    Stale,
+}
+
+/// A gateway's right to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Open,
+    /// It has to prove who it is by one of these schemes.
+    Shut {
+        digest: bool,
+        basic: bool,
+    },
+    /// It has nothing to prove it with.
+    Barred,
 }
 
 impl Connection {
     /// A connection just opened, after TLS. `seed` is chance that nobody else knows.
     pub fn new(terminal: Arc<Terminal>, peer: Peer, seed: [u8; 16]) -> Self {
-        Self {
+        let assumed = match &peer.way {
+            Way::Dialled { assumed, .. } => *assumed,
+            Way::Accepted => None,
+        };
+        let mut connection = Self {
             terminal,
             peer,
-            seed,
-        }
+            nonces: Nonces::new(seed),
+            version: None,
+            prov_url: None,
+            authenticated: None,
+            known: None,
+            proved_names: Vec::new(),
+            failures: 0,
+            disbelieved: false,
+            assumed,
+        };
+        connection.recognize(None);
+        connection
     }
 
     /// The other end.
@@ -130,32 +226,376 @@ impl Connection {
     }
 
     /// The gateway that the peer is known to be: authenticated, proved by TLS, dialled, or known by its address.
-    pub const fn ppg(&self) -> Option<&PpgId> {
-        None
+    pub fn ppg(&self) -> Option<&PpgId> {
+        self.gateway(self.known).map(|ppg| &ppg.id)
     }
 
     /// Names that the peer has proved: its PPG identity after authentication, its TLS name.
-    pub const fn proved_names(&self) -> &[Box<str>] {
-        &[]
+    pub fn proved_names(&self) -> &[Box<str>] {
+        &self.proved_names
     }
 
     /// Takes the head of a request. Requests of one connection come one after another: the one before has been answered.
     pub fn request(&mut self, head: &Parts, cpi: &Cpi, now: UnixMillis) -> Step {
-        let _ = (head, cpi, now, &self.terminal, self.seed);
-        Step::Answer(Answer::of(StatusCode::NOT_FOUND))
-    }
-}
-
-impl Answer {
-    fn of(status: StatusCode) -> Self {
-        let mut response = Response::new(());
-        *response.status_mut() = status;
-        Self {
-            response,
-            push_status: None,
-            close: false,
-            notice: None,
+        match self.admit(head, now) {
+            Ok(admitted) => match admitted.reply.kind {
+                Kind::Registration => Step::Register(self.registration(head, admitted)),
+                Kind::Push => self.push(head, admitted, cpi),
+            },
+            Err(answer) => Step::Answer(*answer),
         }
+    }
+
+    /// Everything before what the request is for: resource, method, version, context, and who is who.
+    fn admit(&mut self, head: &Parts, now: UnixMillis) -> Result<Admitted, Box<Answer>> {
+        let mut reply = self.resource(head)?;
+        if !self.agree_on_version(head) {
+            return Err(done(reply, PushStatus::VersionNotSupported, "version"));
+        }
+        if SINGLE.iter().any(|name| is_repeated(head, name)) {
+            let status = reply.kind.refused();
+            let answer = reply.with(StatusCode::BAD_REQUEST, status);
+            return Err(Box::new(answer.because("repeatedHeader")));
+        }
+        let credentials = single(head, "authorization").map(Credentials::parse);
+        let demand = Demand::parse(all(head, "x-wap-authenticate"));
+        let context = self
+            .choose_context(head, credentials.as_ref(), demand.as_ref())
+            .map_err(|NoContext| {
+                let status = reply.kind.no_context();
+                done(reply.clone(), status, "noContext")
+            })?;
+        self.recognize(context);
+        if let Some(demand) = &demand {
+            self.heed_disbelief(demand, &reply)?;
+        }
+        let terminal_id = self.terminal_id(context);
+        let met = demand.as_ref().map(|demand| {
+            let method = head.method.as_str();
+            let ppg = self.gateway(context);
+            demand.meet(ppg, &terminal_id, method, self.may_show_password(context))
+        });
+        let target = head.uri.to_string();
+        let asked = Asked {
+            method: head.method.as_str(),
+            target: &target,
+            realm: &terminal_id,
+            now,
+            lifetime: self.terminal.nonce_lifetime,
+        };
+        if let Some(gate) = self.shut(context, credentials.as_ref(), &asked) {
+            return Err(self.turn_away(gate, reply, met, &asked));
+        }
+        self.recognize(context);
+        if let (Some(demand), Some(met)) = (&demand, met) {
+            match met {
+                Ok(met) => reply.authorization = header_value(&met.value),
+                Err(why) => return Err(refuse_demand(demand, why, reply)),
+            }
+        }
+        Ok(Admitted {
+            reply,
+            context,
+            challenged: demand.is_some(),
+        })
+    }
+
+    /// The reply to a request of one of the two methods for the one resource.
+    fn resource(&self, head: &Parts) -> Result<Reply, Box<Answer>> {
+        let named = head.headers.contains_key(OTA_VERSION);
+        let versions = named.then(|| header_value(&listed(&self.terminal.versions)));
+        let mut reply = Reply {
+            kind: Kind::Push,
+            versions: versions.flatten(),
+            authorization: None,
+        };
+        let (path, query) = (head.uri.path(), head.uri.query());
+        let everything = path == "*" && head.method == Method::OPTIONS;
+        if (path != RESOURCE || query.is_some()) && !everything {
+            let answer = reply.bare(StatusCode::NOT_FOUND);
+            return Err(Box::new(answer.because("path")));
+        }
+        if head.method == Method::OPTIONS {
+            reply.kind = Kind::Registration;
+        } else if head.method != Method::POST {
+            let answer = reply.bare(StatusCode::METHOD_NOT_ALLOWED);
+            return Err(Box::new(answer.allowing("OPTIONS, POST").because("method")));
+        }
+        Ok(reply)
+    }
+
+    fn agree_on_version(&mut self, head: &Parts) -> bool {
+        let spoken = &self.terminal.versions;
+        let chosen = if head.headers.contains_key(OTA_VERSION) {
+            version::choose(all(head, OTA_VERSION).flatten(), spoken)
+        } else if self.version.is_some() {
+            self.version
+        } else if self.terminal.version_required {
+            None
+        } else {
+            version::unnamed(spoken)
+        };
+        // What was agreed on before stays, for requests that name nothing.
+        self.version = chosen.or(self.version);
+        chosen.is_some()
+    }
+
+    fn choose_context(
+        &mut self,
+        head: &Parts,
+        credentials: Option<&Credentials<'_>>,
+        demand: Option<&Demand>,
+    ) -> Result<Option<usize>, NoContext> {
+        let named = head.headers.get("x-wap-push-provurl");
+        // A value that is no text is the ProvURL of nobody.
+        let named = named
+            .map(|value| str::from_utf8(value.as_bytes()).map(str::trim))
+            .transpose()
+            .map_err(|_| NoContext)?;
+        let context = context::choose(
+            &self.terminal.ppgs,
+            &Clues {
+                peer: &self.peer,
+                prov_url: named.or(self.prov_url.as_deref()),
+                authenticated: self.authenticated,
+                credentials,
+                demand,
+            },
+        )?;
+        if let Some(named) = named {
+            self.prov_url = Some(named.into());
+        }
+        Ok(context)
+    }
+
+    /// Settles who the peer is known to be, where `context` is what the request chose.
+    fn recognize(&mut self, context: Option<usize>) {
+        let ppgs = &self.terminal.ppgs;
+        let evident = |index: usize| ppgs.get(index).and_then(|ppg| evidence(&self.peer, ppg));
+        let chosen = context.filter(|&index| evident(index).is_some());
+        let any = || (0..ppgs.len()).find(|&index| evident(index).is_some());
+        self.known = self.authenticated.or(chosen).or_else(any);
+        let id = self.gateway(self.authenticated).map(|ppg| &*ppg.id.0);
+        let names = self.peer.tls_name.as_deref().into_iter().chain(id);
+        if !names
+            .clone()
+            .eq(self.proved_names.iter().map(|name| &**name))
+        {
+            self.proved_names = names.map(Box::from).collect();
+        }
+    }
+
+    fn gateway(&self, index: Option<usize>) -> Option<&Ppg> {
+        self.terminal.ppgs.get(index?)
+    }
+
+    fn terminal_id(&self, context: Option<usize>) -> String {
+        let given = self
+            .gateway(context)
+            .and_then(|ppg| ppg.terminal_id.as_ref());
+        match given.unwrap_or(&self.terminal.terminal_id) {
+            TerminalId::Given(id) => id.as_ref().to_owned(),
+            TerminalId::OfAddress => client_id::of_address(self.peer.local.ip()),
+        }
+    }
+
+    /// A gateway that does not believe the terminal is answered once more, or not at all.
+    fn heed_disbelief(&mut self, demand: &Demand, reply: &Reply) -> Result<(), Box<Answer>> {
+        let Some(retry) = demand.failed else {
+            return Ok(());
+        };
+        if retry && !std::mem::replace(&mut self.disbelieved, true) {
+            return Ok(());
+        }
+        let notice = self.gateway(self.known).map(|ppg| Notice::Unbelieved {
+            ppg: ppg.id.clone(),
+            retry,
+        });
+        let answer = refuse_demand(demand, Unmet::NoRetry, reply.clone());
+        Err(Box::new(
+            answer.with_notice(notice).closing().because("disbelieved"),
+        ))
+    }
+
+    /// Whether the terminal's password may go over this connection as it is, to this gateway.
+    fn may_show_password(&self, context: Option<usize>) -> bool {
+        self.gateway(context).is_some_and(|ppg| {
+            let known = self.authenticated == context || evidence(&self.peer, ppg).is_some();
+            known && (self.peer.tls_name.is_some() || ppg.basic_in_clear)
+        })
+    }
+
+    /// What the gateway of the context has to show before it gets any further.
+    fn gate(&self, context: Option<usize>) -> Gate {
+        let only = self.terminal.identified_only;
+        let Some(ppg) = self.gateway(context) else {
+            return if only {
+                self.gate_of_strangers()
+            } else {
+                Gate::Open
+            };
+        };
+        let certified = evidence(&self.peer, ppg) == Some(Evidence::Tls);
+        let needed = ppg.authentication != Authentication::None || (only && !certified);
+        if !needed || self.authenticated == context {
+            Gate::Open
+        } else if ppg.ppg_secret.is_some() {
+            shut_for(ppg.authentication)
+        } else {
+            Gate::Barred
+        }
+    }
+
+    /// Who is not known may be any of the gateways that have a password.
+    fn gate_of_strangers(&self) -> Gate {
+        let mut gateways = self
+            .terminal
+            .ppgs
+            .iter()
+            .filter(|ppg| ppg.ppg_secret.is_some());
+        if gateways.clone().next().is_none() {
+            return Gate::Barred;
+        }
+        Gate::Shut {
+            digest: true,
+            basic: gateways.any(|ppg| ppg.authentication != Authentication::Digest),
+        }
+    }
+
+    /// Checks what the gateway shows of itself; absent: it may go on.
+    fn shut(
+        &mut self,
+        context: Option<usize>,
+        credentials: Option<&Credentials<'_>>,
+        asked: &Asked<'_>,
+    ) -> Option<Gate> {
+        let gate = self.gate(context);
+        let Some(credentials) = credentials else {
+            return (gate != Gate::Open).then_some(gate);
+        };
+        let ppg = self.gateway(context);
+        let checkable = ppg.and_then(|ppg| Some((ppg, ppg.ppg_secret.as_ref()?)));
+        let Some((ppg, password)) = checkable else {
+            // Credentials that nobody asked for and nobody can check count for nothing.
+            self.failures += u32::from(gate != Gate::Open);
+            return (gate != Gate::Open).then_some(gate);
+        };
+        let weak = matches!(credentials, Credentials::Basic(_))
+            && ppg.authentication == Authentication::Digest;
+        let shown = if weak {
+            Shown::Nothing
+        } else {
+            check(credentials, ppg, password, &self.nonces, asked)
+        };
+        let again = shut_for(ppg.authentication);
+        match shown {
+            Shown::Proved => {
+                self.authenticated = context;
+                self.failures = 0;
+                return None;
+            }
+            Shown::Stale => {}
+            Shown::Nothing => self.failures += 1,
+        }
+        if self.authenticated == context {
+            self.authenticated = None;
+            self.recognize(context);
+        }
+        Some(again)
+    }
+
+    fn turn_away(
+        &mut self,
+        gate: Gate,
+        mut reply: Reply,
+        met: Option<Result<Met, Unmet>>,
+        asked: &Asked<'_>,
+    ) -> Box<Answer> {
+        let (digest, basic) = match gate {
+            Gate::Shut { digest, basic } => (digest, basic),
+            Gate::Open | Gate::Barred => {
+                let status = reply.kind.refused();
+                return done(reply, status, "notIdentified");
+            }
+        };
+        // A digest gives nothing away; the password itself goes only to who has proved to be the gateway.
+        let met = met.and_then(Result::ok);
+        let met = met.filter(|met| !met.basic || self.peer.tls_name.is_some());
+        reply.authorization = met.and_then(|met| header_value(&met.value));
+        let status = reply.kind.try_again();
+        let demands = demand(asked.realm, digest, basic, &mut self.nonces, asked.now);
+        let answer = reply.with(StatusCode::UNAUTHORIZED, status);
+        let answer = answer.with_demands(&demands).because("notAuthenticated");
+        let enough =
+            self.failures > 0 && self.failures >= self.terminal.max_authentication_failures;
+        Box::new(if enough { answer.closing() } else { answer })
+    }
+
+    fn registration(&self, head: &Parts, admitted: Admitted) -> Registering {
+        Registering {
+            reply: admitted.reply,
+            context: admitted.context,
+            challenged: admitted.challenged,
+            tag: shown_tag(head).map(Box::from),
+            identified: self.known.is_some(),
+        }
+    }
+
+    fn tag_state(&self, shown: Option<&str>, cpi: &Cpi) -> TagState {
+        let current = match (shown, self.assumed) {
+            (Some(text), _) => cpi.tag().is(text),
+            (None, Some(assumed)) => assumed == cpi.tag(),
+            (None, None) => return TagState::Absent,
+        };
+        if current {
+            TagState::Current
+        } else {
+            TagState::Stale
+        }
+    }
+
+    fn push(&mut self, head: &Parts, admitted: Admitted, cpi: &Cpi) -> Step {
+        let state = self.tag_state(shown_tag(head), cpi);
+        let taken = match state {
+            TagState::Absent => self.terminal.accept_absent_tag,
+            TagState::Current => true,
+            TagState::Stale => self.terminal.accept_stale_tag,
+        };
+        let reply = admitted.reply;
+        if !taken {
+            // From here on the gateway knows better than what was said of it.
+            self.assumed = None;
+            let answer = reply.done(PushStatus::CpiTagMismatch).with_tag(cpi.tag());
+            return Step::Answer(answer.because("cpiTag"));
+        }
+        let Some(form) = form(head) else {
+            let answer = reply.with(StatusCode::BAD_REQUEST, PushStatus::Refused);
+            return Step::Answer(answer.because("contentType"));
+        };
+        let knows = (state == TagState::Current).then(|| self.knows(cpi.tag()));
+        Step::Push(ContentPush {
+            limits: EntityLimits {
+                message_length: self.terminal.max_message_length,
+                headers_length: self.terminal.max_headers_length,
+                headers: self.terminal.max_headers,
+            },
+            form,
+            trust: push_info(head),
+            peer: self.peer.clone(),
+            proved_names: self.proved_names.as_slice().into(),
+            judging: Judging {
+                reply,
+                mismatch: (state == TagState::Stale).then(|| cpi.tag()),
+                notice: knows.flatten(),
+            },
+        })
+    }
+
+    fn knows(&self, tag: CpiTag) -> Option<Notice> {
+        self.ppg().map(|ppg| Notice::Knows {
+            ppg: ppg.clone(),
+            tag,
+        })
     }
 }
 
@@ -163,38 +603,250 @@ impl Registering {
     /// Whether [`answer`](Self::answer) wants to know if a whitelist names the peer: it does not where the peer is a provisioned
     /// gateway that is identified.
     pub const fn needs_listing(&self) -> bool {
-        true
+        !self.identified
     }
 
-    /// The answer, once it is known whether a whitelist that counts anywhere names the peer.
+    /// The answer. `listed` is whether a whitelist that counts anywhere names the peer, where that is
+    /// [needed](Self::needs_listing).
+    ///
+    /// An answer that refuses says nothing of the terminal: neither its CPI nor its Terminal-ID nor its bearer.
     pub fn answer(self, connection: &mut Connection, listed: bool, cpi: &Cpi) -> Answer {
-        let _ = (connection, listed, cpi, self.stub);
-        Answer::of(StatusCode::NO_CONTENT)
+        if !listed && self.needs_listing() {
+            let answer = self.reply.done(PushStatus::RegistrationRefused);
+            return answer.because("notListed");
+        }
+        let knows = connection.knows(cpi.tag());
+        let current = connection.tag_state(self.tag.as_deref(), cpi) == TagState::Current;
+        let mut answer = if current {
+            self.reply.done(PushStatus::Registered)
+        } else {
+            connection.assumed = None;
+            let answer = self.reply.done(PushStatus::RegisteredCpiTagMismatch);
+            let mut answer = answer.with_tag(cpi.tag());
+            for (name, value) in cpi.headers() {
+                answer.add_text(name, value);
+            }
+            answer
+        };
+        if !self.challenged {
+            answer.add_text("x-wap-terminal-id", &connection.terminal_id(self.context));
+        }
+        let ppg = connection.gateway(self.context);
+        let bearer = ppg
+            .and_then(|ppg| ppg.bearer)
+            .unwrap_or(connection.terminal.bearer);
+        answer.add_text("x-wap-bearer-indication", &format!("{bearer:02X}"));
+        answer.with_notice(knows)
     }
 }
 
 impl ContentPush {
     /// The most octets that its body may have.
     pub const fn limit(&self) -> usize {
-        self.limit
+        match self.form {
+            Form::Entity => self
+                .limits
+                .message_length
+                .saturating_add(STATUS_LINE_LENGTH),
+            Form::Bare(_) => self.limits.message_length,
+        }
     }
 
     /// The answer to a body of more octets than [`limit`](Self::limit); what is left of it is not read.
     pub fn too_long(self) -> Answer {
-        Answer::of(StatusCode::PAYLOAD_TOO_LARGE)
+        self.judging.too_long().closing()
     }
 
     /// Takes the whole body. `transaction` is what the driver tells transmissions apart by.
     pub fn body(self, octets: &[u8], received: UnixMillis, transaction: Box<[u8]>) -> Pushed {
-        let _ = (octets, received, transaction);
-        Pushed::Answer(Answer::of(StatusCode::BAD_REQUEST))
+        let message = match &self.form {
+            Form::Entity => parse_entity(octets, &self.limits, self.trust),
+            Form::Bare(headers) => {
+                let headers = headers
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_bytes()));
+                parse_bare(headers, octets, &self.limits, self.trust)
+            }
+        };
+        match message {
+            Ok(message) => {
+                let push = ReceivedPush {
+                    message,
+                    origin: origin(&self.peer, self.proved_names, transaction),
+                    received,
+                };
+                Pushed::Judge(Box::new(push), self.judging)
+            }
+            Err(error) if error.code == EntityErrorCode::MessageTooLong => {
+                Pushed::Answer(self.judging.too_long())
+            }
+            Err(error) => {
+                let reply = self.judging.reply;
+                let answer = reply.with(StatusCode::BAD_REQUEST, PushStatus::Refused);
+                let answer = answer.with_notice(self.judging.notice);
+                Pushed::Answer(answer.because(error.code.as_str()))
+            }
+        }
     }
 }
 
 impl Judging {
     /// The answer to a push that was judged: [`PushStatus::Accepted`] once it is durable, or one from 234 to 238.
     pub fn answer(self, status: PushStatus) -> Answer {
-        let _ = (status, self.stub);
-        Answer::of(StatusCode::NO_CONTENT)
+        let status = match (status, self.mismatch) {
+            (PushStatus::Accepted, Some(_)) => PushStatus::AcceptedCpiTagMismatch,
+            (status, _) => status,
+        };
+        let answer = self.reply.done(status).with_notice(self.notice);
+        match self.mismatch {
+            Some(tag) => answer.with_tag(tag),
+            None => answer,
+        }
+    }
+
+    fn too_long(self) -> Answer {
+        let answer = self
+            .reply
+            .with(StatusCode::PAYLOAD_TOO_LARGE, PushStatus::Refused);
+        let reason = EntityErrorCode::MessageTooLong.as_str();
+        answer.with_notice(self.notice).because(reason)
     }
 }
+
+/// A request of a peer that may make it.
+struct Admitted {
+    reply: Reply,
+    context: Option<usize>,
+    challenged: bool,
+}
+
+/// Headers that there can be one of.
+const SINGLE: [&str; 4] = [
+    "x-wap-cpitag",
+    "authorization",
+    "x-wap-push-provurl",
+    "content-type",
+];
+
+fn is_repeated(head: &Parts, name: &str) -> bool {
+    head.headers.get_all(name).iter().nth(1).is_some()
+}
+
+/// Every value of a header; nothing in place of one that is no text.
+fn all<'a>(head: &'a Parts, name: &'a str) -> impl Iterator<Item = Option<&'a str>> {
+    let values = head.headers.get_all(name).iter();
+    values.map(|value| str::from_utf8(value.as_bytes()).ok())
+}
+
+/// The value of a header that there is one of; one that is no text counts as empty.
+fn single<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
+    let value = head.headers.get(name)?;
+    Some(str::from_utf8(value.as_bytes()).unwrap_or_default())
+}
+
+/// The CPITag that the request shows; an empty one is none. One that is no text is not ours, whatever it is.
+fn shown_tag(head: &Parts) -> Option<&str> {
+    let value = head.headers.get(CPI_TAG)?.as_bytes().trim_ascii();
+    (!value.is_empty()).then(|| str::from_utf8(value).unwrap_or_default())
+}
+
+/// Tokens of X-Wap-Push-Info; unknown ones are ignored, and `response` changes nothing, since no answer has a body.
+fn push_info(head: &Parts) -> InitiatorTrust {
+    let mut trust = InitiatorTrust::default();
+    let tokens = all(head, "x-wap-push-info")
+        .flatten()
+        .flat_map(|value| value.split(','));
+    for token in tokens.map(str::trim) {
+        trust.authenticated |= token.eq_ignore_ascii_case("authenticated");
+        trust.trusted |= token.eq_ignore_ascii_case("trusted");
+        trust.last |= token.eq_ignore_ascii_case("last");
+    }
+    trust
+}
+
+/// In what form the message is there; nothing where it is in one that cannot be read.
+///
+/// A content type other than application/http, or none, makes the request's own headers those of the push, as some gateways
+/// send it.
+fn form(head: &Parts) -> Option<Form> {
+    let content_type = single(head, "content-type").unwrap_or_default();
+    let (media, parameters) =
+        content_type.split_at(content_type.find(';').unwrap_or(content_type.len()));
+    if !media.trim().eq_ignore_ascii_case("application/http") {
+        let headers = head.headers.iter().filter(|(name, _)| is_end_to_end(name));
+        let headers = headers.map(|(name, value)| (name.clone(), value.clone()));
+        return Some(Form::Bare(headers.collect()));
+    }
+    let (pairs, _) = media_parameters(parameters);
+    let response = pairs
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("msgtype"))
+        .all(|(_, value)| value.eq_ignore_ascii_case("response"));
+    let plain = all(head, "content-encoding")
+        .all(|value| value.is_some_and(|value| value.trim().eq_ignore_ascii_case("identity")));
+    (response && plain).then_some(Form::Entity)
+}
+
+/// Whether a header goes from the initiator to the application, rather than from gateway to terminal (WAP-251).
+fn is_end_to_end(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    let known = [
+        "age",
+        "cache-control",
+        "date",
+        "etag",
+        "expires",
+        "last-modified",
+        "x-wap-application-id",
+        "x-wap-content-uri",
+        "x-wap-initiator-uri",
+    ];
+    let ours = ["x-wap-", "x-forwarded-", "x-real-ip"];
+    name.starts_with("content-")
+        || known.contains(&name)
+        || (name.starts_with("x-") && !ours.iter().any(|prefix| name.starts_with(prefix)))
+}
+
+fn origin(peer: &Peer, proved_names: Box<[Box<str>]>, transaction: Box<[u8]>) -> Origin {
+    let port = match peer.way {
+        Way::Accepted => Some(peer.local.port()),
+        Way::Dialled { .. } => None,
+    };
+    Origin {
+        protocol: Protocol::OtaHttp,
+        bearer: Bearer::Ip,
+        server: ServerAddress::Ip(peer.remote.ip().to_canonical()),
+        proved_names,
+        destination_port: port,
+        origin_port: Some(peer.remote.port()),
+        transaction,
+        instance: None,
+        answerable: true,
+    }
+}
+
+const fn shut_for(authentication: Authentication) -> Gate {
+    let (digest, basic) = match authentication {
+        Authentication::Basic => (false, true),
+        Authentication::Digest => (true, false),
+        Authentication::None | Authentication::Any => (true, true),
+    };
+    Gate::Shut { digest, basic }
+}
+
+fn done(reply: Reply, status: PushStatus, reason: &'static str) -> Box<Answer> {
+    Box::new(reply.done(status).because(reason))
+}
+
+fn refuse_demand(demand: &Demand, why: Unmet, mut reply: Reply) -> Box<Answer> {
+    reply.authorization = header_value(&demand.refusal(why));
+    let status = match why {
+        Unmet::Retry => reply.kind.try_again(),
+        Unmet::NoRetry => reply.kind.refused(),
+    };
+    let answer = reply.with(StatusCode::PRECONDITION_FAILED, status);
+    Box::new(answer.because("challenge"))
+}
+
+#[cfg(test)]
+mod tests;

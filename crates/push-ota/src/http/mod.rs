@@ -8,17 +8,25 @@
 //! - the [`Registrar`] keeps what each Push Proxy Gateway knows of the terminal, and says when to dial which;
 //! - [`Cpi`] is what the terminal says of itself, with its tag.
 
+mod answer;
+mod authentication;
+mod client_id;
 mod connection;
+mod context;
 mod cpi;
+mod entity;
 pub mod framing;
+mod parameters;
 mod provisioning;
 mod registrar;
 mod status;
+mod version;
 
 pub use connection::{
     Answer, Connection, ContentPush, Judging, Notice, Peer, Pushed, Registering, Step, Way,
 };
 pub use cpi::{Cpi, CpiSettings, CpiTag};
+pub use entity::{EntityError, EntityErrorCode, EntityLimits, parse_entity};
 pub use provisioning::{
     Authentication, Connect, Contact, Host, Ppg, PpgId, Secret, Terminal, TerminalId,
 };

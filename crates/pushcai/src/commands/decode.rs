@@ -6,7 +6,10 @@ use std::io::{self, BufRead, Read};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use wap_wire::DecodeError;
-use wap_wire::wsp::{ContentType, HeaderValue, Headers, Malformed, Media, Parameter, UnitPush};
+use wap_wire::wsp::{
+    self, AcceptApplication, Address, Addresses, ContentType, HeaderValue, Headers, Malformed,
+    Media, Parameter, ProvUrl, Sia, UnitPush,
+};
 
 use crate::arguments::{Decode, Kind};
 use crate::failure::Failure;
@@ -141,15 +144,15 @@ fn decoder(kind: Kind) -> Result<Decoder, Failure> {
         Kind::WspPush => return Ok(wsp_push),
         Kind::WspHeaders => return Ok(wsp_headers),
         Kind::ContentType => return Ok(content_type),
+        Kind::Sia => return Ok(sia),
         Kind::Wtp => "wtp",
         Kind::SmsTpdu => "sms-tpdu",
         Kind::SmsUdh => "sms-udh",
-        Kind::Sia => "sia",
         Kind::Wbxml => "wbxml",
     };
     Err(Failure::Usage {
         message: format!("decode --kind {name} is not supported yet"),
-        hint: "wsp-push, wsp-headers and content-type are".to_owned(),
+        hint: "wsp-push, wsp-headers, content-type and sia are".to_owned(),
     })
 }
 
@@ -175,6 +178,7 @@ enum Decoded {
     Push(Box<DecodedPush>),
     Headers(DecodedHeaders),
     ContentType(DecodedContentType),
+    Sia(Box<DecodedSia>),
 }
 
 #[derive(Debug, Serialize)]
@@ -188,6 +192,29 @@ struct DecodedPush {
     #[serde(flatten)]
     headers: DecodedHeaders,
     body: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DecodedSia {
+    version: u8,
+    applications: Vec<ApplicationId>,
+    wsp_contact_points: Vec<ContactPoint>,
+    contact_points: Vec<ContactPoint>,
+    prot_opts: Vec<u32>,
+    #[serde(rename = "provURL")]
+    prov_url: Option<String>,
+    #[serde(rename = "provURLHash", skip_serializing_if = "Option::is_none")]
+    prov_url_hash: Option<String>,
+    cpi_tags: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ContactPoint {
+    bearer: Option<u8>,
+    port: Option<u16>,
+    /// An IP address, or the octets of another bearer's in hexadecimal.
+    address: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -222,10 +249,7 @@ struct DecodedContentType {
 
 fn wsp_push(octets: &[u8]) -> Result<Decoded, Error> {
     let UnitPush { tid, push } = UnitPush::decode(octets)?;
-    let application_id = push.application_id().map(|id| ApplicationId {
-        uri: id.uri().map(str::to_owned),
-        code: id.number(),
-    });
+    let application_id = push.application_id().map(ApplicationId::from);
     Ok(Decoded::Push(Box::new(DecodedPush {
         tid,
         pdu: if push.confirmed {
@@ -256,6 +280,55 @@ fn content_type(octets: &[u8]) -> Result<Decoded, Error> {
         parameters: parameters(&content_type),
         consumed,
     }))
+}
+
+fn sia(octets: &[u8]) -> Result<Decoded, Error> {
+    let sia = Sia::decode(octets)?;
+    let application = |application| match application {
+        AcceptApplication::Any => wsp::ApplicationId::Number(0).into(),
+        AcceptApplication::Id(id) => ApplicationId::from(id),
+    };
+    let applications: Result<Vec<_>, _> = sia
+        .applications
+        .into_iter()
+        .map(|one| one.map(application))
+        .collect();
+    let (prov_url, prov_url_hash) = match sia.prov_url {
+        ProvUrl::Empty => (None, None),
+        ProvUrl::Hash(octets) => (None, Some(hexadecimal(octets))),
+        ProvUrl::Url(text) => (Some(text.to_string()), None),
+    };
+    Ok(Decoded::Sia(Box::new(DecodedSia {
+        version: sia.version,
+        applications: applications?,
+        wsp_contact_points: contact_points(sia.wsp_contact_points)?,
+        contact_points: contact_points(sia.contact_points)?,
+        prot_opts: sia.protocols.iter().collect(),
+        prov_url,
+        prov_url_hash,
+        cpi_tags: sia.cpi_tags.iter().map(|tag| hexadecimal(tag)).collect(),
+    })))
+}
+
+fn contact_points(addresses: Addresses<'_>) -> Result<Vec<ContactPoint>, Error> {
+    let point = |address: Address<'_>| ContactPoint {
+        bearer: address.bearer_type,
+        port: address.port,
+        address: address
+            .ip()
+            .map_or_else(|| hexadecimal(address.address), |ip| ip.to_string()),
+    };
+    let points = addresses.into_iter().map(|address| Ok(point(address?)));
+    points.collect()
+}
+
+impl From<wsp::ApplicationId<'_>> for ApplicationId {
+    fn from(id: wsp::ApplicationId<'_>) -> Self {
+        Self {
+            uri: id.uri().map(str::to_owned),
+            code: id.number(),
+        }
+    }
 }
 
 fn media_type(content_type: &ContentType<'_>) -> String {

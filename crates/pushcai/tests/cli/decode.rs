@@ -37,6 +37,37 @@ fn pushes_headers_and_content_types_have_their_documented_shapes() {
 }
 
 #[test]
+fn session_initiation_requests_have_their_documented_shape() {
+    let tail = "02 01 00 0b 687474703a2f2f702e6578 01 deadbeef";
+    let whole = format!(
+        "01 06 b284b280b29f 08 c40b23f1c6336401 13 c40a0fc4c6336402 84000a000001 83039471f0 {tail}"
+    );
+    let run = pushcai(&[
+        "decode",
+        "--kind",
+        "sia",
+        &whole,
+        "00 02b284 08c40b23f1c6336401",
+        "01 00 00 00 00 02abcd",
+        "01 0134",
+        "02",
+    ]);
+    assert_eq!(run.code, 0);
+    assert_snapshot!(run);
+    let run = pushcai(&[
+        "decode",
+        "--kind",
+        "sia",
+        "",
+        "01 05b284",
+        "01 02b205 00",
+        "00 0134 0fc90a393230313139382e35312e313030",
+    ]);
+    assert_eq!(run.code, 4);
+    assert_snapshot!(run);
+}
+
+#[test]
 fn a_value_that_its_header_cannot_have_is_shown_and_named() {
     let run = pushcai(&["decode", "--kind", "wsp-headers", "92 61 00 8d 81"]);
     assert_eq!(run.code, 0);
@@ -86,13 +117,13 @@ fn a_line_without_end_is_refused() {
 
 #[test]
 fn kinds_that_are_not_supported_are_refused_in_one_line() {
-    for kind in ["wtp", "sms-tpdu", "sms-udh", "sia", "wbxml"] {
+    for kind in ["wtp", "sms-tpdu", "sms-udh", "wbxml"] {
         let run = pushcai(&["decode", "--kind", kind, "00"]);
         assert_eq!((run.code, run.stdout.as_str()), (2, ""));
         let line = format!("pushcai: decode --kind {kind} is not supported yet\n");
         assert_eq!(
             run.stderr,
-            format!("{line}hint: wsp-push, wsp-headers and content-type are\n")
+            format!("{line}hint: wsp-push, wsp-headers, content-type and sia are\n")
         );
     }
 }

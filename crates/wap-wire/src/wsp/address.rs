@@ -2,6 +2,7 @@
 
 use super::reader::Reader;
 use crate::{DecodeError, DecodeErrorCode};
+use core::net::IpAddr;
 
 const BEARER_TYPE_INCLUDED: u8 = 0x80;
 const PORT_NUMBER_INCLUDED: u8 = 0x40;
@@ -95,6 +96,18 @@ impl<'a> Address<'a> {
         })
     }
 
+    /// The address on an IP bearer (WAP-259 appendix C): four octets of IPv4 or 16 of IPv6; absent on other bearers. Where
+    /// no bearer is named, the number of octets alone tells.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        if !self.bearer_type.is_none_or(is_ip_bearer) {
+            return None;
+        }
+        let v4 = <[u8; 4]>::try_from(self.address).map(IpAddr::from);
+        let v6 = <[u8; 16]>::try_from(self.address).map(IpAddr::from);
+        v4.or(v6).ok()
+    }
+
     /// The first octet to send, where the address has at most 63 octets.
     pub(crate) fn flags(&self) -> Option<u8> {
         let length = u8::try_from(self.address.len())
@@ -112,6 +125,14 @@ impl<'a> Address<'a> {
         };
         Some(length | bearer | port)
     }
+}
+
+/// Whether addresses of this bearer are IP addresses.
+const fn is_ip_bearer(bearer_type: u8) -> bool {
+    matches!(
+        bearer_type,
+        0x00 | 0x01 | 0x06..=0x0F | 0x11 | 0x12 | 0x15 | 0x19
+    )
 }
 
 #[cfg(test)]
@@ -151,6 +172,31 @@ mod tests {
                 },
             ]))
         );
+    }
+
+    #[test]
+    fn addresses_of_ip_bearers_have_four_or_sixteen_octets() {
+        let v4 = [192, 0, 2, 7];
+        let mut v6 = [0; 16];
+        v6[..4].copy_from_slice(&[0x20, 0x01, 0x0D, 0xB8]);
+        let ip = |bearer_type, address| {
+            Address {
+                bearer_type,
+                port: None,
+                address,
+            }
+            .ip()
+        };
+        for bearer in [None, Some(0x00), Some(0x0B), Some(0x19)] {
+            assert_eq!(ip(bearer, &v4), Some(IpAddr::from(v4)), "{bearer:?}");
+            assert_eq!(ip(bearer, &v6), Some(IpAddr::from(v6)), "{bearer:?}");
+            for other in [&v6[..0], &v6[..3], &v6[..5], &v6[..15], b"192.0.2.7"] {
+                assert_eq!(ip(bearer, other), None, "{bearer:?} {other:?}");
+            }
+        }
+        for bearer in [0x02, 0x03, 0x05, 0x10, 0x13, 0x14, 0x16, 0x18, 0x1A, 0xFF] {
+            assert_eq!(ip(Some(bearer), &v4), None, "{bearer}");
+        }
     }
 
     #[test]

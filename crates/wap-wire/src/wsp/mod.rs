@@ -17,6 +17,7 @@ mod push;
 mod reader;
 mod reason;
 mod session;
+mod sia;
 mod status;
 #[cfg(test)]
 pub(crate) mod steps;
@@ -50,6 +51,7 @@ pub use pdu::{Pdu, PduType};
 pub use push::{Push, UnitPush};
 pub use reason::AbortReason;
 pub use session::{Connect, ConnectReply, Redirect, Reply, Resume};
+pub use sia::{ProvUrl, Sia, SiaApplicationFields, SiaApplications, SiaContent, SiaProtocols};
 pub use status::Status;
 pub use token::{Method, Token, WellKnownToken};
 pub use value::{Quality, RawValue, Version};

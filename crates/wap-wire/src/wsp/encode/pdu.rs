@@ -3,9 +3,12 @@
 use super::encoder::length_field;
 use super::{EncodeOptions, Encoder};
 use crate::wsp::address::Address;
+use crate::wsp::application_id::AcceptApplication;
 use crate::wsp::capability::{Capability, CapabilityName};
+use crate::wsp::header::{Header, HeaderName, HeaderValue, WellKnownHeader};
 use crate::wsp::pdu::PduType;
 use crate::wsp::session::Connect;
+use crate::wsp::sia::SiaContent;
 use crate::wsp::status::Status;
 use crate::{EncodeError, uintvar};
 use alloc::vec::Vec;
@@ -178,6 +181,58 @@ impl EncodeOptions {
         Ok(encoder.into_octets())
     }
 
+    /// Encodes a session initiation request (WAP-235 8.4), without empty fields at its end.
+    ///
+    /// # Errors
+    /// [`EncodeError::TooLong`] for an address of more than 63 octets, [`EncodeError::ZeroInText`] in a URI.
+    pub fn sia(self, content: &SiaContent<'_>) -> Result<Vec<u8>, EncodeError> {
+        let mut encoder = Encoder::new(self);
+        encoder.octets(&[content.version]);
+        let mut end = encoder.octets.len();
+        let mut field = |count: usize, write: &dyn Fn(&mut Encoder) -> Result<(), EncodeError>| {
+            write(&mut encoder)?;
+            if count > 0 {
+                end = encoder.octets.len();
+            }
+            Ok(())
+        };
+        let applications = content.applications;
+        field(applications.len(), &|encoder| {
+            encoder.list(applications, Encoder::accept_application)
+        })?;
+        let addresses = content.wsp_contact_points;
+        field(addresses.len(), &|encoder| {
+            encoder.list(addresses, Encoder::address)
+        })?;
+        if content.version > 0 {
+            let addresses = content.contact_points;
+            field(addresses.len(), &|encoder| {
+                encoder.list(addresses, Encoder::address)
+            })?;
+            let protocols = content.protocols;
+            field(protocols.len(), &|encoder| {
+                encoder.uintvar(length_field(protocols.len())?);
+                for &protocol in protocols {
+                    encoder.uintvar(protocol);
+                }
+                Ok(())
+            })?;
+            let prov_url = content.prov_url;
+            field(prov_url.len(), &|encoder| {
+                append_with_length(&mut encoder.octets, prov_url)
+            })?;
+            let tags = content.cpi_tags;
+            field(tags.len(), &|encoder| {
+                encoder.uintvar(length_field(tags.len())?);
+                encoder.octets(tags.as_flattened());
+                Ok(())
+            })?;
+        }
+        let mut octets = encoder.into_octets();
+        octets.truncate(end);
+        Ok(octets)
+    }
+
     /// Encodes a Reply (WSP 8.2.3.3).
     ///
     /// # Errors
@@ -267,6 +322,25 @@ impl Encoder {
                 Capability::Unknown { parameters, .. } => encoder.octets(parameters),
             }
             Ok(())
+        })
+    }
+
+    /// Writes the entries of a list, behind the number of their octets.
+    fn list<T>(
+        &mut self,
+        entries: &[T],
+        write: impl Fn(&mut Self, &T) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        self.uintvar_length(|encoder| entries.iter().try_for_each(|entry| write(encoder, entry)))
+    }
+
+    fn accept_application(
+        &mut self,
+        application: &AcceptApplication<'_>,
+    ) -> Result<(), EncodeError> {
+        self.header_value(&Header {
+            name: HeaderName::WellKnown(WellKnownHeader::AcceptApplication),
+            value: HeaderValue::AcceptApplication(*application),
         })
     }
 

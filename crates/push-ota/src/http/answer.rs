@@ -1,0 +1,148 @@
+//! What answers have in common.
+
+use ::http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
+use ::http::{HeaderName, HeaderValue, Response, StatusCode};
+
+use super::connection::{Answer, Notice};
+use super::cpi::CPI_TAG;
+use super::version::OTA_VERSION;
+use super::{CpiTag, PushStatus};
+
+const PUSH_STATUS: HeaderName = HeaderName::from_static("x-wap-push-status");
+const TERMINAL_AUTHORIZATION: HeaderName = HeaderName::from_static("x-wap-authorization");
+
+/// Which of its two requests a gateway makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// OPTIONS.
+    Registration,
+    /// POST.
+    Push,
+}
+
+impl Kind {
+    /// The status of a refusal that may be tried again.
+    pub(super) const fn try_again(self) -> PushStatus {
+        match self {
+            Self::Registration => PushStatus::RegistrationRefusedRetry,
+            Self::Push => PushStatus::RequestRefused,
+        }
+    }
+
+    /// The status of a refusal for good.
+    pub(super) const fn refused(self) -> PushStatus {
+        match self {
+            Self::Registration => PushStatus::RegistrationRefused,
+            Self::Push => PushStatus::Refused,
+        }
+    }
+
+    pub(super) const fn no_context(self) -> PushStatus {
+        match self {
+            Self::Registration => PushStatus::NoContextForRegistration,
+            Self::Push => PushStatus::NoContextForPush,
+        }
+    }
+}
+
+/// What the answer to one request carries whatever becomes of it.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    pub(super) kind: Kind,
+    /// The versions spoken, where the request named its own.
+    pub(super) versions: Option<HeaderValue>,
+    /// X-Wap-Authorization, where the request asked for it.
+    pub(super) authorization: Option<HeaderValue>,
+}
+
+impl Reply {
+    /// An answer with this push status, which HTTP takes for done.
+    pub(super) fn done(self, status: PushStatus) -> Answer {
+        self.with(StatusCode::NO_CONTENT, status)
+    }
+
+    /// An answer with both statuses.
+    pub(super) fn with(self, http: StatusCode, status: PushStatus) -> Answer {
+        let mut answer = self.bare(http);
+        answer.push_status = Some(status);
+        answer.add(PUSH_STATUS, HeaderValue::from_static(status.as_str()));
+        answer
+    }
+
+    /// An answer to what is neither a registration nor a push.
+    pub(super) fn bare(self, http: StatusCode) -> Answer {
+        let mut answer = Answer::of(http);
+        if let Some(versions) = self.versions {
+            answer.add(HeaderName::from_static(OTA_VERSION), versions);
+        }
+        if let Some(mut authorization) = self.authorization {
+            authorization.set_sensitive(true);
+            answer.add(TERMINAL_AUTHORIZATION, authorization);
+        }
+        answer
+    }
+}
+
+impl Answer {
+    fn of(status: StatusCode) -> Self {
+        let mut response = Response::new(());
+        *response.status_mut() = status;
+        Self {
+            response,
+            push_status: None,
+            close: false,
+            notice: None,
+            reason: None,
+        }
+    }
+
+    fn add(&mut self, name: HeaderName, value: HeaderValue) {
+        self.response.headers_mut().append(name, value);
+    }
+
+    /// Adds a header, unless its value is none that HTTP can carry.
+    pub(super) fn add_text(&mut self, name: &'static str, value: &str) {
+        if let (Ok(name), Some(value)) = (HeaderName::try_from(name), header_value(value)) {
+            self.add(name, value);
+        }
+    }
+
+    pub(super) fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    pub(super) fn with_notice(mut self, notice: Option<Notice>) -> Self {
+        self.notice = notice;
+        self
+    }
+
+    pub(super) fn with_tag(mut self, tag: CpiTag) -> Self {
+        self.add_text(CPI_TAG, &tag.to_string());
+        self
+    }
+
+    pub(super) fn with_demands(mut self, demands: &[String]) -> Self {
+        for value in demands.iter().filter_map(|demand| header_value(demand)) {
+            self.add(WWW_AUTHENTICATE, value);
+        }
+        self
+    }
+
+    pub(super) fn allowing(mut self, methods: &'static str) -> Self {
+        self.add(ALLOW, HeaderValue::from_static(methods));
+        self
+    }
+
+    /// Closes the connection behind the answer, and says so.
+    pub(super) fn closing(mut self) -> Self {
+        self.close = true;
+        self.add(CONNECTION, HeaderValue::from_static("close"));
+        self
+    }
+}
+
+/// Text as a header value; secrets and names that an administrator wrote may be UTF-8.
+pub(super) fn header_value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(text.as_bytes()).ok()
+}
