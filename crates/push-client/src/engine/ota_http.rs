@@ -426,7 +426,7 @@ fn server(view: PpgView) -> Server {
         reason,
         id: Some(ppg.to_string()),
         secure: contact.map(|contact| contact.secure),
-        cpi_tag: known_tag.map(|tag| format!("{tag:?}")),
+        cpi_tag: known_tag.map(|tag| tag.to_string()),
         connections: Some(connections),
         last_exchange: last_exchange.map(|(method, status, at)| {
             Exchange::at(method, status.map(|status| status.to_string()), at.0)

@@ -42,8 +42,8 @@ struct Decided {
 
 impl Decided {
     /// An answer that the machine gave.
-    fn of(answer: Answer) -> Self {
-        let unexplained = answer.push_status.and_then(word);
+    const fn of(answer: Answer) -> Self {
+        let unexplained = answer.reason;
         Self {
             answer,
             unexplained,
@@ -151,10 +151,7 @@ async fn take_push(
         Read::TooLong => {
             let mut answer = push.too_long();
             cut_short(session, &mut answer);
-            return Decided {
-                answer,
-                unexplained: Some("tooLong"),
-            };
+            return Decided::of(answer);
         }
         Read::Broken => return Decided::explained(broken(session)),
     };
@@ -246,6 +243,7 @@ fn broken(session: &Session) -> Answer {
         push_status: Some(status),
         close: true,
         notice: None,
+        reason: None,
     }
 }
 
@@ -266,6 +264,7 @@ fn finish(
         push_status,
         close,
         notice,
+        reason: _,
     } = answer;
     if close {
         response.headers_mut().insert(CONNECTION, CLOSE);
@@ -288,26 +287,6 @@ fn finish(
         link.exchanged(exchange, news);
     }
     response
-}
-
-/// The word for a refusal; absent where nothing is refused.
-const fn word(status: PushStatus) -> Option<&'static str> {
-    match status {
-        PushStatus::Accepted
-        | PushStatus::AcceptedCpiTagMismatch
-        | PushStatus::Registered
-        | PushStatus::RegisteredCpiTagMismatch => None,
-        PushStatus::RequestRefused => Some("notAuthenticated"),
-        PushStatus::Refused => Some("malformed"),
-        PushStatus::NoSuchApplication => Some("noSuchApplication"),
-        PushStatus::NoRoom => Some("noRoom"),
-        PushStatus::ContentType => Some("contentType"),
-        PushStatus::CpiTagMismatch => Some("cpiTag"),
-        PushStatus::NoContextForPush | PushStatus::NoContextForRegistration => Some("provURL"),
-        PushStatus::RegistrationRefusedRetry => Some("registrationNotAuthenticated"),
-        PushStatus::RegistrationRefused => Some("registrationRefused"),
-        PushStatus::VersionNotSupported => Some("version"),
-    }
 }
 
 /// Remembers and logs a request that was refused.
@@ -333,20 +312,28 @@ fn explain(
 }
 
 /// What a word means, and what would work.
-const fn meaning(word: &str) -> &'static str {
-    match word.as_bytes() {
-        b"notAuthenticated" | b"registrationNotAuthenticated" => {
-            "the gateway has to prove who it is"
+fn meaning(word: &str) -> &'static str {
+    match word {
+        "version" => "the gateway offers no version that is spoken here",
+        "repeatedHeader" => "a header stands there twice that may stand there once",
+        "noContext" => "no provisioning context has the ProvURL that the gateway names",
+        "path" => "there is nothing but /wappush",
+        "method" => "there is nothing to do but OPTIONS and POST",
+        "disbelieved" => "the gateway does not believe that the terminal is what it says",
+        "challenge" => {
+            "the gateway's challenge cannot be answered; check password_file and the gateway's id"
         }
-        b"malformed" => "the body is not one push message, or the gateway is not let in",
-        b"cpiTag" => {
-            "the gateway shows a CPITag that is not the present one; it has to register first"
+        "notIdentified" => "the gateway proved no name; see identified_only",
+        "notAuthenticated" => {
+            "the gateway has to prove who it is; see authentication and ppg_password_file"
         }
-        b"provURL" => "no provisioning context has the ProvURL that the gateway names",
-        b"registrationRefused" => "no whitelist names the gateway",
-        b"version" => "the gateway offers no version that is spoken here",
-        b"tooLong" => "the push is longer than max_message_length",
-        b"maxPushRequests" => "the gateway has more pushes under way than max_push_requests",
-        _ => "refused",
+        "cpiTag" => {
+            "the gateway shows a CPITag that is not the present one; it registers first, and pushes again"
+        }
+        "contentType" => "the content type of the request cannot be read",
+        "notListed" => "no whitelist names the gateway",
+        "maxPushRequests" => "the gateway has more pushes under way than max_push_requests",
+        "messageTooLong" => "the push is longer than max_message_length",
+        _ => "the body is not one push message",
     }
 }
