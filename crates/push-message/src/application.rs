@@ -24,6 +24,8 @@ enum Repr {
 }
 
 impl PushApplicationId {
+    /// `x-wap-application:push.sia`, the Session Initiation Application (WAP-235 8).
+    pub const PUSH_SIA: Self = Self(Repr::Number(1));
     /// `x-wap-application:wml.ua`, the addressee of a push that names none (WAP-235 6.2.3, 7.3).
     pub const WML_UA: Self = Self(Repr::Number(2));
 
@@ -270,6 +272,9 @@ mod tests {
             }
         }
         assert_eq!(id("x-wap-application:wml.ua"), PushApplicationId::WML_UA);
+        assert_eq!(id("1"), PushApplicationId::PUSH_SIA);
+        let sia = id("x-wap-application:push.sia");
+        assert_eq!(sia, PushApplicationId::PUSH_SIA);
     }
 
     #[test]

@@ -5,4 +5,5 @@
 pub mod check;
 
 pub mod http;
+pub mod sia;
 pub mod wsp;

@@ -24,7 +24,7 @@ pub(super) fn evidence(peer: &Peer, ppg: &Ppg) -> Option<Evidence> {
     if dialled.is_some_and(|id| *id != ppg.id) {
         return None;
     }
-    let certified = |name: &str| tls_name(ppg).eq_ignore_ascii_case(name);
+    let certified = |name: &str| ppg.certified_name().eq_ignore_ascii_case(name);
     if peer.tls_name.as_deref().is_some_and(certified) {
         return Some(Evidence::Tls);
     }
@@ -39,15 +39,6 @@ pub(super) fn evidence(peer: &Peer, ppg: &Ppg) -> Option<Evidence> {
         .any(|known| known.to_canonical() == address)
         || matches!(contact, Some(Host::Ip(known)) if known.to_canonical() == address);
     (known && peer.tls_name.is_none()).then_some(Evidence::Address)
-}
-
-/// The name that the gateway's certificate has to carry.
-fn tls_name(ppg: &Ppg) -> &str {
-    let host = match ppg.contact.as_ref().map(|contact| &contact.host) {
-        Some(Host::Name(name)) => Some(&**name),
-        Some(Host::Ip(_)) | None => None,
-    };
-    ppg.tls_name.as_deref().or(host).unwrap_or(&ppg.id.0)
 }
 
 /// What there is to choose a context by.

@@ -112,6 +112,17 @@ pub struct Ppg {
     pub connect: Connect,
 }
 
+impl Ppg {
+    /// The name that its certificate has to carry.
+    pub fn certified_name(&self) -> &str {
+        let host = match self.contact.as_ref().map(|contact| &contact.host) {
+            Some(Host::Name(name)) => Some(&**name),
+            Some(Host::Ip(_)) | None => None,
+        };
+        self.tls_name.as_deref().or(host).unwrap_or(&self.id.0)
+    }
+}
+
 /// The terminal, as every connection sees it. Its CPI is apart, because it changes.
 #[derive(Debug, Clone)]
 #[expect(
