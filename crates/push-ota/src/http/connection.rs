@@ -1,14 +1,11 @@
 //! One TCP connection of OTA-HTTP, whoever opened it: its requests, one after another (WAP-235 7.2.5 to 7.6).
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::http::request::Parts;
-use ::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
-use push_message::{
-    Bearer, InitiatorTrust, Origin, Protocol, ReceivedPush, ServerAddress, UnixMillis,
-};
+use ::http::{Method, Response, StatusCode};
+use push_message::UnixMillis;
 
 use super::answer::{Kind, Reply, header_value};
 use super::authentication::{
@@ -16,8 +13,7 @@ use super::authentication::{
 };
 use super::context::{self, Clues, Evidence, NoContext, evidence};
 use super::cpi::CPI_TAG;
-use super::entity::{EntityErrorCode, EntityLimits, STATUS_LINE_LENGTH, parse_bare, parse_entity};
-use super::parameters::media_parameters;
+use super::push::{ContentPush, Judging};
 use super::version::{self, OTA_VERSION, listed};
 use super::{Authentication, Cpi, CpiTag, Ppg, PpgId, PushStatus, Terminal, TerminalId, client_id};
 
@@ -126,53 +122,6 @@ pub struct Registering {
     /// The tag that came with the request.
     tag: Option<Box<str>>,
     identified: bool,
-}
-
-/// A push whose body has not been read.
-#[derive(Debug)]
-pub struct ContentPush {
-    limits: EntityLimits,
-    form: Form,
-    trust: InitiatorTrust,
-    peer: Peer,
-    proved_names: Box<[Box<str>]>,
-    judging: Judging,
-}
-
-/// In what form the push message is there.
-enum Form {
-    /// An entity of application/http holds it.
-    Entity,
-    /// These headers of the request, and its body, are the message.
-    Bare(Vec<(HeaderName, HeaderValue)>),
-}
-
-impl fmt::Debug for Form {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Header values are personal data.
-        f.write_str(match self {
-            Self::Entity => "Entity",
-            Self::Bare(_) => "Bare",
-        })
-    }
-}
-
-/// What has become of a push with its body.
-#[derive(Debug)]
-pub enum Pushed {
-    /// An answer at once.
-    Answer(Answer),
-    /// The core has to judge it.
-    Judge(Box<ReceivedPush>, Judging),
-}
-
-/// A push that is being judged.
-#[derive(Debug)]
-pub struct Judging {
-    reply: Reply,
-    /// Our tag, where the request showed another.
-    mismatch: Option<CpiTag>,
-    notice: Option<Notice>,
 }
 
 /// How the tag that a gateway assumes compares with ours.
@@ -568,27 +517,19 @@ impl Connection {
             let answer = reply.done(PushStatus::CpiTagMismatch).with_tag(cpi.tag());
             return Step::Answer(answer.because("cpiTag"));
         }
-        let Some(form) = form(head) else {
-            let answer = reply.with(StatusCode::BAD_REQUEST, PushStatus::Refused);
-            return Step::Answer(answer.because("contentType"));
-        };
         let knows = (state == TagState::Current).then(|| self.knows(cpi.tag()));
-        Step::Push(ContentPush {
-            limits: EntityLimits {
-                message_length: self.terminal.max_message_length,
-                headers_length: self.terminal.max_headers_length,
-                headers: self.terminal.max_headers,
-            },
-            form,
-            trust: push_info(head),
-            peer: self.peer.clone(),
-            proved_names: self.proved_names.as_slice().into(),
-            judging: Judging {
-                reply,
-                mismatch: (state == TagState::Stale).then(|| cpi.tag()),
-                notice: knows.flatten(),
-            },
-        })
+        let judging = Judging {
+            reply,
+            mismatch: (state == TagState::Stale).then(|| cpi.tag()),
+            notice: knows.flatten(),
+        };
+        ContentPush::step(
+            head,
+            judging,
+            &self.terminal,
+            &self.peer,
+            &self.proved_names,
+        )
     }
 
     fn knows(&self, tag: CpiTag) -> Option<Notice> {
@@ -640,79 +581,6 @@ impl Registering {
     }
 }
 
-impl ContentPush {
-    /// The most octets that its body may have.
-    pub const fn limit(&self) -> usize {
-        match self.form {
-            Form::Entity => self
-                .limits
-                .message_length
-                .saturating_add(STATUS_LINE_LENGTH),
-            Form::Bare(_) => self.limits.message_length,
-        }
-    }
-
-    /// The answer to a body of more octets than [`limit`](Self::limit); what is left of it is not read.
-    pub fn too_long(self) -> Answer {
-        self.judging.too_long().closing()
-    }
-
-    /// Takes the whole body. `transaction` is what the driver tells transmissions apart by.
-    pub fn body(self, octets: &[u8], received: UnixMillis, transaction: Box<[u8]>) -> Pushed {
-        let message = match &self.form {
-            Form::Entity => parse_entity(octets, &self.limits, self.trust),
-            Form::Bare(headers) => {
-                let headers = headers
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), value.as_bytes()));
-                parse_bare(headers, octets, &self.limits, self.trust)
-            }
-        };
-        match message {
-            Ok(message) => {
-                let push = ReceivedPush {
-                    message,
-                    origin: origin(&self.peer, self.proved_names, transaction),
-                    received,
-                };
-                Pushed::Judge(Box::new(push), self.judging)
-            }
-            Err(error) if error.code == EntityErrorCode::MessageTooLong => {
-                Pushed::Answer(self.judging.too_long())
-            }
-            Err(error) => {
-                let reply = self.judging.reply;
-                let answer = reply.with(StatusCode::BAD_REQUEST, PushStatus::Refused);
-                let answer = answer.with_notice(self.judging.notice);
-                Pushed::Answer(answer.because(error.code.as_str()))
-            }
-        }
-    }
-}
-
-impl Judging {
-    /// The answer to a push that was judged: [`PushStatus::Accepted`] once it is durable, or one from 234 to 238.
-    pub fn answer(self, status: PushStatus) -> Answer {
-        let status = match (status, self.mismatch) {
-            (PushStatus::Accepted, Some(_)) => PushStatus::AcceptedCpiTagMismatch,
-            (status, _) => status,
-        };
-        let answer = self.reply.done(status).with_notice(self.notice);
-        match self.mismatch {
-            Some(tag) => answer.with_tag(tag),
-            None => answer,
-        }
-    }
-
-    fn too_long(self) -> Answer {
-        let answer = self
-            .reply
-            .with(StatusCode::PAYLOAD_TOO_LARGE, PushStatus::Refused);
-        let reason = EntityErrorCode::MessageTooLong.as_str();
-        answer.with_notice(self.notice).because(reason)
-    }
-}
-
 /// A request of a peer that may make it.
 struct Admitted {
     reply: Reply,
@@ -733,13 +601,13 @@ fn is_repeated(head: &Parts, name: &str) -> bool {
 }
 
 /// Every value of a header; nothing in place of one that is no text.
-fn all<'a>(head: &'a Parts, name: &'a str) -> impl Iterator<Item = Option<&'a str>> {
+pub(super) fn all<'a>(head: &'a Parts, name: &'a str) -> impl Iterator<Item = Option<&'a str>> {
     let values = head.headers.get_all(name).iter();
     values.map(|value| str::from_utf8(value.as_bytes()).ok())
 }
 
 /// The value of a header that there is one of; one that is no text counts as empty.
-fn single<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
+pub(super) fn single<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
     let value = head.headers.get(name)?;
     Some(str::from_utf8(value.as_bytes()).unwrap_or_default())
 }
@@ -748,81 +616,6 @@ fn single<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
 fn shown_tag(head: &Parts) -> Option<&str> {
     let value = head.headers.get(CPI_TAG)?.as_bytes().trim_ascii();
     (!value.is_empty()).then(|| str::from_utf8(value).unwrap_or_default())
-}
-
-/// Tokens of X-Wap-Push-Info; unknown ones are ignored, and `response` changes nothing, since no answer has a body.
-fn push_info(head: &Parts) -> InitiatorTrust {
-    let mut trust = InitiatorTrust::default();
-    let tokens = all(head, "x-wap-push-info")
-        .flatten()
-        .flat_map(|value| value.split(','));
-    for token in tokens.map(str::trim) {
-        trust.authenticated |= token.eq_ignore_ascii_case("authenticated");
-        trust.trusted |= token.eq_ignore_ascii_case("trusted");
-        trust.last |= token.eq_ignore_ascii_case("last");
-    }
-    trust
-}
-
-/// In what form the message is there; nothing where it is in one that cannot be read.
-///
-/// A content type other than application/http, or none, makes the request's own headers those of the push, as some gateways
-/// send it.
-fn form(head: &Parts) -> Option<Form> {
-    let content_type = single(head, "content-type").unwrap_or_default();
-    let (media, parameters) =
-        content_type.split_at(content_type.find(';').unwrap_or(content_type.len()));
-    if !media.trim().eq_ignore_ascii_case("application/http") {
-        let headers = head.headers.iter().filter(|(name, _)| is_end_to_end(name));
-        let headers = headers.map(|(name, value)| (name.clone(), value.clone()));
-        return Some(Form::Bare(headers.collect()));
-    }
-    let (pairs, _) = media_parameters(parameters);
-    let response = pairs
-        .iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("msgtype"))
-        .all(|(_, value)| value.eq_ignore_ascii_case("response"));
-    let plain = all(head, "content-encoding")
-        .all(|value| value.is_some_and(|value| value.trim().eq_ignore_ascii_case("identity")));
-    (response && plain).then_some(Form::Entity)
-}
-
-/// Whether a header goes from the initiator to the application, rather than from gateway to terminal (WAP-251).
-fn is_end_to_end(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    let known = [
-        "age",
-        "cache-control",
-        "date",
-        "etag",
-        "expires",
-        "last-modified",
-        "x-wap-application-id",
-        "x-wap-content-uri",
-        "x-wap-initiator-uri",
-    ];
-    let ours = ["x-wap-", "x-forwarded-", "x-real-ip"];
-    name.starts_with("content-")
-        || known.contains(&name)
-        || (name.starts_with("x-") && !ours.iter().any(|prefix| name.starts_with(prefix)))
-}
-
-fn origin(peer: &Peer, proved_names: Box<[Box<str>]>, transaction: Box<[u8]>) -> Origin {
-    let port = match peer.way {
-        Way::Accepted => Some(peer.local.port()),
-        Way::Dialled { .. } => None,
-    };
-    Origin {
-        protocol: Protocol::OtaHttp,
-        bearer: Bearer::Ip,
-        server: ServerAddress::Ip(peer.remote.ip().to_canonical()),
-        proved_names,
-        destination_port: port,
-        origin_port: Some(peer.remote.port()),
-        transaction,
-        instance: None,
-        answerable: true,
-    }
 }
 
 const fn shut_for(authentication: Authentication) -> Gate {

@@ -18,18 +18,18 @@ mod entity;
 pub mod framing;
 mod parameters;
 mod provisioning;
+mod push;
 mod registrar;
 mod status;
 mod version;
 
-pub use connection::{
-    Answer, Connection, ContentPush, Judging, Notice, Peer, Pushed, Registering, Step, Way,
-};
+pub use connection::{Answer, Connection, Notice, Peer, Registering, Step, Way};
 pub use cpi::{Cpi, CpiSettings, CpiTag};
 pub use entity::{EntityError, EntityErrorCode, EntityLimits, parse_entity};
 pub use provisioning::{
     Authentication, Connect, Contact, Host, Ppg, PpgId, Secret, Terminal, TerminalId,
 };
+pub use push::{ContentPush, Judging, Pushed};
 pub use registrar::{
     AnnounceTicket, DialId, PpgReport, PpgState, PpgView, Registrar, RegistrarInput,
     RegistrarOutput, RegistrarSettings,
