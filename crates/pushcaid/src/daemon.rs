@@ -9,6 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
+use push_client::http::Ppg;
 use push_client::{BuildError, Builder, Client, Durability, Engine, EngineError};
 use push_http::{HttpSettings, InvalidTokens, Tokens};
 use rustix::fs::Mode;
@@ -95,8 +96,12 @@ pub struct Daemon {
     api: Option<(UnixListener, Option<BoundSocket>)>,
     tcp: Option<(std::net::TcpListener, Tokens)>,
     http: HttpSettings,
+    gateways: Vec<Ppg>,
     signals: [Signal; 3],
 }
+
+/// What the connectionless service is called where listeners are listed.
+const OTA_WSP: &str = "OTA-WSP";
 
 type Listening = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
@@ -121,6 +126,7 @@ impl Daemon {
             api,
             tcp,
             http: wiring.http,
+            gateways: wiring.ota_http.terminal.ppgs,
             signals,
         })
     }
@@ -138,6 +144,7 @@ impl Daemon {
             api,
             tcp,
             http,
+            gateways,
             signals,
         } = self;
         let mut engine = tokio::spawn(engine.run());
@@ -147,7 +154,7 @@ impl Daemon {
         for listener in listeners(&client, api, tcp, &http, &stopped)? {
             listening.spawn(listener);
         }
-        announce(&client);
+        announce(&client, &gateways);
         let ended_early = tokio::select! {
             () = ordered_to_end(signals) => None,
             Some(ended) = listening.join_next() => Some(format!("an interface for applications: {ended:?}")),
@@ -176,6 +183,7 @@ fn build(wiring: &Wiring) -> Result<(Client, Engine), BuildError> {
         .client_settings(wiring.client.clone())
         .store_settings(wiring.store.clone())
         .durability(wiring.durability)
+        .ota_http(wiring.ota_http.clone())
         .store(&wiring.database);
     for address in &wiring.listen {
         builder = builder.listen(*address);
@@ -288,15 +296,34 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     stopped.wait_for(|stopped| *stopped).await.ok();
 }
 
-fn announce(client: &Client) {
-    let addresses: Vec<String> = client.listening().iter().map(ToString::to_string).collect();
-    let addresses = if addresses.is_empty() {
+fn announce(client: &Client, gateways: &[Ppg]) {
+    let over_udp = client.listening().iter();
+    let over_udp = over_udp.map(|address| (OTA_WSP, *address));
+    let over_tcp = client.listening_tcp().iter().copied();
+    let mut services = Vec::new();
+    for (service, address) in over_udp.chain(over_tcp) {
+        tracing::info!(service, %address, "listening");
+        services.push(format!("{address} ({service})"));
+    }
+    for Ppg {
+        id,
+        contact,
+        authentication,
+        connect,
+        ..
+    } in gateways
+    {
+        let tls = contact.as_ref().is_some_and(|contact| contact.secure);
+        let dialled = contact.is_some();
+        tracing::info!(ppg = %id, dialled, tls, ?connect, ?authentication, "gateway");
+    }
+    let services = if services.is_empty() {
         "nowhere".to_owned()
     } else {
-        addresses.join(", ")
+        services.join(", ")
     };
-    tracing::info!(ota_wsp = %addresses, version = env!("CARGO_PKG_VERSION"), "ready");
-    notify_ready(&format!("listening for pushes on {addresses}"));
+    tracing::info!(listening = %services, gateways = gateways.len(), version = env!("CARGO_PKG_VERSION"), "ready");
+    notify_ready(&format!("listening for pushes on {services}"));
 }
 
 /// SIGTERM, SIGINT and SIGHUP.

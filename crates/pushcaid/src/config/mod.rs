@@ -21,8 +21,7 @@ use section::{Section, section};
 
 pub use document::ConfigError;
 pub use ota_http::{
-    AuthenticationName, BearerNumber, ConnectName, OtaHttp, OtaHttpWiring, Ppg, SirContacts,
-    Version,
+    AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContacts, Version,
 };
 pub use reference::reference;
 pub use value::{Octets, Span};

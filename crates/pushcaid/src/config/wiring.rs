@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use push_client::{ClientSettings, DatagramLimits, Durability, StoreSettings};
+use push_client::{ClientSettings, DatagramLimits, Durability, OtaHttpSettings, StoreSettings};
 use push_core::Settings;
 use push_http::HttpSettings;
 use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplicationId};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use super::{Config, LimitedEntry, OtaHttpWiring, WhitelistEntry};
+use super::{Config, LimitedEntry, WhitelistEntry};
 
 /// The settings of the parts, every value of the configuration parsed.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub struct Wiring {
     pub database: PathBuf,
     /// UDP addresses of the connectionless service.
     pub listen: Vec<SocketAddr>,
-    /// Push over HTTP, where it is on.
-    pub ota_http: Option<OtaHttpWiring>,
+    /// Of push over HTTP.
+    pub ota_http: OtaHttpSettings,
     /// Of the interface for applications.
     pub http: HttpSettings,
     /// The mode of the Unix socket.
@@ -99,14 +99,14 @@ impl Config {
         })
     }
 
-    fn ota_http(&self) -> Result<Option<OtaHttpWiring>, Wrong> {
+    fn ota_http(&self) -> Result<OtaHttpSettings, Wrong> {
         let Self {
             ota_http,
             applications,
             ..
         } = self;
-        let wiring = ota_http.wiring(applications.confirm)?;
-        if wiring.is_some() && ota_http.announce_patience.0 >= applications.announce_timeout.0 {
+        let settings = ota_http.settings(applications.confirm)?;
+        if settings.is_on() && ota_http.announce_patience.0 >= applications.announce_timeout.0 {
             let message = format!(
                 "{} is no less than [applications] announce_timeout, {}: a registration would be given up while a gateway \
                  may still come",
@@ -114,7 +114,7 @@ impl Config {
             );
             return Err(wrong("ota_http", "announce_patience")(&message));
         }
-        Ok(wiring)
+        Ok(settings)
     }
 
     fn core_settings(&self) -> Result<Settings, Wrong> {

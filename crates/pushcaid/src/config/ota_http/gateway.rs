@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-use push_ota::http::{Contact, Host, Ppg as Gateway, PpgId, Secret, TerminalId};
+use push_client::http::{Contact, Host, Ppg as Gateway, PpgId, Secret, TerminalId};
 
 use super::{AuthenticationName, Ppg, secret};
 use crate::config::wiring::Wrong;

@@ -9,11 +9,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use push_client::{ConnectionSettings, OtaHttpSettings};
+
 use super::section::section;
 use super::value::{Octets, Span};
 
 pub use names::{AuthenticationName, BearerNumber, ConnectName, SirContacts, Version};
-pub use wiring::OtaHttpWiring;
 
 section! {
     /// Push over HTTP (WAP-235 section 7). It is on where `listen`, `tls_listen` or a `[[ota_http.ppg]]` says something.
@@ -35,80 +36,80 @@ section! {
         /// address on the connection.
         terminal_id: Option<String> = None,
         /// The bearer that gateways are told of: `any`, a name (`GSM-GPRS`, `IPv6`, ...) or the number that WDP gives it.
-        bearer: BearerNumber = BearerNumber(0),
+        bearer: BearerNumber = BearerNumber(OtaHttpSettings::default().terminal.bearer),
         /// The versions of push over HTTP that are spoken, most wanted first.
-        versions: Vec<Version> = vec![Version(1, 0)],
+        versions: Vec<Version> = OtaHttpSettings::default().terminal.versions.into_iter().map(Version::from).collect(),
         /// Refuse a connection whose first request names no version, rather than take it for 1.0.
-        version_required: bool = false,
+        version_required: bool = OtaHttpSettings::default().terminal.version_required,
         /// Take a push under a CPITag that is out of date, rather than have the gateway register first.
-        accept_stale_tag: bool = false,
+        accept_stale_tag: bool = OtaHttpSettings::default().terminal.accept_stale_tag,
         /// Take a push without a CPITag, rather than have the gateway register first.
-        accept_absent_tag: bool = true,
+        accept_absent_tag: bool = OtaHttpSettings::default().terminal.accept_absent_tag,
         /// Take registrations and pushes only from gateways that proved who they are, by a password or by TLS.
-        identified_only: bool = false,
+        identified_only: bool = OtaHttpSettings::default().terminal.identified_only,
         /// Octets of a push message with its headers, which gateways are told (X-Wap-Push-MaxMsgSize).
-        max_message_length: Octets = Octets(64 << 10),
+        max_message_length: Octets = Octets(OtaHttpSettings::default().terminal.max_message_length),
         /// Headers of a push message.
-        max_headers: usize = 64,
+        max_headers: usize = OtaHttpSettings::default().terminal.max_headers,
         /// Octets of the headers of a push message.
-        max_headers_length: Octets = Octets(8 << 10),
+        max_headers_length: Octets = Octets(OtaHttpSettings::default().terminal.max_headers_length),
         /// Pushes that one gateway may have under way, which gateways are told (X-Wap-Push-Accept-MaxPushReq).
-        max_push_requests: u32 = 8,
+        max_push_requests: u32 = OtaHttpSettings::default().cpi.max_push_requests,
         /// Charsets that gateways are told of; none: not told, which means UTF-8.
-        charsets: Vec<String> = vec!["UTF-8".to_owned()],
+        charsets: Vec<String> = OtaHttpSettings::default().cpi.charsets,
         /// Content encodings that gateways are told of; none: not told, which means none but identity.
-        encodings: Vec<String> = Vec::new(),
+        encodings: Vec<String> = OtaHttpSettings::default().cpi.encodings,
         /// Languages that gateways are told of; none: not told, which means any.
-        languages: Vec<String> = Vec::new(),
+        languages: Vec<String> = OtaHttpSettings::default().cpi.languages,
         /// Octets that a list of applications or content types may have when gateways are told of it; a longer one is told as any.
-        max_value_length: Octets = Octets(4 << 10),
+        max_value_length: Octets = Octets(OtaHttpSettings::default().cpi.max_value_length),
         /// Failed proofs of a gateway on one connection before it is closed.
-        max_authentication_failures: u32 = 4,
+        max_authentication_failures: u32 = OtaHttpSettings::default().terminal.max_authentication_failures,
         /// For how long a nonce is good that a gateway is challenged with.
-        nonce_lifetime: Span = Span(Duration::from_mins(5)),
+        nonce_lifetime: Span = Span(OtaHttpSettings::default().terminal.nonce_lifetime),
         /// How long a gateway may take to be reached, and to ask where `[applications] confirm` waits for it, before a registration
         /// is answered without it. Less than `[applications] announce_timeout`.
-        announce_patience: Span = Span(Duration::from_secs(15)),
+        announce_patience: Span = Span(OtaHttpSettings::default().registrar.announce_patience),
         /// The first back-off between attempts to dial a gateway; it doubles, with some chance on it.
-        backoff_base: Span = Span(Duration::from_secs(2)),
+        backoff_base: Span = Span(OtaHttpSettings::default().registrar.backoff_base),
         /// The greatest back-off between attempts to dial a gateway.
-        backoff_limit: Span = Span(Duration::from_mins(10)),
+        backoff_limit: Span = Span(OtaHttpSettings::default().registrar.backoff_limit),
         /// Contact points of session initiation requests that are dialled or open at a time.
-        max_contacts: usize = 8,
+        max_contacts: usize = OtaHttpSettings::default().registrar.max_contacts,
         /// Changes of what gateways are told that wait for gateways at a time; the oldest are answered as far as they got.
-        max_announcements: usize = 64,
+        max_announcements: usize = OtaHttpSettings::default().registrar.max_announcements,
         /// Connections in all that gateways opened. Where there are so many, the one gives way on which nothing has been asked for
         /// longest; those from addresses of listed gateways give way only to such.
-        max_connections: usize = 256,
+        max_connections: usize = ConnectionSettings::default().max_connections,
         /// Of these, how many from one address.
-        max_connections_per_address: usize = 32,
+        max_connections_per_address: usize = ConnectionSettings::default().max_connections_per_address,
         /// From the first octet of a request to the end of its headers; for the first request of a connection that a gateway
         /// opened, from there.
-        header_timeout: Span = Span(Duration::from_secs(10)),
+        header_timeout: Span = Span(ConnectionSettings::default().header_timeout),
         /// From the first octet of a request's body to its end.
-        body_timeout: Span = Span(Duration::from_secs(30)),
+        body_timeout: Span = Span(ConnectionSettings::default().body_timeout),
         /// How long a connection that a gateway opened may stay open between requests.
-        idle_timeout: Span = Span(Duration::from_mins(5)),
+        idle_timeout: Span = Span(ConnectionSettings::default().idle_timeout),
         /// The same for a connection that the terminal opened; `0s`: for as long as the gateway likes.
-        dialled_idle_timeout: Span = Span(Duration::ZERO),
+        dialled_idle_timeout: Span = Span(ConnectionSettings::default().dialled_idle_timeout),
         /// How long a gateway may leave an answer unread.
-        write_timeout: Span = Span(Duration::from_secs(30)),
+        write_timeout: Span = Span(ConnectionSettings::default().write_timeout),
         /// How long it may take to resolve a gateway's name and to reach it.
-        dial_timeout: Span = Span(Duration::from_secs(8)),
+        dial_timeout: Span = Span(ConnectionSettings::default().dial_timeout),
         /// How long TLS may take to be set up.
-        handshake_timeout: Span = Span(Duration::from_secs(8)),
+        handshake_timeout: Span = Span(ConnectionSettings::default().handshake_timeout),
         /// After this time without a sign of a gateway the system asks whether it is still there; `0s`: never.
-        keep_alive_interval: Span = Span(Duration::from_mins(1)),
+        keep_alive_interval: Span = Span(ConnectionSettings::default().keep_alive_interval),
         /// Octets of a request line and its headers.
-        max_head_octets: Octets = Octets(16 << 10),
+        max_head_octets: Octets = Octets(ConnectionSettings::default().max_head_octets),
         /// Headers of a request, 100 at most; those of the push message within are counted by `max_headers`.
-        max_request_headers: usize = 64,
+        max_request_headers: usize = ConnectionSettings::default().max_headers,
         /// Send answers at once, rather than to wait for more to send with them (`TCP_NODELAY`).
-        nodelay: bool = true,
+        nodelay: bool = ConnectionSettings::default().nodelay,
         /// How long requests under way may take when the daemon ends.
-        shutdown_timeout: Span = Span(Duration::from_secs(5)),
+        shutdown_timeout: Span = Span(ConnectionSettings::default().shutdown_timeout),
         /// Pushes remembered whose answer could not be given, so that they are known when they come again; the oldest give way.
-        max_unanswered: usize = 1_024,
+        max_unanswered: usize = ConnectionSettings::default().max_unanswered,
         /// Addresses that session initiation requests may come from beside those of the gateways.
         sir_sources: Vec<IpAddr> = Vec::new(),
         /// Whom a session initiation request may have dialled: `known`, gateways that are listed; or `any`, everyone.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use push_ota::http::{Authentication, Connect};
+use push_client::http::{Authentication, Connect};
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -134,6 +134,12 @@ impl<'de> Deserialize<'de> for Version {
                     &"a version: two numbers, such as \"1.0\"",
                 )
             })
+    }
+}
+
+impl From<(u32, u32)> for Version {
+    fn from((major, minor): (u32, u32)) -> Self {
+        Self(major, minor)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use push_ota::http::Secret;
+use push_client::http::Secret;
 
 /// The most octets that a file with a password may have.
 const MAX_FILE_OCTETS: u64 = 64 * 1024;

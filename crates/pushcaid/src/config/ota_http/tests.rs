@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use push_ota::http::{Authentication, Connect, Contact, Host, TerminalId};
+use push_client::TlsFiles;
+use push_client::http::{Authentication, Connect, Contact, Host, TerminalId};
 
 use super::*;
 use crate::config::Config;
@@ -134,7 +135,7 @@ fn every_key_is_read() {
 fn every_key_reaches_the_part_that_it_is_for() {
     let directory = files();
     let wiring = every_key(directory.path()).wiring().unwrap();
-    let ota_http = wiring.ota_http.unwrap();
+    let ota_http = wiring.ota_http;
     let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     };
@@ -177,10 +178,42 @@ fn every_key_reaches_the_part_that_it_is_for() {
 }
 
 #[test]
+fn every_key_of_connections_reaches_the_driver() {
+    let directory = files();
+    let ota_http = every_key(directory.path()).wiring().unwrap().ota_http;
+    let seconds = Duration::from_secs;
+    let expected = ConnectionSettings {
+        max_connections: 12,
+        max_connections_per_address: 4,
+        header_timeout: seconds(11),
+        body_timeout: seconds(12),
+        idle_timeout: seconds(13),
+        dialled_idle_timeout: seconds(14),
+        write_timeout: seconds(15),
+        dial_timeout: seconds(7),
+        handshake_timeout: seconds(6),
+        keep_alive_interval: seconds(16),
+        max_head_octets: 12 << 10,
+        max_headers: 48,
+        nodelay: false,
+        shutdown_timeout: seconds(3),
+        max_unanswered: 17,
+    };
+    assert_eq!(ota_http.connections, expected);
+    let file = |name: &str| Some(directory.path().join(name));
+    let files = TlsFiles {
+        ca: file("ca.pem"),
+        certificate: file("terminal.pem"),
+        key: file("terminal.key"),
+    };
+    assert_eq!(ota_http.tls, files);
+}
+
+#[test]
 fn every_key_of_a_gateway_reaches_the_terminal() {
     let directory = files();
     let wiring = every_key(directory.path()).wiring().unwrap();
-    let terminal = wiring.ota_http.unwrap().terminal;
+    let terminal = wiring.ota_http.terminal;
     let [first, second] = &terminal.ppgs[..] else {
         panic!("two gateways, in order");
     };
@@ -201,7 +234,8 @@ fn every_key_of_a_gateway_reaches_the_terminal() {
     );
     assert!(!first.basic_in_clear);
     assert_eq!(first.authentication, Authentication::Digest);
-    let secret = |secret: &Option<push_ota::http::Secret>| secret.as_ref().unwrap().0.to_string();
+    let secret =
+        |secret: &Option<push_client::http::Secret>| secret.as_ref().unwrap().0.to_string();
     assert_eq!(secret(&first.terminal_secret), "open sesame");
     assert_eq!(secret(&first.ppg_secret), "abracadabra");
     assert_eq!(first.bearer, Some(10));
@@ -222,7 +256,7 @@ fn confirmation_is_waited_for_where_applications_wait_for_it() {
     let text = "[applications]\nconfirm = true\n[ota_http]\nlisten = [\"127.0.0.1:0\"]";
     let wiring = Config::parse("f", text).unwrap().wiring().unwrap();
     assert!(wiring.core.confirm);
-    assert!(wiring.ota_http.unwrap().registrar.confirm);
+    assert!(wiring.ota_http.registrar.confirm);
 }
 
 #[test]
@@ -243,7 +277,7 @@ fn the_protocol_is_on_where_there_is_somebody_to_talk_to() {
         let directory = files();
         let text = text.replace("DIR", directory.path().to_str().unwrap());
         let wiring = Config::parse("f", &text).unwrap().wiring().unwrap();
-        assert_eq!(wiring.ota_http.is_some(), on, "{text}");
+        assert_eq!(wiring.ota_http.is_on(), on, "{text}");
     }
 }
 

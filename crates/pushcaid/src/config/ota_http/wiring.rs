@@ -1,9 +1,7 @@
 //! From `[ota_http]` to the settings of the terminal, the registrar and the driver.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use push_ota::http::{CpiSettings, RegistrarSettings, Terminal, TerminalId};
+use push_client::http::{CpiSettings, RegistrarSettings, Terminal, TerminalId};
+use push_client::{ConnectionSettings, OtaHttpSettings, TlsFiles};
 
 use super::{OtaHttp, gateway, secret};
 use crate::config::wiring::{Wrong, wrong};
@@ -11,42 +9,17 @@ use crate::config::wiring::{Wrong, wrong};
 /// The most headers of a request that can be asked for.
 const MAX_REQUEST_HEADERS: usize = 100;
 
-/// Push over HTTP, every value of the configuration parsed.
-#[derive(Debug, Clone)]
-pub struct OtaHttpWiring {
-    /// TCP addresses for gateways.
-    pub listen: Vec<SocketAddr>,
-    /// TCP addresses for gateways that speak TLS.
-    pub tls_listen: Vec<SocketAddr>,
-    /// The terminal and its gateways.
-    pub terminal: Arc<Terminal>,
-    /// What gateways are told beside what the applications ask for.
-    pub cpi: CpiSettings,
-    /// When gateways are dialled.
-    pub registrar: RegistrarSettings,
-}
-
 impl OtaHttp {
-    /// Whether the protocol is on.
-    pub(crate) fn is_on(&self) -> bool {
-        !(self.listen.is_empty() && self.tls_listen.is_empty() && self.ppg.is_empty())
-    }
-
-    /// The settings of the parts; `None` where the protocol is off. `confirm` waits for gateways to register.
-    pub(crate) fn wiring(&self, confirm: bool) -> Result<Option<OtaHttpWiring>, Wrong> {
+    /// The settings of the parts. `confirm` waits for gateways to register.
+    pub(crate) fn settings(&self, confirm: bool) -> Result<OtaHttpSettings, Wrong> {
         self.check()?;
-        if !self.is_on() {
-            return Ok(None);
-        }
         let terminal_id = self
             .terminal_id
             .as_deref()
             .map_or(Ok(TerminalId::OfAddress), gateway::given)
             .map_err(|message| wrong("ota_http", "terminal_id")(&message))?;
-        Ok(Some(OtaHttpWiring {
-            listen: self.listen.clone(),
-            tls_listen: self.tls_listen.clone(),
-            terminal: Arc::new(self.terminal(terminal_id)?),
+        Ok(OtaHttpSettings {
+            terminal: self.terminal(terminal_id)?,
             cpi: self.cpi_settings(),
             registrar: RegistrarSettings {
                 confirm,
@@ -56,7 +29,35 @@ impl OtaHttp {
                 max_contacts: self.max_contacts,
                 max_announcements: self.max_announcements,
             },
-        }))
+            listen: self.listen.clone(),
+            tls_listen: self.tls_listen.clone(),
+            tls: TlsFiles {
+                ca: self.ca_file.clone(),
+                certificate: self.certificate_file.clone(),
+                key: self.key_file.clone(),
+            },
+            connections: self.connection_settings(),
+        })
+    }
+
+    fn connection_settings(&self) -> ConnectionSettings {
+        ConnectionSettings {
+            max_connections: self.max_connections,
+            max_connections_per_address: self.max_connections_per_address,
+            header_timeout: self.header_timeout.0,
+            body_timeout: self.body_timeout.0,
+            idle_timeout: self.idle_timeout.0,
+            dialled_idle_timeout: self.dialled_idle_timeout.0,
+            write_timeout: self.write_timeout.0,
+            dial_timeout: self.dial_timeout.0,
+            handshake_timeout: self.handshake_timeout.0,
+            keep_alive_interval: self.keep_alive_interval.0,
+            max_head_octets: self.max_head_octets.0,
+            max_headers: self.max_request_headers,
+            nodelay: self.nodelay,
+            shutdown_timeout: self.shutdown_timeout.0,
+            max_unanswered: self.max_unanswered,
+        }
     }
 
     fn terminal(&self, terminal_id: TerminalId) -> Result<Terminal, Wrong> {
