@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use push_core::{ProtocolSettings, PushClient, Settings, Snapshot};
-use push_message::{Bearer, MediaType, Protocol};
+use push_message::{Bearer, MediaType, Protocol, PushApplicationId};
 use push_store::{SqliteStore, StoreError, StoreSettings, Writer, WriterSettings};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -260,9 +260,10 @@ impl Builder {
             own_ports: false,
         };
         self.core.protocols.insert(Protocol::OtaHttp, settings);
-        let own = ota_http::session_initiation();
-        self.core.own_applications.insert(own);
-        if let Ok(sia) = MediaType::parse("application/vnd.wap.sia")
+        self.core
+            .own_applications
+            .insert(PushApplicationId::PUSH_SIA);
+        if let Ok(sia) = MediaType::parse(push_ota::sia::MEDIA_TYPE)
             && !self.core.own_content_types.contains(&sia)
         {
             self.core.own_content_types.push(sia);

@@ -51,7 +51,7 @@ pub use push_core::{
     Acknowledgement, DeregistrationRequest, Outcome, ProfileRequest, RegistrationRequest, Selector,
     Settings,
 };
-pub use push_ota::http;
 pub use push_ota::wsp::connectionless::Limits as DatagramLimits;
+pub use push_ota::{http, sia};
 pub use push_store::{StoreError, StoreSettings};
 pub use settings::{ClientSettings, Durability};

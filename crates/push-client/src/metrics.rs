@@ -34,7 +34,7 @@ pub(crate) fn text(
     page.info();
     page.network(counters, gauges);
     if let Some((tally, open)) = ota_http {
-        page.ota_http(tally, open);
+        page.ota_http(counters, tally, open);
         page.ota_http_failures(tally);
     }
     page.applications(counters, gauges);
@@ -70,6 +70,7 @@ pub(crate) fn by_name(
     let families = [
         ("datagramsRefused", &counters.datagrams_refused),
         ("pushes", &counters.pushes),
+        ("sessionInitiations", &counters.session_initiations),
         ("registrationsRefused", &counters.registrations_refused),
     ];
     for (family, counts) in families {
@@ -163,7 +164,13 @@ impl Page {
         );
     }
 
-    fn ota_http(&mut self, tally: &Tally, open: usize) {
+    fn ota_http(&mut self, counters: &Counters, tally: &Tally, open: usize) {
+        self.family(
+            "pushcai_session_initiations_total",
+            "Session initiation requests, by outcome.",
+            "outcome",
+            &counters.session_initiations,
+        );
         self.gauge(
             "pushcai_http_connections",
             "Connections of OTA-HTTP that are open.",

@@ -113,15 +113,15 @@ impl Refusal {
     }
 }
 
-/// A request over HTTP that was refused without a judgement.
-pub(crate) fn of_http(refused: ota_http::Refused) -> Refused {
+/// What was refused without a judgement.
+pub(crate) fn unjudged(refused: ota_http::Refused) -> Refused {
     Refused {
         received_at: refused.received.0,
         verdict: refused.word.to_owned(),
         push_application_id: None,
         content_type: None,
-        protocol: Protocol::OtaHttp.to_string(),
-        server: refused.source.ip().to_canonical().to_string(),
+        protocol: refused.protocol.to_string(),
+        server: refused.source.to_string(),
         length: refused.length,
         detail: refused.detail,
     }

@@ -139,7 +139,7 @@ impl Engine {
         if owner.is_none()
             && let Some(http) = &self.ota_http
         {
-            recent.extend(http.refused().into_iter().rev().map(recent::of_http));
+            recent.extend(http.refused().into_iter().rev().map(recent::unjudged));
             recent.sort_by_key(|refused| std::cmp::Reverse(refused.received_at));
             recent.truncate(self.settings.recent_refusals);
         }

@@ -6,6 +6,7 @@ mod drops;
 mod ota_http;
 mod persistence;
 mod request;
+mod sia;
 mod socket;
 mod timer;
 
@@ -16,6 +17,7 @@ use std::task::{Context, Poll};
 
 use push_core::{Answer, Delivery, Input, Now, Output, PushClient, RequestTicket, SubscriberId};
 use push_message::Refusal;
+use push_ota::sia::Sia;
 use push_ota::wsp::connectionless::{self, Datagram};
 use tokio::sync::{mpsc, oneshot};
 
@@ -330,6 +332,9 @@ impl Engine {
                 Notice::Resolved(host, addresses) => {
                     self.counters.hosts_resolved += 1;
                     self.resolver.finished(&host);
+                    if let Some(http) = &mut self.ota_http {
+                        http.hosts.resolved(&host, &addresses);
+                    }
                     self.core
                         .handle_input(Input::Resolved { host, addresses }, now);
                 }
@@ -389,6 +394,10 @@ impl Engine {
         let shown = self.settings.show_personal_data;
         tracing::trace!(length, source = %Masked::new(source, shown), port, "datagram");
         match connectionless::receive(&datagram, &self.settings.datagram_limits) {
+            Ok(push) if self.ota_http.is_some() && Sia::is_for(&push) => {
+                // The connectionless service carries no answer.
+                self.take_session_initiation(&push, now);
+            }
             Ok(push) => {
                 let ticket = self.next_push();
                 self.core.handle_input(Input::Push { ticket, push }, now);

@@ -16,9 +16,11 @@ use push_ota::http::{
     AnnounceTicket, Contact, Cpi, CpiSettings, DialId, Host, PpgReport, PpgState, PpgView,
     PushStatus, Registrar, RegistrarInput, RegistrarOutput,
 };
+use push_ota::sia::Sia;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::sia::Hosts;
 use super::{Engine, REQUEST_BATCH};
 use crate::clock::Clock;
 use crate::ota_http::{
@@ -41,10 +43,20 @@ pub(crate) struct OtaHttp {
     batch: Vec<Question>,
     judging: BTreeMap<RequestTicket, oneshot::Sender<PushStatus>>,
     registrar: Registrar,
-    dials: BTreeMap<DialId, Arc<Life>>,
+    dials: BTreeMap<DialId, Dial>,
+    pub(super) sia: Sia,
+    /// Host names of gateways and of those that may send session initiation requests.
+    pub(super) hosts: Hosts,
     shutdown_timeout: Duration,
     /// When requests under way are waited for no longer.
     end: Option<Duration>,
+}
+
+/// A connection that the terminal opens, or has opened.
+#[derive(Debug)]
+struct Dial {
+    life: Arc<Life>,
+    contact: Contact,
 }
 
 impl OtaHttp {
@@ -62,7 +74,6 @@ impl OtaHttp {
         let cpi = cpi_of(present.as_ref(), &settings.cpi);
         let (link, questions) = Link::new(settings, parts(cpi));
         Self {
-            link,
             cpi: settings.cpi.clone(),
             services: services(&listeners),
             listeners,
@@ -76,7 +87,10 @@ impl OtaHttp {
                 Clock::seed(),
             ),
             dials: BTreeMap::new(),
+            sia: Sia::new(Arc::clone(&link.terminal), settings.sia.clone()),
+            hosts: Hosts::of(settings),
             shutdown_timeout: settings.connections.shutdown_timeout,
+            link,
             end: None,
         }
     }
@@ -89,6 +103,11 @@ impl OtaHttp {
     /// What the connections count, and how many there are.
     pub(super) fn tally(&self) -> (&Tally, usize) {
         (&self.link.tally, self.link.places.running())
+    }
+
+    /// Remembers what was refused.
+    pub(super) fn refuse(&self, refused: ota_http::Refused) {
+        self.link.refuse(refused);
     }
 
     /// Requests that were refused before anybody judged them, oldest first.
@@ -115,7 +134,7 @@ impl OtaHttp {
         self.link.places.running() == 0
     }
 
-    fn input(&mut self, input: RegistrarInput, now: Now) {
+    pub(super) fn input(&mut self, input: RegistrarInput, now: Now) {
         self.take_exchanges(now);
         self.registrar.handle_input(input, now.monotonic);
     }
@@ -155,7 +174,11 @@ impl OtaHttp {
     }
 
     fn dial(&mut self, order: Order) {
-        self.dials.insert(order.dial, Arc::clone(&order.life));
+        let dial = Dial {
+            life: Arc::clone(&order.life),
+            contact: order.contact.clone(),
+        };
+        self.dials.insert(order.dial, dial);
         tokio::spawn(ota_http::dial(Arc::clone(&self.link), order));
     }
 }
@@ -164,8 +187,8 @@ impl Drop for OtaHttp {
     fn drop(&mut self) {
         // An engine that is dropped answers nobody any more.
         self.link.places.end_all(false);
-        for life in self.dials.values() {
-            life.end_at_once();
+        for dial in self.dials.values() {
+            dial.life.end_at_once();
         }
     }
 }
@@ -182,6 +205,7 @@ impl Engine {
                 .spawn(ota_http::accept(Arc::clone(&http.link), listener));
         }
         http.publish(capabilities.as_ref(), AT_START, now);
+        self.resolve_hosts(now);
     }
 
     fn http_capabilities(&self) -> Option<Capabilities> {
@@ -197,8 +221,8 @@ impl Engine {
         };
         http.acceptors.abort_all();
         http.link.stop();
-        for life in http.dials.values() {
-            life.end_gracefully();
+        for dial in http.dials.values() {
+            dial.life.end_gracefully();
         }
         http.end = Some(now.monotonic + http.shutdown_timeout);
     }
@@ -248,6 +272,12 @@ impl Engine {
     }
 
     fn judge(&mut self, push: ReceivedPush, answer: oneshot::Sender<PushStatus>, now: Now) {
+        if Sia::is_for(&push) {
+            let status = self.take_session_initiation(&push, now);
+            // The connection may be gone; what was asked for is done all the same.
+            answer.send(status).ok();
+            return;
+        }
         let ticket = self.next_push();
         if let Some(http) = &mut self.ota_http {
             http.judging.insert(ticket, answer);
@@ -272,7 +302,12 @@ impl Engine {
             return;
         };
         match event {
-            Event::Connected(dial) => http.input(RegistrarInput::Connected { dial }, now),
+            Event::Connected(dial) => {
+                if let Some(dial) = http.dials.get(&dial) {
+                    http.sia.established(&dial.contact);
+                }
+                http.input(RegistrarInput::Connected { dial }, now);
+            }
             Event::DialFailed(dial, reason) => {
                 http.dials.remove(&dial);
                 http.input(RegistrarInput::DialFailed { dial, reason }, now);
@@ -324,8 +359,8 @@ impl Engine {
                     life: Life::new(false, now.monotonic),
                 }),
                 RegistrarOutput::Retire { dial } => {
-                    if let Some(life) = http.dials.get(&dial) {
-                        life.end_gracefully();
+                    if let Some(dial) = http.dials.get(&dial) {
+                        dial.life.end_gracefully();
                     }
                 }
                 RegistrarOutput::Announced { ticket, .. } if ticket == AT_START => {}
@@ -368,7 +403,7 @@ fn cpi_of(capabilities: Option<&Capabilities>, settings: &CpiSettings) -> Cpi {
 
 /// Whether an id is not the client's own.
 fn is_of_somebody(application: &PushApplicationId) -> bool {
-    *application != ota_http::session_initiation()
+    *application != PushApplicationId::PUSH_SIA
 }
 
 /// What a gateway is told of a judgement (WAP-235 7.4.2.1).

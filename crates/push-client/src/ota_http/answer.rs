@@ -7,7 +7,7 @@ use hyper::header::{CONNECTION, EXPECT, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method as HttpMethod, Request, Response, StatusCode};
 use push_core::Now;
-use push_message::{ReceivedPush, ServerAddress};
+use push_message::{Protocol, ReceivedPush, ServerAddress};
 use push_ota::http::{Answer, ContentPush, Cpi, PushStatus, Pushed, Registering, Step};
 use tokio::sync::oneshot;
 
@@ -304,7 +304,8 @@ fn explain(
     let status = status.map_or("no push status", PushStatus::as_str);
     session.link.refuse(Refused {
         received: now.unix,
-        source,
+        protocol: Protocol::OtaHttp,
+        source: ServerAddress::Ip(source.ip().to_canonical()),
         word,
         length: 0,
         detail: format!("{}; answered HTTP {http}, {status}", meaning(word)),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use push_message::{Protocol, ServerAddress};
 use push_ota::http::framing::{FramingError, FramingLimits};
 use push_ota::http::{Connection, Cpi, Notice, Peer, Way};
 use tokio::net::TcpStream;
@@ -141,7 +142,8 @@ fn broken(link: &Link, source: SocketAddr, error: FramingError) {
     tracing::debug!(%error, source = %shown, "octets refused");
     link.refuse(Refused {
         received: link.clock.now().unix,
-        source,
+        protocol: Protocol::OtaHttp,
+        source: ServerAddress::Ip(source.ip().to_canonical()),
         word,
         length: usize::try_from(error.offset).unwrap_or(usize::MAX),
         detail: error.to_string(),

@@ -1,12 +1,12 @@
 //! What the connections share with each other and with the engine.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use push_message::{ReceivedPush, ServerAddress, UnixMillis};
+use push_message::{Protocol, ReceivedPush, ServerAddress, UnixMillis};
 use push_ota::http::{Cpi, DialId, Host, Notice, PpgId, PushStatus, Terminal};
 use rustls::crypto::SecureRandom;
 use tokio::sync::{mpsc, oneshot};
@@ -65,7 +65,8 @@ pub(crate) struct Exchange {
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
     pub(crate) received: UnixMillis,
-    pub(crate) source: SocketAddr,
+    pub(crate) protocol: Protocol,
+    pub(crate) source: ServerAddress,
     /// A stable word.
     pub(crate) word: &'static str,
     pub(crate) length: usize,
@@ -75,7 +76,7 @@ pub(crate) struct Refused {
 /// What the connections share.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub(super) terminal: Arc<Terminal>,
+    pub(crate) terminal: Arc<Terminal>,
     pub(super) settings: ConnectionSettings,
     pub(super) tls: Option<Tls>,
     pub(super) clock: Clock,
@@ -194,7 +195,7 @@ impl Link {
     }
 
     /// Remembers a refusal; the oldest gives way.
-    pub(super) fn refuse(&self, refused: Refused) {
+    pub(crate) fn refuse(&self, refused: Refused) {
         let mut all = lock(&self.refused);
         if all.len() >= self.most_refused {
             all.pop_front();

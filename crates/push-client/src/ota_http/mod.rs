@@ -28,12 +28,5 @@ pub(crate) use listen::{Listener, accept};
 pub(crate) use tally::Tally;
 pub(crate) use tls::Tls;
 
-use push_message::PushApplicationId;
-
-/// The id of the Session Initiation Application, which the client is itself.
-pub(crate) fn session_initiation() -> PushApplicationId {
-    PushApplicationId::from_number(1)
-}
-
 pub use settings::{ConnectionSettings, OtaHttpSettings, TlsFiles};
 pub use tls::TlsError;

@@ -1,9 +1,11 @@
 //! From `[ota_http]` to the settings of the terminal, the registrar and the driver.
 
 use push_client::http::{CpiSettings, RegistrarSettings, Terminal, TerminalId};
+use push_client::sia::{self, SiaSettings};
 use push_client::{ConnectionSettings, OtaHttpSettings, TlsFiles};
+use push_message::Address;
 
-use super::{OtaHttp, gateway, secret};
+use super::{OtaHttp, SirContacts, gateway, secret};
 use crate::config::wiring::{Wrong, wrong};
 
 /// The most headers of a request that can be asked for.
@@ -29,6 +31,7 @@ impl OtaHttp {
                 max_contacts: self.max_contacts,
                 max_announcements: self.max_announcements,
             },
+            sia: self.sia_settings(),
             listen: self.listen.clone(),
             tls_listen: self.tls_listen.clone(),
             tls: TlsFiles {
@@ -38,6 +41,18 @@ impl OtaHttp {
             },
             connections: self.connection_settings(),
         })
+    }
+
+    fn sia_settings(&self) -> SiaSettings {
+        SiaSettings {
+            sources: self.sir_sources.iter().copied().map(Address::Ip).collect(),
+            contacts: match self.sir_contacts {
+                SirContacts::Known => sia::SirContacts::Known,
+                SirContacts::Any => sia::SirContacts::Any,
+            },
+            lockout: self.sir_lockout.0,
+            ..SiaSettings::default()
+        }
     }
 
     fn connection_settings(&self) -> ConnectionSettings {

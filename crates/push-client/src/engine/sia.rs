@@ -1,0 +1,146 @@
+//! The client as Session Initiation Application: what becomes of a gateway's request to be dialled.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use push_core::Now;
+use push_message::{Address, ReceivedPush};
+use push_ota::http::{Host, PushStatus, RegistrarInput};
+use push_ota::sia::{Follow, Ignored, Outcome};
+
+use super::Engine;
+use crate::masked::Masked;
+use crate::ota_http::{OtaHttpSettings, Refused};
+
+/// What the host names of gateways, and of others that may send session initiation requests, resolve to.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    known: BTreeMap<Box<str>, Vec<IpAddr>>,
+    asked: Option<Duration>,
+}
+
+impl Hosts {
+    /// The names that count under these settings, which nothing is known of yet.
+    pub(super) fn of(settings: &OtaHttpSettings) -> Self {
+        let contacts = settings.terminal.ppgs.iter();
+        let contacts = contacts.filter_map(|ppg| match &ppg.contact.as_ref()?.host {
+            Host::Name(name) => Some(name.clone()),
+            Host::Ip(_) => None,
+        });
+        let sources = settings.sia.sources.iter();
+        let sources = sources.filter_map(|source| match source {
+            Address::Host(name) => Some(name.clone()),
+            Address::Ip(_)
+            | Address::Network(_)
+            | Address::SipUri(_)
+            | Address::SipDomain(_)
+            | Address::E164(_) => None,
+        });
+        let names = contacts.chain(sources);
+        Self {
+            known: names.map(|name| (name, Vec::new())).collect(),
+            asked: None,
+        }
+    }
+
+    /// A name was resolved. One that could not be keeps what it had.
+    pub(super) fn resolved(&mut self, host: &str, addresses: &[IpAddr]) {
+        if let Some(known) = self.known.get_mut(host)
+            && !addresses.is_empty()
+        {
+            *known = addresses.to_vec();
+        }
+    }
+
+    fn resolves(&self, host: &str, address: IpAddr) -> bool {
+        let known = self.known.get(host);
+        known.is_some_and(|addresses| addresses.contains(&address))
+    }
+
+    /// The names, if they have not been asked for within `interval`.
+    fn due(&mut self, interval: Duration, now: Duration) -> Vec<Box<str>> {
+        if self.asked.is_some_and(|asked| now < asked + interval) {
+            return Vec::new();
+        }
+        self.asked = Some(now);
+        self.known.keys().cloned().collect()
+    }
+}
+
+impl Engine {
+    /// Resolves the host names of gateways, unless that was done a short while ago.
+    pub(super) fn resolve_hosts(&mut self, now: Now) {
+        let interval = self.core.settings().resolve_interval;
+        let Some(http) = &mut self.ota_http else {
+            return;
+        };
+        for host in http.hosts.due(interval, now.monotonic) {
+            self.resolver.resolve(host);
+        }
+    }
+
+    /// Takes a session initiation request; gives what a gateway is told that sent it over HTTP.
+    pub(super) fn take_session_initiation(&mut self, push: &ReceivedPush, now: Now) -> PushStatus {
+        let Some(http) = &mut self.ota_http else {
+            return PushStatus::NoSuchApplication;
+        };
+        let hosts = &http.hosts;
+        let resolves = |host: &str, address| hosts.resolves(host, address);
+        let outcome = http.sia.receive(push, resolves, now.monotonic);
+        match outcome {
+            Outcome::Follow(follow) => {
+                self.follow(follow, now);
+                PushStatus::Accepted
+            }
+            Outcome::Ignored(ignored) => {
+                self.ignore(push, ignored);
+                // A gateway may have moved; the next request finds the names as they are then.
+                self.resolve_hosts(now);
+                ignored.push_status()
+            }
+        }
+    }
+
+    fn follow(&mut self, follow: Follow, now: Now) {
+        let Follow {
+            contacts,
+            prov_url: _,
+            left_alone,
+        } = follow;
+        self.count_session_initiation("followed");
+        tracing::debug!(
+            contacts = contacts.len(),
+            left_alone = left_alone.len(),
+            "session initiation request followed"
+        );
+        if let Some(http) = &mut self.ota_http {
+            http.input(RegistrarInput::Invited { contacts }, now);
+        }
+    }
+
+    fn ignore(&mut self, push: &ReceivedPush, ignored: Ignored) {
+        self.count_session_initiation(ignored.as_str());
+        let origin = &push.origin;
+        let source = Masked::new(&origin.server, self.settings.show_personal_data);
+        tracing::debug!(%ignored, %source, "session initiation request ignored");
+        if let Some(http) = &self.ota_http {
+            http.refuse(Refused {
+                received: push.received,
+                protocol: origin.protocol,
+                source: origin.server.clone(),
+                word: ignored.as_str(),
+                length: push.message.content.len(),
+                detail: format!("a session initiation request was ignored: {ignored}"),
+            });
+        }
+    }
+
+    fn count_session_initiation(&mut self, outcome: &'static str) {
+        *self
+            .counters
+            .session_initiations
+            .entry(outcome)
+            .or_default() += 1;
+    }
+}
