@@ -1,7 +1,18 @@
 //! Properties that hold for any octets: what fuzz targets and tests call. Each function panics where one does not hold.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use push_message::{InitiatorTrust, PushMessage, UnixMillis};
+
 use crate::http::framing::model::{self, End};
 use crate::http::framing::{Framing, FramingLimits};
+use crate::http::{
+    Answer, Authentication, Connect, Connection, Contact, Cpi, CpiSettings, EntityLimits, Host,
+    Peer, Ppg, PpgId, PushStatus, Pushed, Secret, Step, Terminal, TerminalId, Way, parse_entity,
+};
 
 /// The limits of the check of [`check_http_framing`]: small, so that octets reach them.
 const LIMITS: FramingLimits = FramingLimits {
@@ -41,6 +52,195 @@ pub fn check_http_framing(data: &[u8]) {
     }
 }
 
+/// The limits of the check of [`check_http_entity`], of which octets reach each.
+const ENTITY_LIMITS: EntityLimits = EntityLimits {
+    message_length: 400,
+    headers_length: 200,
+    headers: 8,
+};
+
+/// An application/http entity: a message within the limits that is the same when it is written and read again, or an error within
+/// the octets.
+pub fn check_http_entity(data: &[u8]) {
+    let trust = InitiatorTrust::default();
+    match parse_entity(data, &ENTITY_LIMITS, trust) {
+        Ok(message) => {
+            assert!(message.headers.len() <= ENTITY_LIMITS.headers);
+            assert!(message.content.len() <= ENTITY_LIMITS.message_length);
+            let wide = EntityLimits {
+                message_length: usize::MAX,
+                headers_length: usize::MAX,
+                headers: usize::MAX,
+            };
+            assert_eq!(parse_entity(&written(&message), &wide, trust), Ok(message));
+        }
+        Err(error) => assert!(error.offset <= data.len(), "{error}"),
+    }
+}
+
+/// The message as an entity.
+fn written(message: &PushMessage) -> Vec<u8> {
+    let mut text = String::from("HTTP/1.1 200 OK\r\n");
+    if message.headers.get("Content-Type").is_none() {
+        text.push_str("Content-Type: ");
+        text.push_str(message.content_type.media_type.as_str());
+        for (name, value) in message.content_type.parameters.iter() {
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+            text.extend([";", name, "=\"", &value, "\""]);
+        }
+        text.push_str("\r\n");
+    }
+    for (name, value) in message.headers.iter() {
+        text.extend([name, ": ", value, "\r\n"]);
+    }
+    [text.as_bytes(), b"\r\n", &message.content].concat()
+}
+
+/// Heads of requests on three connections, one of each kind of peer: every one is answered, and with what it has to be answered.
+/// Empty lines part requests; one whose first line begins with `P` is a push.
+pub fn check_http_request_headers(data: &[u8]) {
+    let settings = CpiSettings {
+        charsets: Vec::new(),
+        encodings: Vec::new(),
+        languages: Vec::new(),
+        max_message_length: 400,
+        max_push_requests: 1,
+        max_value_length: 100,
+    };
+    let cpi = Cpi::new([], ["text/plain"], &settings);
+    let terminal = Arc::new(terminal());
+    for (way, remote) in [
+        (Way::Accepted, [192, 0, 2, 7]),
+        (Way::Accepted, [203, 0, 113, 5]),
+        (
+            Way::Dialled {
+                ppg: Some(PpgId("a".into())),
+                assumed: None,
+            },
+            [192, 0, 2, 7],
+        ),
+    ] {
+        let peer = Peer {
+            remote: SocketAddr::from((remote, 40_000)),
+            local: SocketAddr::from(([192, 0, 2, 100], 4035)),
+            way,
+            tls_name: None,
+        };
+        let mut connection = Connection::new(Arc::clone(&terminal), peer, [7; 16]);
+        let mut lines = data.split(|&octet| octet == b'\n').peekable();
+        while lines.peek().is_some() {
+            let head: Vec<&[u8]> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+            check_request(&mut connection, &head, &cpi);
+        }
+    }
+}
+
+fn check_request(connection: &mut Connection, lines: &[&[u8]], cpi: &Cpi) {
+    let now = UnixMillis(1_700_000_000_000);
+    let push = lines.first().is_some_and(|line| line.starts_with(b"P"));
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = if push { Method::POST } else { Method::OPTIONS };
+    head.uri = ::http::Uri::from_static("/wappush");
+    for line in lines {
+        let mut parts = line.splitn(2, |&octet| octet == b':');
+        let name = parts.next().map(HeaderName::from_bytes);
+        let value = parts.next().map(HeaderValue::from_bytes);
+        if let (Some(Ok(name)), Some(Ok(value))) = (name, value) {
+            head.headers.append(name, value);
+        }
+    }
+    let asked = |name: &str| head.headers.contains_key(name);
+    let answer = match connection.request(&head, cpi, now) {
+        Step::Answer(answer) => answer,
+        Step::Register(registering) => registering.answer(connection, push, cpi),
+        Step::Push(push) => match push.body(b"", now, Box::new([])) {
+            Pushed::Answer(answer) => answer,
+            Pushed::Judge(_, judging) => judging.answer(PushStatus::Accepted),
+        },
+    };
+    check_answer(
+        &answer,
+        connection,
+        asked("x-wap-authenticate"),
+        asked("x-wap-push-ota-version"),
+    );
+}
+
+fn check_answer(answer: &Answer, connection: &Connection, asked: bool, versioned: bool) {
+    let headers = answer.response.headers();
+    let value = |name: &str| {
+        headers
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+    };
+    let status = value("x-wap-push-status");
+    assert_eq!(
+        status.as_deref(),
+        answer.push_status.map(PushStatus::as_str)
+    );
+    assert!(status.is_some());
+    assert_eq!(value("x-wap-push-ota-version").is_some(), versioned);
+    let authorization = value("x-wap-authorization");
+    assert!(asked || authorization.is_none());
+    let refused = authorization
+        .as_deref()
+        .is_some_and(|value| value.contains("x-wap-auth-status"));
+    let http = answer.response.status();
+    assert_eq!(http == StatusCode::PRECONDITION_FAILED, refused);
+    assert_eq!(
+        http == StatusCode::UNAUTHORIZED,
+        value("www-authenticate").is_some()
+    );
+    if !refused && authorization.is_some_and(|value| value.starts_with("Basic")) {
+        assert!(connection.ppg().is_some(), "a stranger has the password");
+    }
+}
+
+/// A terminal with two gateways: one known by its address, and one that has to authenticate itself.
+fn terminal() -> Terminal {
+    let ppg = Ppg {
+        id: PpgId("a".into()),
+        contact: Some(Contact {
+            host: Host::Ip([192, 0, 2, 7].into()),
+            port: 4035,
+            secure: false,
+        }),
+        addresses: Vec::new(),
+        tls_name: None,
+        prov_url: Some("".into()),
+        terminal_id: None,
+        terminal_secret: Some(Secret("hidden".into())),
+        basic_in_clear: true,
+        authentication: Authentication::None,
+        ppg_secret: None,
+        bearer: None,
+        connect: Connect::Never,
+    };
+    let other = Ppg {
+        id: PpgId("b".into()),
+        contact: None,
+        prov_url: Some("u".into()),
+        authentication: Authentication::Any,
+        ppg_secret: Some(Secret("hidden".into())),
+        ..ppg.clone()
+    };
+    Terminal {
+        ppgs: vec![ppg, other],
+        terminal_id: TerminalId::OfAddress,
+        bearer: 0,
+        versions: vec![(1, 0)],
+        version_required: false,
+        accept_stale_tag: false,
+        accept_absent_tag: true,
+        identified_only: false,
+        max_message_length: 400,
+        max_headers: 8,
+        max_headers_length: 200,
+        max_authentication_failures: 3,
+        nonce_lifetime: Duration::from_mins(1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -50,7 +250,11 @@ mod tests {
 
     type Check = fn(&[u8]);
 
-    const CHECKS: [(&str, Check); 1] = [("http_framing", check_http_framing)];
+    const CHECKS: [(&str, Check); 3] = [
+        ("http_framing", check_http_framing),
+        ("http_entity", check_http_entity),
+        ("http_request_headers", check_http_request_headers),
+    ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
