@@ -19,7 +19,15 @@ fn the_demo_shows_the_whole_road() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(steps(&all, "registered").len(), 2);
+    let registered = steps(&all, "registered");
+    assert_eq!(registered.len(), 3);
+    for step in registered {
+        let servers = step["servers"].as_array().unwrap();
+        assert_eq!(servers.len(), 1);
+        assert_eq!(servers[0]["protocol"], "OTA-HTTP");
+        let state = servers[0]["state"].as_str().unwrap();
+        assert!(["announced", "confirmed"].contains(&state), "{state}");
+    }
     assert_eq!(steps(&all, "pushed").len(), 7);
     let events = steps(&all, "event");
     let types: Vec<_> = events
@@ -28,7 +36,20 @@ fn the_demo_shows_the_whole_road() {
         .collect();
     assert_eq!(
         types,
-        ["application/vnd.wap.mms-message", "application/json"]
+        [
+            "application/vnd.wap.mms-message",
+            "application/json",
+            "text/plain"
+        ]
+    );
+    let protocols: BTreeSet<_> = events
+        .iter()
+        .map(|event| event["event"]["protocol"].as_str().unwrap())
+        .collect();
+    assert_eq!(protocols, BTreeSet::from(["OTA-HTTP", "OTA-WSP"]));
+    assert_eq!(
+        events[2]["event"]["pushApplicationID"],
+        "x-example.net:news"
     );
     assert_eq!(
         events[0]["event"]["pushApplicationID"],
@@ -50,12 +71,35 @@ fn the_demo_shows_the_whole_road() {
             .as_array()
             .unwrap()
             .len(),
-        2
+        3
     );
-    assert_eq!(steps(&all, "deregistered").len(), 2);
+    assert_eq!(steps(&all, "deregistered").len(), 3);
     assert_eq!(all.last().unwrap()["step"], "ended");
     let socket = all[0]["socket"].as_str().unwrap();
     assert!(!std::path::Path::new(socket).parent().unwrap().exists());
+}
+
+#[test]
+fn the_demo_has_a_gateway_that_pushes_by_http() {
+    let run = pushcai(&["demo", "--json"]);
+    let all: Vec<Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let server = &steps(&all, "known")[0]["server"];
+    assert_eq!(server["id"], "ppg.example.net");
+    assert_eq!(server["state"], "confirmed");
+    assert_eq!(server["cpiTag"].as_str().unwrap().len(), 8);
+    assert_eq!(server["lastExchange"]["method"], "OPTIONS");
+    let posted: Vec<_> = steps(&all, "posted")
+        .into_iter()
+        .map(|step| {
+            let status = step["pushStatus"].as_str().unwrap();
+            (step["status"].as_u64().unwrap(), &status[..3])
+        })
+        .collect();
+    assert_eq!(posted, [(204, "400"), (204, "238")]);
 }
 
 #[test]
@@ -73,6 +117,8 @@ fn the_demo_is_told_in_lines_that_teach() {
             "started",
             "registered",
             "registered",
+            "registered",
+            "known",
             "pushed",
             "pushed",
             "pushed",
@@ -80,14 +126,19 @@ fn the_demo_is_told_in_lines_that_teach() {
             "pushed",
             "pushed",
             "pushed",
+            "posted",
+            "posted",
             "arrived",
             "arrived",
+            "arrived",
+            "not arrived",
             "not arrived",
             "not arrived",
             "not arrived",
             "not arrived",
             "not arrived",
             "acknowledged",
+            "deregistered",
             "deregistered",
             "deregistered",
             "ended"

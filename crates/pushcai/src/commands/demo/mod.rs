@@ -1,5 +1,6 @@
 //! `demo`: the whole road on this machine, from the registration to the acknowledgement.
 
+mod gateway;
 mod pushes;
 mod stage;
 mod step;
@@ -9,8 +10,9 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use push_api::{
-    BatchAcknowledgeAnswer, BatchAcknowledgement, DeregistrationAnswer, ExplainAnswer,
-    ExplainRequest, Outcome, PushEvent, RegistrationAnswer, RegistrationRequest, Status,
+    BatchAcknowledgeAnswer, BatchAcknowledgement, ConnectionProfile, DeregistrationAnswer,
+    ExplainAnswer, ExplainRequest, Outcome, PushEvent, RegistrationAnswer, RegistrationRequest,
+    Server, Status,
 };
 use tokio::time::{interval, timeout};
 
@@ -20,6 +22,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::sse;
 
+use gateway::{HEADLINE, NEWS, PICTURE};
 use pushes::{METER, MMS, PUSHES, SERVER_ON_LIST};
 use stage::Stage;
 use step::Step;
@@ -31,7 +34,7 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// Shows the whole road; fails where something else happens than should.
 pub(crate) async fn run(output: &mut Output) -> Result<(), Failure> {
-    let stage = Stage::build()?;
+    let stage = Stage::build().await?;
     let shown = tokio::select! {
         biased;
         shown = timeout(DEADLINE, show(&stage, output)) => shown.unwrap_or_else(|_| Err(too_late())),
@@ -55,12 +58,14 @@ async fn show(stage: &Stage, output: &mut Output) -> Result<(), Failure> {
     let mut client = Client::unix(stage.socket());
     Step::Started {
         udp: stage.udp().to_string(),
+        http: stage.http().to_string(),
         socket: stage.socket().display().to_string(),
     }
     .show(output)?;
     for request in registrations() {
         register(&mut client, request, output).await?;
     }
+    confirmed(&mut client, output).await?;
     let stream = Client::unix(stage.socket())
         .stream("/v1/events", None)
         .await?;
@@ -68,17 +73,20 @@ async fn show(stage: &Stage, output: &mut Output) -> Result<(), Failure> {
         push.send(stage.udp(), output).await?;
     }
     judged(&mut client).await?;
-    let expected = PUSHES.iter().filter(|push| push.arrives).count();
+    let calling = gateway::call(stage.ppg(), stage.http()).await?;
+    HEADLINE.send(&calling, "PO-TCP", output).await?;
+    PICTURE.send(&calling, "PO-TCP", output).await?;
+    let expected = PUSHES.iter().filter(|push| push.arrives).count() + 1;
     let events = read(stream, expected, output).await?;
     explain(&mut client, output).await?;
     acknowledge(&mut client, events, output).await?;
-    for id in [MMS, METER] {
+    for id in [MMS, METER, NEWS] {
         deregister(&mut client, id, output).await?;
     }
     Ok(())
 }
 
-fn registrations() -> [RegistrationRequest; 2] {
+fn registrations() -> [RegistrationRequest; 3] {
     let by_number = RegistrationRequest {
         push_application_id: MMS.to_owned(),
         accept: Some("application/vnd.wap.mms-message".to_owned()),
@@ -90,7 +98,16 @@ fn registrations() -> [RegistrationRequest; 2] {
         whitelist: vec![SERVER_ON_LIST.to_string()],
         ..RegistrationRequest::default()
     };
-    [by_number, by_uri]
+    let over_http = RegistrationRequest {
+        push_application_id: NEWS.to_owned(),
+        accept: Some("text/*".to_owned()),
+        connection_profile: vec![ConnectionProfile {
+            protocol: Some("OTA-HTTP".to_owned()),
+            ..ConnectionProfile::default()
+        }],
+        ..RegistrationRequest::default()
+    };
+    [by_number, by_uri, over_http]
 }
 
 async fn register(
@@ -102,8 +119,24 @@ async fn register(
     Step::Registered {
         request,
         registration_id: answer.registration_id,
+        servers: answer.servers,
     }
     .show(output)
+}
+
+/// Waits until the gateway knows of all registrations: it asks when it likes.
+async fn confirmed(client: &mut Client, output: &mut Output) -> Result<(), Failure> {
+    let mut poll = interval(POLL);
+    loop {
+        poll.tick().await;
+        let servers: Vec<Server> = client.get("/v1/servers").await?;
+        let server = servers
+            .into_iter()
+            .find(|server| server.state == "confirmed");
+        if let Some(server) = server {
+            return Step::Known { server }.show(output);
+        }
+    }
 }
 
 async fn deregister(client: &mut Client, id: &str, output: &mut Output) -> Result<(), Failure> {

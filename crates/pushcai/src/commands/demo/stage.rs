@@ -4,19 +4,24 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use push_client::{Builder, EngineError};
+use push_client::http::{Authentication, Connect, Contact, Host, Ppg as Gateway, PpgId};
+use push_client::{Builder, EngineError, OtaHttpSettings};
 use push_http::HttpSettings;
+use push_lab::ppg::Ppg;
 use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::commands::demo::gateway;
 use crate::failure::Failure;
 
 /// What the demo plays on.
 pub(super) struct Stage {
     directory: TempDir,
     udp: SocketAddr,
+    http: SocketAddr,
+    ppg: Ppg,
     client: push_client::Client,
     engine: JoinHandle<Result<(), EngineError>>,
     server: JoinHandle<io::Result<()>>,
@@ -24,17 +29,21 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts a Push Client that writes its journal to a database, and its interface for applications.
-    pub(super) fn build() -> Result<Self, Failure> {
+    /// Starts a gateway, a Push Client that knows it and writes its journal to a database, and the interface for applications.
+    pub(super) async fn build() -> Result<Self, Failure> {
+        let ppg = gateway::start().await?;
         let directory = tempfile::tempdir().map_err(|error| failed("a directory", &error))?;
         let (client, engine) = Builder::new()
             .store(directory.path().join("push.db"))
             .listen((Ipv4Addr::LOCALHOST, 0).into())
+            .ota_http(over_http(&ppg))
             .build()
             .map_err(|error| failed("the Push Client", &error))?;
         let engine = tokio::spawn(engine.run());
         let udp = client.listening().first().copied();
         let udp = udp.ok_or_else(|| failed("the Push Client", &"it listens nowhere"))?;
+        let http = client.listening_tcp().first().map(|(_, address)| *address);
+        let http = http.ok_or_else(|| failed("the Push Client", &"it takes no connections"))?;
         let listener = UnixListener::bind(directory.path().join("api.sock"))
             .map_err(|error| failed("the interface for applications", &error))?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -47,6 +56,8 @@ impl Stage {
         Ok(Self {
             directory,
             udp,
+            http,
+            ppg,
             client,
             engine,
             server,
@@ -57,6 +68,16 @@ impl Stage {
     /// Where it takes pushes.
     pub(super) const fn udp(&self) -> SocketAddr {
         self.udp
+    }
+
+    /// Where gateways reach it.
+    pub(super) const fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// The gateway.
+    pub(super) const fn ppg(&self) -> &Ppg {
+        &self.ppg
     }
 
     /// Where applications reach it.
@@ -82,6 +103,33 @@ impl Stage {
             .close()
             .map_err(|error| failed("the directory", &error))
     }
+}
+
+/// OTA-HTTP both ways: a port for gateways, and one gateway to dial.
+fn over_http(ppg: &Ppg) -> OtaHttpSettings {
+    let mut settings = OtaHttpSettings {
+        listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+        ..OtaHttpSettings::default()
+    };
+    settings.terminal.ppgs = vec![Gateway {
+        id: PpgId(gateway::ID.into()),
+        contact: ppg.listening().first().map(|address| Contact {
+            host: Host::Ip(address.ip()),
+            port: address.port(),
+            secure: false,
+        }),
+        addresses: Vec::new(),
+        tls_name: None,
+        prov_url: None,
+        terminal_id: None,
+        terminal_secret: None,
+        basic_in_clear: true,
+        authentication: Authentication::None,
+        ppg_secret: None,
+        bearer: None,
+        connect: Connect::WhenNeeded,
+    }];
+    settings
 }
 
 fn failed(what: &str, error: &dyn std::fmt::Display) -> Failure {

@@ -1,6 +1,6 @@
 //! What the demo tells, step by step.
 
-use push_api::{PushEvent, Refused, RegistrationRequest};
+use push_api::{PushEvent, Refused, RegistrationRequest, Server, ServerAnswer};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -16,6 +16,7 @@ use crate::output::{Output, visible};
 pub(super) enum Step<'a> {
     Started {
         udp: String,
+        http: String,
         socket: String,
     },
     Registered {
@@ -23,11 +24,23 @@ pub(super) enum Step<'a> {
         request: RegistrationRequest,
         #[serde(rename = "registrationID")]
         registration_id: String,
+        servers: Vec<ServerAnswer>,
+    },
+    Known {
+        server: Server,
     },
     Pushed {
         what: &'static str,
         server: String,
         octets: usize,
+    },
+    Posted {
+        what: &'static str,
+        /// `PO-TCP` or `TO-TCP`: who opened the connection.
+        way: &'static str,
+        octets: usize,
+        status: u16,
+        push_status: String,
     },
     Event {
         event: &'a PushEvent,
@@ -64,24 +77,18 @@ impl Step<'_> {
 impl std::fmt::Display for Step<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Started { udp, socket } => {
+            Self::Started { udp, http, socket } => {
                 write!(
                     f,
-                    "started       a Push Client takes WAP pushes on UDP {udp}; applications reach it at {socket}"
+                    "started       a Push Client takes WAP pushes on UDP {udp} and by HTTP on {http}; applications reach it at {socket}"
                 )
             }
             Self::Registered {
                 request,
                 registration_id,
-            } => {
-                let accept = request.accept.as_deref().unwrap_or("*/*");
-                let id = &request.push_application_id;
-                write!(f, "registered    {id}, which accepts {accept}")?;
-                if !request.whitelist.is_empty() {
-                    write!(f, ", from {}", request.whitelist.join(", "))?;
-                }
-                write!(f, ": registration {registration_id}")
-            }
+                servers,
+            } => registered(f, request, registration_id, servers),
+            Self::Known { server } => known(f, server),
             Self::Pushed {
                 what,
                 server,
@@ -89,18 +96,31 @@ impl std::fmt::Display for Step<'_> {
             } => {
                 write!(f, "pushed        {what} ({octets} octets from {server})")
             }
+            Self::Posted {
+                what,
+                way,
+                octets,
+                status,
+                push_status,
+            } => {
+                write!(
+                    f,
+                    "posted        {what} ({octets} octets, {way}): HTTP {status}, push status {push_status}"
+                )
+            }
             Self::Event { event } => {
                 let PushEvent {
                     id,
                     push_application_id,
                     content_type,
+                    protocol,
                     server,
                     attempt,
                     ..
                 } = event;
                 write!(
                     f,
-                    "arrived       event {id} for {push_application_id}: {content_type} from {server}, attempt {attempt}"
+                    "arrived       event {id} for {push_application_id}: {content_type} from {server} by {protocol}, attempt {attempt}"
                 )
             }
             Self::Refused { refused } => {
@@ -124,4 +144,35 @@ impl std::fmt::Display for Step<'_> {
             }
         }
     }
+}
+
+fn registered(
+    f: &mut std::fmt::Formatter<'_>,
+    request: &RegistrationRequest,
+    registration_id: &str,
+    servers: &[ServerAnswer],
+) -> std::fmt::Result {
+    let accept = request.accept.as_deref().unwrap_or("*/*");
+    let id = &request.push_application_id;
+    write!(f, "registered    {id}, which accepts {accept}")?;
+    if !request.whitelist.is_empty() {
+        write!(f, ", from {}", request.whitelist.join(", "))?;
+    }
+    write!(f, ": registration {registration_id}")?;
+    for server in servers {
+        write!(f, ", {} {}", server.uri, server.state)?;
+    }
+    Ok(())
+}
+
+fn known(f: &mut std::fmt::Formatter<'_>, server: &Server) -> std::fmt::Result {
+    let absent = "-";
+    write!(
+        f,
+        "known         to {} at {}: {}, CPITag {}",
+        server.id.as_deref().unwrap_or(absent),
+        server.uri,
+        server.state,
+        server.cpi_tag.as_deref().unwrap_or(absent)
+    )
 }
