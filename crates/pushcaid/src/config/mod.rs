@@ -21,7 +21,8 @@ use section::{Section, section};
 
 pub use document::ConfigError;
 pub use ota_http::{
-    AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContacts, Version,
+    AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
+    UnknownContextName, Version,
 };
 pub use reference::reference;
 pub use value::{Octets, Span};

@@ -7,14 +7,16 @@ mod wiring;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
+use push_client::sia::SiaSettings;
 use push_client::{ConnectionSettings, OtaHttpSettings};
 
 use super::section::section;
 use super::value::{Octets, Span};
 
-pub use names::{AuthenticationName, BearerNumber, ConnectName, SirContacts, Version};
+pub use names::{
+    AuthenticationName, BearerNumber, ConnectName, SirContactsName, UnknownContextName, Version,
+};
 
 section! {
     /// Push over HTTP (WAP-235 section 7). It is on where `listen`, `tls_listen` or a `[[ota_http.ppg]]` says something.
@@ -110,12 +112,20 @@ section! {
         shutdown_timeout: Span = Span(ConnectionSettings::default().shutdown_timeout),
         /// Pushes remembered whose answer could not be given, so that they are known when they come again; the oldest give way.
         max_unanswered: usize = ConnectionSettings::default().max_unanswered,
-        /// Addresses that session initiation requests may come from beside those of the gateways.
-        sir_sources: Vec<IpAddr> = Vec::new(),
-        /// Whom a session initiation request may have dialled: `known`, gateways that are listed; or `any`, everyone.
-        sir_contacts: SirContacts = SirContacts::Known,
-        /// After a session initiation request was followed, others wait for so long, unless a connection came of it.
-        sir_lockout: Span = Span(Duration::from_mins(1)),
+        /// Who may send session initiation requests beside the gateways: addresses as in a whitelist, an SMS centre among them.
+        sir_sources: Vec<String> = Vec::new(),
+        /// Whom a session initiation request may have dialled: `known`, gateways that are listed and are not `never` dialled; or
+        /// `any`, everyone.
+        sir_contacts: SirContactsName = SiaSettings::default().contacts.into(),
+        /// What becomes of a session initiation request whose ProvURL is that of no gateway: `follow`, as if it named none; or
+        /// `ignore`.
+        sir_unknown_context: UnknownContextName = SiaSettings::default().unknown_context.into(),
+        /// For how long others are dropped after a session initiation request was followed, unless what it asked for is open.
+        sir_lockout: Span = Span(SiaSettings::default().lockout),
+        /// Contact points that are followed of one session initiation request; the first count.
+        sir_max_contacts: usize = SiaSettings::default().max_contacts,
+        /// Octets of a session initiation request.
+        sir_max_length: Octets = Octets(SiaSettings::default().max_length),
         /// The gateways, in order of preference: one table `[[ota_http.ppg]]` each.
         ppg: Vec<Ppg> = Vec::new(),
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use push_client::http::{Authentication, Connect};
+use push_client::sia::{SirContacts, UnknownContext};
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -40,14 +41,24 @@ pub enum ConnectName {
     Never,
 }
 
-/// Whom a session initiation request may have dialled.
+/// The name of a [`SirContacts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SirContacts {
+pub enum SirContactsName {
     /// Gateways that are listed.
     Known,
     /// Everyone.
     Any,
+}
+
+/// The name of an [`UnknownContext`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnknownContextName {
+    /// The request counts as if it named none.
+    Follow,
+    /// The request is ignored.
+    Ignore,
 }
 
 /// Bearers that carry IP, by number; the first name of a number is the one that is shown.
@@ -160,6 +171,42 @@ impl From<ConnectName> for Connect {
             ConnectName::Always => Self::Always,
             ConnectName::WhenNeeded => Self::WhenNeeded,
             ConnectName::Never => Self::Never,
+        }
+    }
+}
+
+impl From<SirContactsName> for SirContacts {
+    fn from(name: SirContactsName) -> Self {
+        match name {
+            SirContactsName::Known => Self::Known,
+            SirContactsName::Any => Self::Any,
+        }
+    }
+}
+
+impl From<SirContacts> for SirContactsName {
+    fn from(contacts: SirContacts) -> Self {
+        match contacts {
+            SirContacts::Known => Self::Known,
+            SirContacts::Any => Self::Any,
+        }
+    }
+}
+
+impl From<UnknownContextName> for UnknownContext {
+    fn from(name: UnknownContextName) -> Self {
+        match name {
+            UnknownContextName::Follow => Self::Follow,
+            UnknownContextName::Ignore => Self::Ignore,
+        }
+    }
+}
+
+impl From<UnknownContext> for UnknownContextName {
+    fn from(context: UnknownContext) -> Self {
+        match context {
+            UnknownContext::Follow => Self::Follow,
+            UnknownContext::Ignore => Self::Ignore,
         }
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use push_client::TlsFiles;
 use push_client::http::{Authentication, Connect, Contact, Host, TerminalId};
+use push_client::sia::{SirContacts, UnknownContext};
+use push_message::Address;
 
 use super::*;
 use crate::config::Config;
@@ -55,9 +57,12 @@ max_request_headers = 48
 nodelay = false
 shutdown_timeout = "3s"
 max_unanswered = 17
-sir_sources = ["192.0.2.9"]
+sir_sources = ["192.0.2.9", "+4917099999"]
 sir_contacts = "any"
+sir_unknown_context = "ignore"
 sir_lockout = "30s"
+sir_max_contacts = 2
+sir_max_length = 512
 
 [[ota_http.ppg]]
 id = "ppg.example.net"
@@ -175,6 +180,23 @@ fn every_key_reaches_the_part_that_it_is_for() {
     assert_eq!(registrar.backoff_limit, Duration::from_mins(1));
     assert_eq!(registrar.max_contacts, 3);
     assert_eq!(registrar.max_announcements, 5);
+}
+
+#[test]
+fn every_key_of_session_initiation_reaches_its_application() {
+    let directory = files();
+    let sia = every_key(directory.path()).wiring().unwrap().ota_http.sia;
+    let expected = SiaSettings {
+        sources: ["192.0.2.9", "+4917099999"]
+            .map(|text| Address::parse(text).unwrap())
+            .into(),
+        contacts: SirContacts::Any,
+        unknown_context: UnknownContext::Ignore,
+        lockout: Duration::from_secs(30),
+        max_contacts: 2,
+        max_length: 512,
+    };
+    assert_eq!(sia, expected);
 }
 
 #[test]
@@ -428,6 +450,10 @@ fn mistakes_in_the_section_are_named_with_their_place() {
         (
             "[ota_http]\nlisten = [\"127.0.0.1:0\"]\nannounce_patience = \"20s\"".to_owned(),
             "f:3:21: 20s is no less than [applications] announce_timeout, 20s: ",
+        ),
+        (
+            "[ota_http]\nsir_sources = [\"300.1.2.3\"]".to_owned(),
+            "f:2:15: `300.1.2.3` is no address of a Push Server",
         ),
         (
             "[ota_http]\nsir_contacts = \"all\"".to_owned(),

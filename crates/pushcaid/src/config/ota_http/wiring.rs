@@ -1,11 +1,11 @@
 //! From `[ota_http]` to the settings of the terminal, the registrar and the driver.
 
 use push_client::http::{CpiSettings, RegistrarSettings, Terminal, TerminalId};
-use push_client::sia::{self, SiaSettings};
+use push_client::sia::SiaSettings;
 use push_client::{ConnectionSettings, OtaHttpSettings, TlsFiles};
 use push_message::Address;
 
-use super::{OtaHttp, SirContacts, gateway, secret};
+use super::{OtaHttp, gateway, secret};
 use crate::config::wiring::{Wrong, wrong};
 
 /// The most headers of a request that can be asked for.
@@ -31,7 +31,6 @@ impl OtaHttp {
                 max_contacts: self.max_contacts,
                 max_announcements: self.max_announcements,
             },
-            sia: self.sia_settings(),
             listen: self.listen.clone(),
             tls_listen: self.tls_listen.clone(),
             tls: TlsFiles {
@@ -40,19 +39,25 @@ impl OtaHttp {
                 key: self.key_file.clone(),
             },
             connections: self.connection_settings(),
+            sia: self.sia_settings()?,
         })
     }
 
-    fn sia_settings(&self) -> SiaSettings {
-        SiaSettings {
-            sources: self.sir_sources.iter().copied().map(Address::Ip).collect(),
-            contacts: match self.sir_contacts {
-                SirContacts::Known => sia::SirContacts::Known,
-                SirContacts::Any => sia::SirContacts::Any,
-            },
+    fn sia_settings(&self) -> Result<SiaSettings, Wrong> {
+        let wrong = wrong("ota_http", "sir_sources");
+        let source = |text: &String| Address::parse(text).map_err(|error| wrong(&error));
+        Ok(SiaSettings {
+            sources: self
+                .sir_sources
+                .iter()
+                .map(source)
+                .collect::<Result<_, _>>()?,
+            contacts: self.sir_contacts.into(),
+            unknown_context: self.sir_unknown_context.into(),
             lockout: self.sir_lockout.0,
-            ..SiaSettings::default()
-        }
+            max_contacts: self.sir_max_contacts,
+            max_length: self.sir_max_length.0,
+        })
     }
 
     fn connection_settings(&self) -> ConnectionSettings {
@@ -201,6 +206,8 @@ impl OtaHttp {
             ),
             ("max_contacts", self.max_contacts),
             ("max_announcements", self.max_announcements),
+            ("sir_max_contacts", self.sir_max_contacts),
+            ("sir_max_length", self.sir_max_length.0),
             ("max_connections", self.max_connections),
             (
                 "max_connections_per_address",
