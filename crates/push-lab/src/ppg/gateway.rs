@@ -214,6 +214,20 @@ impl Inner {
         terminal: SocketAddr,
         tls: bool,
     ) -> Result<Connection, ConnectionError> {
+        let connection = self.open_to(terminal, tls).await?;
+        if self.settings.register {
+            // What comes of it is told as an event.
+            drop(registration::register(self, &connection).await);
+        }
+        Ok(connection)
+    }
+
+    /// Dials a terminal, and asks for nothing.
+    pub(super) async fn open_to(
+        self: &Arc<Self>,
+        terminal: SocketAddr,
+        tls: bool,
+    ) -> Result<Connection, ConnectionError> {
         let unreachable = |error: io::Error| ConnectionError::Unreachable {
             peer: terminal,
             reason: error.to_string(),
@@ -223,14 +237,8 @@ impl Inner {
             .await
             .map_err(|_| ConnectionError::Timeout(limit))?
             .map_err(unreachable)?;
-        let connection = self
-            .open(stream, terminal, Direction::PpgOriginated, tls)
-            .await?;
-        if self.settings.register {
-            // What comes of it is told as an event.
-            drop(registration::register(self, &connection).await);
-        }
-        Ok(connection)
+        self.open(stream, terminal, Direction::PpgOriginated, tls)
+            .await
     }
 
     async fn dial(&self, terminal: SocketAddr) -> io::Result<TcpStream> {
