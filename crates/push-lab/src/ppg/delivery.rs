@@ -136,6 +136,67 @@ impl Drop for Slot {
     }
 }
 
+/// A hold on a push that is to be delivered: as long as it waits, it can be taken back.
+#[derive(Debug)]
+pub(super) struct Ticket(watch::Sender<Phase>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    UnderWay,
+    Stopped(Outcome),
+}
+
+impl Ticket {
+    pub(super) fn new() -> Self {
+        Self(watch::Sender::new(Phase::Waiting))
+    }
+
+    /// Ends the push with this outcome, unless it is under way or has been stopped before.
+    pub(super) fn stop(&self, outcome: Outcome) -> bool {
+        self.0.send_if_modified(|phase| {
+            let waits = *phase == Phase::Waiting;
+            if waits {
+                *phase = Phase::Stopped(outcome);
+            }
+            waits
+        })
+    }
+
+    /// From now on it cannot be taken back; false where it has been.
+    fn claim(&self) -> bool {
+        self.0.send_if_modified(|phase| {
+            let waits = *phase == Phase::Waiting;
+            if waits {
+                *phase = Phase::UnderWay;
+            }
+            waits
+        });
+        *self.0.borrow() == Phase::UnderWay
+    }
+
+    /// It waits again: the terminal has not taken it.
+    fn release(&self) {
+        self.0.send_if_modified(|phase| {
+            let under_way = *phase == Phase::UnderWay;
+            if under_way {
+                *phase = Phase::Waiting;
+            }
+            under_way
+        });
+    }
+
+    /// Waits until it is stopped, and says how it ended.
+    pub(super) async fn stopped(&self) -> Outcome {
+        let mut phases = self.0.subscribe();
+        let stopped = phases.wait_for(|phase| matches!(phase, Phase::Stopped(_)));
+        match stopped.await.as_deref() {
+            Ok(Phase::Stopped(outcome)) => outcome.clone(),
+            Ok(Phase::Waiting | Phase::UnderWay) | Err(_) => Outcome::Cancelled,
+        }
+    }
+}
+
 impl Ppg {
     /// Brings a push to a terminal, however long that takes within the [`Policy`](super::Policy): waits until it is connected, dials it or sends it
     /// a session initiation request, registers it where that is needed, respects its capabilities, shows credentials, and tries
@@ -143,16 +204,22 @@ impl Ppg {
     ///
     /// Pushes to one terminal go out in the order of these calls, as long as none has to be tried again.
     pub async fn push(&self, terminal: &str, push: HttpPush) -> PushResult {
-        deliver(self.inner(), terminal, push).await
+        deliver(self.inner(), terminal, push, &Ticket::new()).await
     }
 }
 
-pub(super) async fn deliver(inner: &Arc<Inner>, terminal: &str, push: HttpPush) -> PushResult {
+pub(super) async fn deliver(
+    inner: &Arc<Inner>,
+    terminal: &str,
+    push: HttpPush,
+    ticket: &Ticket,
+) -> PushResult {
     let (counted, before) = Counted::new(&inner.deliveries.count);
     let mut delivery = Delivery {
         inner,
         terminal,
         push,
+        ticket,
         answers: Vec::new(),
         bearer: None,
         retries_left: inner.settings.policy.retries,
@@ -163,7 +230,10 @@ pub(super) async fn deliver(inner: &Arc<Inner>, terminal: &str, push: HttpPush) 
         Outcome::QueueFull
     } else {
         let lane = inner.deliveries.lane(terminal);
-        let outcome = delivery.run(&lane).await;
+        let outcome = tokio::select! {
+            outcome = delivery.run(&lane) => outcome,
+            outcome = ticket.stopped() => outcome,
+        };
         inner.deliveries.forget(terminal);
         outcome
     };
@@ -183,6 +253,7 @@ struct Delivery<'a> {
     inner: &'a Arc<Inner>,
     terminal: &'a str,
     push: HttpPush,
+    ticket: &'a Ticket,
     answers: Vec<Answer>,
     bearer: Option<u8>,
     retries_left: u32,
@@ -217,6 +288,9 @@ impl Delivery<'_> {
             return Step::Done(Outcome::Unfit(unfit));
         }
         let slot = self.slot(lane, &cpi).await;
+        if !self.ticket.claim() {
+            return Step::Done(self.ticket.stopped().await);
+        }
         drop(waiting);
         // The request is queued at the connection before the next one may be.
         let step = {
@@ -411,6 +485,7 @@ impl Delivery<'_> {
             }
             Some(256) if self.registrations_left > 0 => {
                 self.registrations_left -= 1;
+                self.ticket.release();
                 match self.validate(connection, answer.tag()).await {
                     Ok(()) => Step::Again,
                     Err(RegisterError::Connection(error)) => self.lost(&error),
@@ -419,6 +494,7 @@ impl Delivery<'_> {
             }
             Some(234 | 237) if self.retries_left > 0 => {
                 self.retries_left -= 1;
+                self.ticket.release();
                 tokio::time::sleep(self.inner.settings.policy.retry_delay).await;
                 Step::Again
             }

@@ -62,6 +62,7 @@ pub(super) struct Inner {
     acceptor: DebugAcceptor,
     listening: Vec<SocketAddr>,
     tls_listening: Vec<SocketAddr>,
+    pap: Option<SocketAddr>,
     next_id: AtomicU64,
     connections: Mutex<Vec<Connection>>,
     /// Grows with every registration and every end of a connection.
@@ -72,6 +73,7 @@ pub(super) struct Inner {
     pub(super) routes: Mutex<BTreeMap<String, super::settings::Route>>,
     tasks: Mutex<JoinSet<()>>,
     pub(super) deliveries: super::delivery::Deliveries,
+    pub(super) submissions: super::pap::Submissions,
 }
 
 struct DebugAcceptor(TlsAcceptor);
@@ -101,6 +103,8 @@ impl Ppg {
         let acceptor = authority.acceptor(&names, settings.ask_for_certificate)?;
         let plain = listen(&settings.listen).await?;
         let secured = listen(&settings.tls_listen).await?;
+        let mut front = listen(settings.pap.as_slice()).await?;
+        let front = front.pop();
         let addresses = |listeners: &[TcpListener]| {
             listeners
                 .iter()
@@ -113,11 +117,13 @@ impl Ppg {
             store: Mutex::new(CpiStore::new(bounds.contexts, bounds.tags)),
             routes: Mutex::new(settings.routes.clone()),
             deliveries: super::delivery::Deliveries::default(),
+            submissions: super::pap::Submissions::default(),
             log: Log::new(),
             authority,
             acceptor: DebugAcceptor(acceptor),
             listening: addresses(&plain),
             tls_listening: addresses(&secured),
+            pap: front.as_ref().and_then(|front| front.local_addr().ok()),
             next_id: AtomicU64::new(1),
             connections: Mutex::default(),
             changes: watch::Sender::new(0),
@@ -130,6 +136,9 @@ impl Ppg {
             for listener in listeners {
                 inner.spawn(serve(Arc::clone(&inner), listener, tls));
             }
+        }
+        if let Some(front) = front {
+            inner.spawn(super::pap::serve(Arc::clone(&inner), front));
         }
         Ok(Self {
             guard: Arc::new(Guard(inner)),
@@ -144,6 +153,11 @@ impl Ppg {
     /// Where terminals connect to with TLS.
     pub fn tls_listening(&self) -> &[SocketAddr] {
         &self.inner().tls_listening
+    }
+
+    /// Where push initiators connect to; messages go to the path `/pap` there.
+    pub fn pap(&self) -> Option<SocketAddr> {
+        self.inner().pap
     }
 
     /// Who signed its certificate.

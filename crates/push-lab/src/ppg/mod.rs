@@ -28,6 +28,8 @@ mod gateway;
 mod message;
 mod misbehaviour;
 mod multipart;
+mod notification;
+mod pap;
 mod pap_address;
 mod pap_document;
 mod registration;
