@@ -498,6 +498,8 @@ impl PushClient {
     }
 }
 
+//= specs/ota-http.md#addressing
+//# A push without X-Wap-Application-Id MUST go to the WML user agent.
 pub(crate) fn addressee<'a>(
     defaults: &'a [(MediaType, PushApplicationId)],
     push: &'a ReceivedPush,

@@ -240,6 +240,9 @@ fn host_names_of_the_default_whitelist_are_resolved_at_start() {
     assert_eq!(terminal.out.hosts.len(), 1);
 }
 
+//= specs/ota-http.md#addressing
+//= type=test
+//# A push without X-Wap-Application-Id MUST go to the WML user agent.
 #[test]
 fn a_push_that_names_nobody_goes_by_its_type_and_else_to_the_browser() {
     let mms = PushApplicationId::parse(MMS).unwrap();

@@ -62,6 +62,12 @@ impl Reply {
     }
 
     /// An answer with both statuses.
+    //= specs/ota-http.md#registration
+    //# The answer to an OPTIONS request MUST carry X-Wap-Push-Status.
+    //= specs/ota-http.md#registration-validation
+    //# The answer to a POST request MUST carry X-Wap-Push-Status.
+    //= specs/ota-http.md#push-status
+    //# Every answer to a registration or a push MUST carry X-Wap-Push-Status.
     pub(super) fn with(self, http: StatusCode, status: PushStatus) -> Answer {
         let mut answer = self.bare(http);
         answer.push_status = Some(status);
@@ -70,6 +76,8 @@ impl Reply {
     }
 
     /// An answer to what is neither a registration nor a push.
+    //= specs/ota-http.md#version-control
+    //# An answer MUST carry X-Wap-Push-OTA-Version if the request did.
     pub(super) fn bare(self, http: StatusCode) -> Answer {
         let mut answer = Answer::of(http);
         if let Some(versions) = self.versions {

@@ -85,6 +85,18 @@ impl Nonces {
 }
 
 /// A demand that the gateway proves who it is: the values of WWW-Authenticate, the stronger scheme first.
+//= specs/ota-http.md#ppg-authentication
+//# The realm of a challenge to a gateway MUST be the Terminal-ID.
+//= specs/ota-http.md#ppg-authentication
+//# The domain of a Digest challenge to a gateway MUST be /wappush.
+//= specs/ota-http.md#ppg-authentication
+//# A challenge to a gateway MUST NOT carry stale.
+//= specs/ota-http.md#ppg-authentication
+//# A challenge to a gateway MUST NOT carry qop.
+//= specs/ota-http.md#ppg-authentication
+//# The algorithm of a Digest challenge to a gateway MUST be SHA-1.
+//= specs/ota-http.md#ppg-authentication
+//# The nonce of a Digest challenge to a gateway SHOULD be a new one each time.
 pub(super) fn demand(
     realm: &str,
     digest: bool,
@@ -173,6 +185,10 @@ pub(super) enum Shown {
 }
 
 /// Checks credentials of a gateway against its password. Which scheme is good enough has been decided before.
+//= specs/ota-http.md#ppg-authentication
+//# The terminal MUST be able to authenticate a gateway by the Basic scheme.
+//= specs/ota-http.md#ppg-authentication
+//# The user name that a gateway authenticates itself with MUST be its identity as provisioned.
 pub(super) fn check(
     credentials: &Credentials<'_>,
     ppg: &Ppg,
@@ -238,6 +254,10 @@ fn is_sha1(digest: &Challenge<'_>) -> bool {
 }
 
 /// The value that proves knowledge of the password (RFC 2617 3.2.2.1, without qop).
+//= specs/ota-http.md#terminal-authentication
+//# The digest in X-Wap-Authorization MUST be computed with SHA-1.
+//= specs/ota-http.md#terminal-authentication
+//# The digest in X-Wap-Authorization MUST be computed as for the quality of protection that covers no body.
 fn response_of(
     user: &str,
     realm: &str,
@@ -359,6 +379,8 @@ impl Demand {
     }
 
     /// The value of X-Wap-Authorization that meets the demand. `basic` says whether the password may go over this connection.
+    //= specs/ota-http.md#terminal-authentication
+    //# The terminal MUST be able to authenticate itself by the Basic scheme.
     pub(super) fn meet(
         &self,
         ppg: Option<&Ppg>,
@@ -396,6 +418,8 @@ impl Demand {
     }
 
     /// The value of X-Wap-Authorization that refuses the demand.
+    //= specs/ota-http.md#terminal-authentication
+    //# The answer that does not accept a challenge MUST carry X-Wap-Authorization with x-wap-auth-status, which is failed_retry or failed_noretry.
     pub(super) fn refusal(&self, why: Unmet) -> String {
         let scheme = self.scheme.as_deref().unwrap_or("Basic");
         let status = match why {
@@ -415,6 +439,22 @@ pub(super) struct Met {
 }
 
 impl DigestDemand {
+    //= specs/ota-http.md#terminal-authentication
+    //# The user name in X-Wap-Authorization MUST be the Terminal-ID.
+    //= specs/ota-http.md#terminal-authentication
+    //# The uri in X-Wap-Authorization MUST be /wappush.
+    //= specs/ota-http.md#terminal-authentication
+    //# The algorithm in X-Wap-Authorization MUST be SHA-1.
+    //= specs/ota-http.md#terminal-authentication
+    //# X-Wap-Authorization MUST NOT carry cnonce.
+    //= specs/ota-http.md#terminal-authentication
+    //# X-Wap-Authorization MUST NOT carry qop.
+    //= specs/ota-http.md#terminal-authentication
+    //# X-Wap-Authorization MUST NOT carry nc.
+    //= specs/ota-http.md#terminal-authentication
+    //# The digest in X-Wap-Authorization MUST be computed with the method of the request that carried the challenge.
+    //= specs/ota-http.md#terminal-authentication
+    //# The digest in X-Wap-Authorization MUST be computed with the Request-URI of the request that carried the challenge.
     fn answer(&self, terminal_id: &str, secret: &Secret, method: &str) -> String {
         let response = response_of(
             terminal_id,

@@ -196,6 +196,8 @@ impl Connection {
     }
 
     /// Everything before what the request is for: resource, method, version, context, and who is who.
+    //= specs/ota-http.md#terminal-authentication
+    //# An answer MUST NOT carry X-Wap-Authorization unless the request carried X-Wap-Authenticate.
     fn admit(&mut self, head: &Parts, now: UnixMillis) -> Result<Admitted, Box<Answer>> {
         let mut reply = self.resource(head)?;
         if !self.agree_on_version(head) {
@@ -250,6 +252,8 @@ impl Connection {
     }
 
     /// The reply to a request of one of the two methods for the one resource.
+    //= specs/ota-http.md#http-server
+    //# The terminal's HTTP server MUST know the methods GET, HEAD, POST and OPTIONS, and answer each as HTTP lays down.
     fn resource(&self, head: &Parts) -> Result<Reply, Box<Answer>> {
         let named = head.headers.contains_key(OTA_VERSION);
         let versions = named.then(|| header_value(&listed(&self.terminal.versions)));
@@ -273,6 +277,8 @@ impl Connection {
         Ok(reply)
     }
 
+    //= specs/ota-http.md#version-control
+    //# A request that offers no version that the terminal speaks MUST be answered with X-Wap-Push-Status 600 and a phrase.
     fn agree_on_version(&mut self, head: &Parts) -> bool {
         let spoken = &self.terminal.versions;
         let chosen = if head.headers.contains_key(OTA_VERSION) {
@@ -289,6 +295,8 @@ impl Connection {
         chosen.is_some()
     }
 
+    //= specs/ota-http.md#provurl
+    //# A request without X-Wap-Push-ProvURL MUST NOT be taken for one that names a context with an empty ProvURL.
     fn choose_context(
         &mut self,
         head: &Parts,
@@ -338,6 +346,10 @@ impl Connection {
         self.terminal.ppgs.get(index?)
     }
 
+    //= specs/ota-http.md#identification
+    //# The Terminal-ID MUST be the one that the provisioning context gives.
+    //= specs/ota-http.md#identification
+    //# The Terminal-ID MUST be a ClientID where no provisioning context gives one.
     fn terminal_id(&self, context: Option<usize>) -> String {
         let given = self
             .gateway(context)
@@ -349,6 +361,10 @@ impl Connection {
     }
 
     /// A gateway that does not believe the terminal is answered once more, or not at all.
+    //= specs/ota-http.md#terminal-authentication
+    //# On a challenge with failed_retry the terminal MUST authenticate itself once more or end the connection.
+    //= specs/ota-http.md#terminal-authentication
+    //# On a challenge with failed_noretry the terminal MUST end the connection.
     fn heed_disbelief(&mut self, demand: &Demand, reply: &Reply) -> Result<(), Box<Answer>> {
         let Some(retry) = demand.failed else {
             return Ok(());
@@ -503,6 +519,16 @@ impl Connection {
         }
     }
 
+    //= specs/ota-http.md#registration-validation
+    //# A push that shows the terminal's CPITag MUST be tried on the application that it is addressed to.
+    //= specs/ota-http.md#registration-validation
+    //# The content of a push that shows another CPITag than the terminal's SHOULD be dropped without a word to the application.
+    //= specs/ota-http.md#registration-validation
+    //# The answer to a push that was dropped for the CPITag it shows MUST carry the terminal's CPITag.
+    //= specs/ota-http.md#registration-validation
+    //# A push that shows no CPITag SHOULD be accepted.
+    //= specs/ota-http.md#registration-validation
+    //# The answer to a push that was dropped because it shows no CPITag MUST carry the terminal's CPITag.
     fn push(&mut self, head: &Parts, admitted: Admitted, cpi: &Cpi) -> Step {
         let state = self.tag_state(shown_tag(head), cpi);
         let taken = match state {
@@ -551,6 +577,18 @@ impl Registering {
     /// [needed](Self::needs_listing).
     ///
     /// An answer that refuses says nothing of the terminal: neither its CPI nor its Terminal-ID nor its bearer.
+    //= specs/ota-http.md#registration
+    //# The answer to a registration that shows no CPITag and is not refused MUST carry the terminal's CPI headers.
+    //= specs/ota-http.md#registration
+    //# The answer to a registration that shows no CPITag and is not refused MUST carry the terminal's CPITag.
+    //= specs/ota-http.md#registration
+    //# The answer to a registration that shows another CPITag than the terminal's and is not refused MUST carry the CPI headers and the CPITag.
+    //= specs/ota-http.md#identification
+    //# The answer to a registration MUST carry X-Wap-Terminal-Id, unless the request asks the terminal to authenticate itself or the answer asks the gateway to.
+    //= specs/ota-http.md#bearer-indication
+    //# The answer to a registration MUST carry X-Wap-Bearer-Indication.
+    //= specs/ota-http.md#bearer-indication
+    //# X-Wap-Bearer-Indication MUST be the number that WDP gives the bearer, as two hexadecimal digits.
     pub fn answer(self, connection: &mut Connection, listed: bool, cpi: &Cpi) -> Answer {
         if !listed && self.needs_listing() {
             let answer = self.reply.done(PushStatus::RegistrationRefused);
@@ -631,6 +669,8 @@ fn done(reply: Reply, status: PushStatus, reason: &'static str) -> Box<Answer> {
     Box::new(reply.done(status).because(reason))
 }
 
+//= specs/ota-http.md#terminal-authentication
+//# A challenge that the terminal does not accept MUST be answered with HTTP status 412.
 fn refuse_demand(demand: &Demand, why: Unmet, mut reply: Reply) -> Box<Answer> {
     reply.authorization = header_value(&demand.refusal(why));
     let status = match why {

@@ -16,6 +16,8 @@ pub(super) enum Evidence {
 }
 
 /// What a peer is known by to be `ppg`. Where TLS proved a name, the address says nothing.
+//= specs/ota-http.md#identification
+//# The terminal SHOULD identify the gateway, so that pushes from unwanted ones can be refused.
 pub(super) fn evidence(peer: &Peer, ppg: &Ppg) -> Option<Evidence> {
     let dialled = match &peer.way {
         Way::Dialled { ppg, .. } => ppg.as_ref(),
@@ -61,6 +63,12 @@ pub(super) struct NoContext;
 ///
 /// What a peer merely claims counts only where it will have to prove it, or where nothing else is known of the peer: a gateway
 /// that has to authenticate itself does not get around it by calling itself another.
+//= specs/ota-http.md#provurl
+//# The provisioning context whose ProvURL equals that of the request MUST be the one that is used.
+//= specs/ota-http.md#provurl
+//# A request whose ProvURL is that of no provisioning context MUST be refused, with status 257 if it is a push and 302 if it is a registration.
+//= specs/ota-http.md#provurl
+//# A request with an empty ProvURL MUST be refused, with status 257 if it is a push and 302 if it is a registration, when no provisioning context has an empty one.
 pub(super) fn choose(ppgs: &[Ppg], clues: &Clues<'_>) -> Result<Option<usize>, NoContext> {
     let fits = |index: usize| {
         clues.prov_url.is_none_or(|url| {

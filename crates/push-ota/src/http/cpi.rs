@@ -29,6 +29,8 @@ impl CpiTag {
 }
 
 /// Base64, as on the wire.
+//= specs/ota-http.md#cpitag
+//# The CPITag MUST be the base64 form of the first four octets of that hash.
 impl fmt::Display for CpiTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&STANDARD.encode(self.0))
@@ -67,6 +69,20 @@ impl Cpi {
     /// the list `*`, as does `x-wap-application:*`; otherwise a gateway would hold back what is for it. A list longer than
     /// [`CpiSettings::max_value_length`] becomes `*`, or `*/*` for types. A list without any entry is not sent, and the
     /// gateway takes its default; of the lists of the settings, entries that do not fit are left out.
+    //= specs/ota-http.md#cpitag
+    //# The CPITag MUST be computed anew after a change of any CPI header, before it is told to a gateway.
+    //= specs/ota-http.md#cpitag
+    //# Equal CPI headers SHOULD give equal CPITags, whatever came in between.
+    //= specs/ota-http.md#cpi-headers
+    //# X-Wap-Push-Accept-Charset MUST have the form of HTTP's Accept-Charset.
+    //= specs/ota-http.md#cpi-headers
+    //# X-Wap-Push-Accept-Encoding MUST have the form of HTTP's Accept-Encoding.
+    //= specs/ota-http.md#cpi-headers
+    //# X-Wap-Push-Accept-Language MUST have the form of HTTP's Accept-Language.
+    //= specs/ota-http.md#cpi-headers
+    //# X-Wap-Push-MaxMsgSize MUST be a decimal number of octets.
+    //= specs/ota-http.md#cpi-headers
+    //# X-Wap-Push-Accept-MaxPushReq MUST be a decimal number of pushes.
     pub fn new<'a>(
         applications: impl IntoIterator<Item = &'a PushApplicationId>,
         accept: impl IntoIterator<Item = &'a str>,
@@ -114,6 +130,10 @@ impl Cpi {
 }
 
 /// The first four octets of the SHA-1 of all values in the order in which they are sent, with nothing between them.
+//= specs/ota-http.md#cpitag
+//# The CPITag MUST be made from a hash of at least four octets over the values of all CPI headers that are sent, one behind the other.
+//= specs/ota-http.md#cpitag
+//# The hash that the CPITag is made from SHOULD be SHA-1.
 fn tag(headers: &[(&'static str, String)]) -> CpiTag {
     let mut hash = Sha1::new();
     for (_, value) in headers {
@@ -123,6 +143,8 @@ fn tag(headers: &[(&'static str, String)]) -> CpiTag {
     CpiTag([a, b, c, d])
 }
 
+//= specs/ota-http.md#cpi-headers
+//# X-Wap-Push-Accept MUST have the form of HTTP's Accept.
 fn types<'a>(accept: impl IntoIterator<Item = &'a str>, most: usize) -> String {
     let ranges: BTreeSet<&str> = accept
         .into_iter()
@@ -133,6 +155,8 @@ fn types<'a>(accept: impl IntoIterator<Item = &'a str>, most: usize) -> String {
     list.unwrap_or_else(|| "*/*".to_owned())
 }
 
+//= specs/ota-http.md#cpi-headers
+//# X-Wap-Push-Accept-AppID MUST be application ids in their URI form with a comma and a space between them, or one asterisk.
 fn application_ids<'a>(
     applications: impl IntoIterator<Item = &'a PushApplicationId>,
     most: usize,
@@ -223,6 +247,36 @@ mod tests {
             .find_map(|(known, value)| (known == name).then_some(value))
     }
 
+    //= specs/ota-http.md#cpitag
+    //= type=test
+    //# The CPITag MUST be made from a hash of at least four octets over the values of all CPI headers that are sent, one behind the other.
+    //= specs/ota-http.md#cpitag
+    //= type=test
+    //# The hash that the CPITag is made from SHOULD be SHA-1.
+    //= specs/ota-http.md#cpitag
+    //= type=test
+    //# The CPITag MUST be the base64 form of the first four octets of that hash.
+    //= specs/ota-http.md#cpi-headers
+    //= type=test
+    //# X-Wap-Push-Accept-Charset MUST have the form of HTTP's Accept-Charset.
+    //= specs/ota-http.md#cpi-headers
+    //= type=test
+    //# X-Wap-Push-Accept-Encoding MUST have the form of HTTP's Accept-Encoding.
+    //= specs/ota-http.md#cpi-headers
+    //= type=test
+    //# X-Wap-Push-Accept-Language MUST have the form of HTTP's Accept-Language.
+    //= specs/ota-http.md#cpi-headers
+    //= type=test
+    //# X-Wap-Push-MaxMsgSize MUST be a decimal number of octets.
+    //= specs/ota-http.md#cpi-headers
+    //= type=test
+    //# X-Wap-Push-Accept-MaxPushReq MUST be a decimal number of pushes.
+    //= specs/ota-http.md#cpi-headers
+    //= type=test
+    //# X-Wap-Push-Accept MUST have the form of HTTP's Accept.
+    //= specs/ota-http.md#cpi-headers
+    //= type=test
+    //# X-Wap-Push-Accept-AppID MUST be application ids in their URI form with a comma and a space between them, or one asterisk.
     #[test]
     fn a_cpi_is_its_headers_in_order_and_the_hash_of_their_values() {
         let cpi = cpi(
@@ -315,6 +369,12 @@ mod tests {
         assert_eq!(value(&cpi, "X-Wap-Push-Accept"), Some("text/plain"));
     }
 
+    //= specs/ota-http.md#cpitag
+    //= type=test
+    //# The CPITag MUST be computed anew after a change of any CPI header, before it is told to a gateway.
+    //= specs/ota-http.md#cpitag
+    //= type=test
+    //# Equal CPI headers SHOULD give equal CPITags, whatever came in between.
     #[test]
     fn each_part_of_a_cpi_moves_the_tag_and_going_back_brings_it_back() {
         let first = cpi(&["4"], &["text/plain"], &settings());

@@ -142,6 +142,16 @@ impl ContentPush {
 
 impl Judging {
     /// The answer to a push that was judged: [`PushStatus::Accepted`] once it is durable, or one from 234 to 238.
+    //= specs/ota-http.md#registration-validation
+    //# The answer to a push that shows the terminal's CPITag MUST NOT carry a CPITag.
+    //= specs/ota-http.md#registration-validation
+    //# The answer to a push that was accepted in spite of the CPITag it shows SHOULD carry the terminal's CPITag.
+    //= specs/ota-http.md#registration-validation
+    //# The answer to a push that was accepted without a CPITag SHOULD NOT carry one.
+    //= specs/ota-http.md#content-push
+    //# The answer to a push MUST have an HTTP status that says what became of the request.
+    //= specs/ota-http.md#push-info
+    //# The answer to a push MUST NOT have a body unless X-Wap-Push-Info allows one with the token response.
     pub fn answer(self, status: PushStatus) -> Answer {
         let status = match (status, self.mismatch) {
             (PushStatus::Accepted, Some(_)) => PushStatus::AcceptedCpiTagMismatch,
@@ -164,6 +174,8 @@ impl Judging {
 }
 
 /// Tokens of X-Wap-Push-Info; unknown ones are ignored, and `response` changes nothing, since no answer has a body.
+//= specs/ota-http.md#push-info
+//# A token of X-Wap-Push-Info that the terminal does not know MUST be ignored.
 fn push_info(head: &Parts) -> InitiatorTrust {
     let mut trust = InitiatorTrust::default();
     let tokens = all(head, "x-wap-push-info")

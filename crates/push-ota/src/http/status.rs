@@ -58,6 +58,8 @@ impl PushStatus {
     ];
 
     /// The value of X-Wap-Push-Status: three digits, a space and a phrase.
+    //= specs/ota-http.md#push-status
+    //# X-Wap-Push-Status MUST be one of the codes defined for the method, which may be followed by a space and a phrase.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RequestRefused => "234 Try Again",

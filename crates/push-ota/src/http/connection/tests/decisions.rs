@@ -34,6 +34,9 @@ impl Tag {
     }
 }
 
+//= specs/ota-http.md#registration
+//= type=test
+//# The answer to a registration that shows another CPITag than the terminal's and is not refused MUST carry the CPI headers and the CPITag.
 #[test]
 fn registrations_by_tag() {
     let ours = cpi().tag();
@@ -81,6 +84,30 @@ type Case = (
 );
 
 /// How a terminal is set, and what it makes of a push: accepted or not, with the tag in the answer or not.
+//= specs/ota-http.md#registration-validation
+//= type=test
+//# A push that shows the terminal's CPITag MUST be tried on the application that it is addressed to.
+//= specs/ota-http.md#registration-validation
+//= type=test
+//# The content of a push that shows another CPITag than the terminal's SHOULD be dropped without a word to the application.
+//= specs/ota-http.md#registration-validation
+//= type=test
+//# The answer to a push that was dropped for the CPITag it shows MUST carry the terminal's CPITag.
+//= specs/ota-http.md#registration-validation
+//= type=test
+//# A push that shows no CPITag SHOULD be accepted.
+//= specs/ota-http.md#registration-validation
+//= type=test
+//# The answer to a push that was dropped because it shows no CPITag MUST carry the terminal's CPITag.
+//= specs/ota-http.md#registration-validation
+//= type=test
+//# The answer to a push that shows the terminal's CPITag MUST NOT carry a CPITag.
+//= specs/ota-http.md#registration-validation
+//= type=test
+//# The answer to a push that was accepted in spite of the CPITag it shows SHOULD carry the terminal's CPITag.
+//= specs/ota-http.md#registration-validation
+//= type=test
+//# The answer to a push that was accepted without a CPITag SHOULD NOT carry one.
 #[test]
 fn pushes_by_tag() {
     use PushStatus::{Accepted, ContentType, NoRoom, NoSuchApplication, Refused, RequestRefused};
@@ -219,6 +246,12 @@ fn peers_on_no_whitelist_learn_nothing() {
     }
 }
 
+//= specs/ota-http.md#push-status
+//= type=test
+//# Every answer to a registration or a push MUST carry X-Wap-Push-Status.
+//= specs/ota-http.md#push-status
+//= type=test
+//# X-Wap-Push-Status MUST be one of the codes defined for the method, which may be followed by a space and a phrase.
 #[test]
 fn every_status_is_given() {
     let mut given = BTreeSet::new();

@@ -4,6 +4,24 @@ use push_message::{MediaType, Protocol};
 
 use super::*;
 
+//= specs/ota-http.md#registration
+//= type=test
+//# The answer to a registration that shows no CPITag and is not refused MUST carry the terminal's CPI headers.
+//= specs/ota-http.md#registration
+//= type=test
+//# The answer to a registration that shows no CPITag and is not refused MUST carry the terminal's CPITag.
+//= specs/ota-http.md#registration
+//= type=test
+//# The answer to an OPTIONS request MUST carry X-Wap-Push-Status.
+//= specs/ota-http.md#identification
+//= type=test
+//# The answer to a registration MUST carry X-Wap-Terminal-Id, unless the request asks the terminal to authenticate itself or the answer asks the gateway to.
+//= specs/ota-http.md#bearer-indication
+//= type=test
+//# The answer to a registration MUST carry X-Wap-Bearer-Indication.
+//= specs/ota-http.md#bearer-indication
+//= type=test
+//# X-Wap-Bearer-Indication MUST be the number that WDP gives the bearer, as two hexadecimal digits.
 #[test]
 fn registrations() {
     let mut bench = Bench::new(terminal([ppg()]), accepted());
@@ -39,6 +57,21 @@ fn registrations() {
     assert_eq!(again.notice, Some(knows));
 }
 
+//= specs/ota-http.md#registration-validation
+//= type=test
+//# The answer to a POST request MUST carry X-Wap-Push-Status.
+//= specs/ota-http.md#content-push
+//= type=test
+//# The answer to a push MUST have an HTTP status that says what became of the request.
+//= specs/ota-http.md#push-info
+//= type=test
+//# The answer to a push MUST NOT have a body unless X-Wap-Push-Info allows one with the token response.
+//= specs/ota-http.md#push-info
+//= type=test
+//# A token of X-Wap-Push-Info that the terminal does not know MUST be ignored.
+//= specs/ota-http.md#addressing
+//= type=test
+//# A push MUST go to the application that X-Wap-Application-Id names.
 #[test]
 fn a_push() {
     let mut bench = Bench::new(terminal([ppg()]), accepted());
@@ -88,6 +121,9 @@ fn a_push_on_a_connection_that_was_dialled_comes_to_no_port() {
     assert_eq!(bench.push.unwrap().origin.destination_port, None);
 }
 
+//= specs/ota-http.md#http-server
+//= type=test
+//# The terminal's HTTP server MUST know the methods GET, HEAD, POST and OPTIONS, and answer each as HTTP lays down.
 #[test]
 fn what_is_no_request_of_push_is_answered_by_http() {
     let mut bench = Bench::new(terminal([ppg()]), accepted());
@@ -119,6 +155,12 @@ fn what_is_no_request_of_push_is_answered_by_http() {
     }
 }
 
+//= specs/ota-http.md#version-control
+//= type=test
+//# A request that offers no version that the terminal speaks MUST be answered with X-Wap-Push-Status 600 and a phrase.
+//= specs/ota-http.md#version-control
+//= type=test
+//# An answer MUST carry X-Wap-Push-OTA-Version if the request did.
 #[test]
 fn versions() {
     for (required, requests) in [

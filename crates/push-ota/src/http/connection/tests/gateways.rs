@@ -32,6 +32,21 @@ fn four() -> Terminal {
     ])
 }
 
+//= specs/ota-http.md#provurl
+//= type=test
+//# A request without X-Wap-Push-ProvURL MUST NOT be taken for one that names a context with an empty ProvURL.
+//= specs/ota-http.md#provurl
+//= type=test
+//# The provisioning context whose ProvURL equals that of the request MUST be the one that is used.
+//= specs/ota-http.md#provurl
+//= type=test
+//# A request whose ProvURL is that of no provisioning context MUST be refused, with status 257 if it is a push and 302 if it is a registration.
+//= specs/ota-http.md#provurl
+//= type=test
+//# A request with an empty ProvURL MUST be refused, with status 257 if it is a push and 302 if it is a registration, when no provisioning context has an empty one.
+//= specs/ota-http.md#identification
+//= type=test
+//# The Terminal-ID MUST be the one that the provisioning context gives.
 #[test]
 fn the_context_is_that_of_the_prov_url() {
     for (peer, url, expected) in [
@@ -94,6 +109,9 @@ fn a_prov_url_does_not_get_a_gateway_around_its_proof() {
     assert_eq!(outcome(&bench.options("")), "401 300");
 }
 
+//= specs/ota-http.md#identification
+//= type=test
+//# The terminal SHOULD identify the gateway, so that pushes from unwanted ones can be refused.
 #[test]
 fn a_gateway_is_known_by_what_is_sure_of_the_connection() {
     let certified = |name: &str| Peer {
@@ -268,6 +286,9 @@ fn only_the_identified_get_further_where_that_is_asked_for() {
     );
 }
 
+//= specs/ota-http.md#identification
+//= type=test
+//# The Terminal-ID MUST be a ClientID where no provisioning context gives one.
 #[test]
 fn a_terminal_without_a_name_is_known_by_its_address() {
     let nameless = Terminal {

@@ -30,6 +30,21 @@ fn digest(nonce: &str, uri: &str, response: &str, more: &str) -> String {
     )
 }
 
+//= specs/ota-http.md#ppg-authentication
+//= type=test
+//# The realm of a challenge to a gateway MUST be the Terminal-ID.
+//= specs/ota-http.md#ppg-authentication
+//= type=test
+//# The domain of a Digest challenge to a gateway MUST be /wappush.
+//= specs/ota-http.md#ppg-authentication
+//= type=test
+//# A challenge to a gateway MUST NOT carry stale.
+//= specs/ota-http.md#ppg-authentication
+//= type=test
+//# A challenge to a gateway MUST NOT carry qop.
+//= specs/ota-http.md#ppg-authentication
+//= type=test
+//# The algorithm of a Digest challenge to a gateway MUST be SHA-1.
 #[test]
 fn a_gateway_is_asked_by_the_schemes_that_its_context_takes() {
     let basic = "Basic realm=\"4447700900123\"".to_owned();
@@ -60,6 +75,12 @@ fn a_gateway_is_asked_by_the_schemes_that_its_context_takes() {
     }
 }
 
+//= specs/ota-http.md#ppg-authentication
+//= type=test
+//# The terminal MUST be able to authenticate a gateway by the Basic scheme.
+//= specs/ota-http.md#ppg-authentication
+//= type=test
+//# The user name that a gateway authenticates itself with MUST be its identity as provisioned.
 #[test]
 fn a_gateway_proves_itself_by_basic() {
     for authentication in [
@@ -125,6 +146,9 @@ fn a_gateway_proves_itself_by_digest() {
     }
 }
 
+//= specs/ota-http.md#ppg-authentication
+//= type=test
+//# The nonce of a Digest challenge to a gateway SHOULD be a new one each time.
 #[test]
 fn digests_that_are_not_right_are_refused_with_another_nonce() {
     let right = "0905b231b3a419dda2917854abc337b83acc023c";
@@ -244,6 +268,42 @@ fn a_gateway_that_cannot_prove_what_it_has_to_is_refused_for_good() {
 const DIGEST_DEMAND: &str = "x-wap-authenticate: Digest realm=\"ppg.example.net\", nonce=\"bm9uY2UtMQ==\", algorithm=\"SHA-1\"";
 const BASIC_DEMAND: &str = "x-wap-authenticate: Basic realm=\"ppg.example.net\"";
 
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# The terminal MUST be able to authenticate itself by the Basic scheme.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# An answer MUST NOT carry X-Wap-Authorization unless the request carried X-Wap-Authenticate.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# The user name in X-Wap-Authorization MUST be the Terminal-ID.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# The uri in X-Wap-Authorization MUST be /wappush.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# The algorithm in X-Wap-Authorization MUST be SHA-1.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# X-Wap-Authorization MUST NOT carry cnonce.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# X-Wap-Authorization MUST NOT carry qop.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# X-Wap-Authorization MUST NOT carry nc.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# The digest in X-Wap-Authorization MUST be computed with the method of the request that carried the challenge.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# The digest in X-Wap-Authorization MUST be computed with the Request-URI of the request that carried the challenge.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# The digest in X-Wap-Authorization MUST be computed with SHA-1.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# The digest in X-Wap-Authorization MUST be computed as for the quality of protection that covers no body.
 #[test]
 fn the_terminal_proves_itself_when_asked() {
     let digest = |response: &str| {
@@ -297,6 +357,12 @@ fn the_terminal_proves_itself_when_asked() {
     assert!(!has(&bench.post(""), "x-wap-authorization"));
 }
 
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# A challenge that the terminal does not accept MUST be answered with HTTP status 412.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# The answer that does not accept a challenge MUST carry X-Wap-Authorization with x-wap-auth-status, which is failed_retry or failed_noretry.
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table")]
 fn demands_that_the_terminal_does_not_take_are_refused() {
@@ -449,6 +515,12 @@ fn both_prove_themselves_in_one_exchange() {
     assert!(!has(&answer, "x-wap-authorization"));
 }
 
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# On a challenge with failed_retry the terminal MUST authenticate itself once more or end the connection.
+//= specs/ota-http.md#terminal-authentication
+//= type=test
+//# On a challenge with failed_noretry the terminal MUST end the connection.
 #[test]
 fn a_gateway_that_does_not_believe_the_terminal_ends_the_connection() {
     let unbelieved = |retry| {
