@@ -53,9 +53,17 @@ pub(super) struct Reply {
     pub(super) versions: Option<HeaderValue>,
     /// X-Wap-Authorization, where the request asked for it.
     pub(super) authorization: Option<HeaderValue>,
+    /// The peer is a gateway that is known.
+    pub(super) known: bool,
 }
 
 impl Reply {
+    /// The reply to one who is to learn nothing of the terminal.
+    pub(super) fn saying_nothing(mut self) -> Self {
+        self.authorization = None;
+        self
+    }
+
     /// An answer with this push status, which HTTP takes for done.
     pub(super) fn done(self, status: PushStatus) -> Answer {
         self.with(StatusCode::NO_CONTENT, status)

@@ -121,7 +121,6 @@ pub struct Registering {
     challenged: bool,
     /// The tag that came with the request.
     tag: Option<Box<str>>,
-    identified: bool,
 }
 
 /// How the tag that a gateway assumes compares with ours.
@@ -188,7 +187,12 @@ impl Connection {
     pub fn request(&mut self, head: &Parts, cpi: &Cpi, now: UnixMillis) -> Step {
         match self.admit(head, now) {
             Ok(admitted) => match admitted.reply.kind {
-                Kind::Registration => Step::Register(self.registration(head, admitted)),
+                Kind::Registration => Step::Register(Registering {
+                    reply: admitted.reply,
+                    context: admitted.context,
+                    challenged: admitted.challenged,
+                    tag: shown_tag(head).map(Box::from),
+                }),
                 Kind::Push => self.push(head, admitted, cpi),
             },
             Err(answer) => Step::Answer(*answer),
@@ -220,6 +224,14 @@ impl Connection {
         if let Some(demand) = &demand {
             self.heed_disbelief(demand, &reply)?;
         }
+        reply.known = self.known.is_some();
+        if credentials.is_none() && demand.is_none() && self.gate(context) == Gate::Open {
+            return Ok(Admitted {
+                reply,
+                context,
+                challenged: false,
+            });
+        }
         let terminal_id = self.terminal_id(context);
         let met = demand.as_ref().map(|demand| {
             let method = head.method.as_str();
@@ -238,6 +250,7 @@ impl Connection {
             return Err(self.turn_away(gate, reply, met, &asked));
         }
         self.recognize(context);
+        reply.known = self.known.is_some();
         if let (Some(demand), Some(met)) = (&demand, met) {
             match met {
                 Ok(met) => reply.authorization = header_value(&met.value),
@@ -261,6 +274,7 @@ impl Connection {
             kind: Kind::Push,
             versions: versions.flatten(),
             authorization: None,
+            known: false,
         };
         let (path, query) = (head.uri.path(), head.uri.query());
         let everything = path == "*" && head.method == Method::OPTIONS;
@@ -496,16 +510,6 @@ impl Connection {
         Box::new(if enough { answer.closing() } else { answer })
     }
 
-    fn registration(&self, head: &Parts, admitted: Admitted) -> Registering {
-        Registering {
-            reply: admitted.reply,
-            context: admitted.context,
-            challenged: admitted.challenged,
-            tag: shown_tag(head).map(Box::from),
-            identified: self.known.is_some(),
-        }
-    }
-
     fn tag_state(&self, shown: Option<&str>, cpi: &Cpi) -> TagState {
         let current = match (shown, self.assumed) {
             (Some(text), _) => cpi.tag().is(text),
@@ -570,13 +574,14 @@ impl Registering {
     /// Whether [`answer`](Self::answer) wants to know if a whitelist names the peer: it does not where the peer is a provisioned
     /// gateway that is identified.
     pub const fn needs_listing(&self) -> bool {
-        !self.identified
+        !self.reply.known
     }
 
     /// The answer. `listed` is whether a whitelist that counts anywhere names the peer, where that is
     /// [needed](Self::needs_listing).
     ///
-    /// An answer that refuses says nothing of the terminal: neither its CPI nor its Terminal-ID nor its bearer.
+    /// An answer that refuses says nothing of the terminal: neither its CPI nor its Terminal-ID, in credentials or without, nor its
+    /// bearer.
     //= specs/ota-http.md#registration
     //# The answer to a registration that shows no CPITag and is not refused MUST carry the terminal's CPI headers.
     //= specs/ota-http.md#registration
@@ -591,7 +596,8 @@ impl Registering {
     //# X-Wap-Bearer-Indication MUST be the number that WDP gives the bearer, as two hexadecimal digits.
     pub fn answer(self, connection: &mut Connection, listed: bool, cpi: &Cpi) -> Answer {
         if !listed && self.needs_listing() {
-            let answer = self.reply.done(PushStatus::RegistrationRefused);
+            let reply = self.reply.saying_nothing();
+            let answer = reply.done(PushStatus::RegistrationRefused);
             return answer.because("notListed");
         }
         let knows = connection.knows(cpi.tag());

@@ -157,7 +157,13 @@ impl Judging {
             (PushStatus::Accepted, Some(_)) => PushStatus::AcceptedCpiTagMismatch,
             (status, _) => status,
         };
-        let answer = self.reply.done(status).with_notice(self.notice);
+        // Who is on no whitelist does not learn who the terminal is.
+        let reply = if status == PushStatus::Refused && !self.reply.known {
+            self.reply.saying_nothing()
+        } else {
+            self.reply
+        };
+        let answer = reply.done(status).with_notice(self.notice);
         match self.mismatch {
             Some(tag) => answer.with_tag(tag),
             None => answer,

@@ -246,6 +246,23 @@ fn peers_on_no_whitelist_learn_nothing() {
     }
 }
 
+#[test]
+fn a_stranger_that_is_refused_has_no_digest_of_the_terminal_either() {
+    let demand = "x-wap-authenticate: Digest realm=\"ppg.example.net\", nonce=\"n\"\n";
+    for (peer, listed) in [(stranger(), true), (stranger(), false), (accepted(), false)] {
+        let told = listed || peer == accepted();
+        let mut bench = Bench::new(terminal([ppg()]), peer);
+        bench.listed = listed;
+        assert_eq!(has(&bench.options(demand), "x-wap-authorization"), told);
+        bench.verdict = if listed {
+            PushStatus::Accepted
+        } else {
+            PushStatus::Refused
+        };
+        assert_eq!(has(&bench.post(demand), "x-wap-authorization"), told);
+    }
+}
+
 //= specs/ota-http.md#push-status
 //= type=test
 //# Every answer to a registration or a push MUST carry X-Wap-Push-Status.
