@@ -61,11 +61,40 @@ impl Tshark {
     ///
     /// tshark fails, or reads another number of datagrams.
     pub fn read_pushes(&self, datagrams: &[Vec<u8>]) -> anyhow::Result<Vec<Reading>> {
+        self.read(datagrams, reading)
+    }
+
+    /// Reads `datagrams` as connectionless pushes; gives of each the fields with these names, with their octets in
+    /// hexadecimal, and what tshark says against the octets.
+    ///
+    /// # Errors
+    ///
+    /// tshark fails, or reads another number of datagrams.
+    pub fn read_fields(
+        &self,
+        datagrams: &[Vec<u8>],
+        names: &[&str],
+    ) -> anyhow::Result<Vec<Vec<(String, String)>>> {
+        self.read(datagrams, |packet| {
+            let fields = packet.lines().map(|line| {
+                let name = attribute(line, "name");
+                (name, attribute(line, "value"))
+            });
+            let is_wanted = |name: &str| names.contains(&name) || name.starts_with("_ws.");
+            fields.filter(|(name, _)| is_wanted(name)).collect()
+        })
+    }
+
+    fn read<T>(
+        &self,
+        datagrams: &[Vec<u8>],
+        reading: impl FnMut(&str) -> T,
+    ) -> anyhow::Result<Vec<T>> {
         let directory = tempfile::tempdir()?;
         let file = directory.path().join("pushes.pcap");
         fs::write(&file, pcap(datagrams))?;
         let text = self.details(&file)?;
-        let readings: Vec<Reading> = text.split("<packet>").skip(1).map(reading).collect();
+        let readings: Vec<T> = text.split("<packet>").skip(1).map(reading).collect();
         if readings.len() != datagrams.len() {
             bail!(
                 "tshark read {} of {} datagrams",

@@ -4,7 +4,10 @@ use anyhow::anyhow;
 use conformance::tshark::{Reading, Tshark};
 use wap_wire::{
     omna,
-    wsp::{content_type_name, encode_unit_push},
+    wsp::{
+        AcceptApplication, Address, ApplicationId, EncodeOptions, SiaContent, content_type_name,
+        encode_unit_push,
+    },
 };
 
 use crate::{
@@ -103,6 +106,103 @@ fn tshark_reads_every_header_that_we_write() -> anyhow::Result<()> {
 #[test]
 fn tshark_reads_all_headers_in_one_push_that_we_write() -> anyhow::Result<()> {
     check([("application/vnd.wap.mms-message", HEADERS.to_vec())])
+}
+
+/// Each field of a request, and requests that end after each field.
+#[test]
+fn tshark_reads_every_session_initiation_request_that_we_write() -> anyhow::Result<()> {
+    const APPLICATION: &str = "wsp.header.accept_application";
+    const BEARER: &str = "wsp.address.bearer_type";
+    const PORT: &str = "wsp.address.port";
+    const IPV4: &str = "wsp.address.ipv4";
+    const PROTOCOL: &str = "wap.sir.protocol_options";
+    const TAG: &str = "wap.sir.cpi_tag";
+    const URL: &str = "wap.sir.prov_url";
+    let Some(tshark) = Tshark::find()? else {
+        return Ok(());
+    };
+    let applications = [
+        AcceptApplication::Id(ApplicationId::Number(4)),
+        AcceptApplication::Any,
+    ];
+    let point = |bearer_type, port, address| Address {
+        bearer_type,
+        port,
+        address,
+    };
+    let wsp = [point(Some(0x0B), Some(9201), &[198, 51, 100, 1])];
+    let other = [
+        point(Some(0x0A), Some(4036), &[198, 51, 100, 2]),
+        point(Some(0x00), None, &[198, 51, 100, 3]),
+    ];
+    let with_applications = SiaContent {
+        applications: &applications,
+        ..SiaContent::default()
+    };
+    let for_wsp = SiaContent {
+        wsp_contact_points: &wsp,
+        ..with_applications
+    };
+    let for_both = SiaContent {
+        contact_points: &other,
+        ..for_wsp
+    };
+    let with_protocols = SiaContent {
+        protocols: &[1, 300],
+        ..for_both
+    };
+    let with_url = SiaContent {
+        prov_url: b"http://p.ex",
+        ..with_protocols
+    };
+    let whole = SiaContent {
+        cpi_tags: &[[0xDE, 0xAD, 0xBE, 0xEF], [0, 0, 0, 7]],
+        ..with_url
+    };
+    let fields = [
+        vec![(APPLICATION, "b284"), (APPLICATION, "b280")],
+        vec![(BEARER, "0b"), (PORT, "23f1"), (IPV4, "c6336401")],
+        vec![
+            (BEARER, "0a"),
+            (PORT, "0fc4"),
+            (IPV4, "c6336402"),
+            (BEARER, "00"),
+            (IPV4, "c6336403"),
+        ],
+        vec![(PROTOCOL, "01"), (PROTOCOL, "822c")],
+        vec![(URL, "687474703a2f2f702e6578")],
+        vec![(TAG, "deadbeef"), (TAG, "00000007")],
+    ];
+    let contents = [
+        SiaContent::default(),
+        with_applications,
+        for_wsp,
+        for_both,
+        with_protocols,
+        with_url,
+        whole,
+    ];
+    let mut datagrams = Vec::new();
+    for content in &contents {
+        let body = EncodeOptions::default().sia(content)?;
+        let headers = [("X-Wap-Application-Id", "x-wap-application:push.sia")];
+        let datagram = encode_unit_push(7, "application/vnd.wap.sia", &headers, &body)?;
+        datagrams.push(datagram);
+    }
+    let names = [APPLICATION, BEARER, PORT, IPV4, PROTOCOL, TAG, URL];
+    let readings = tshark.read_fields(&datagrams, &names)?;
+    for (count, mut reading) in readings.into_iter().enumerate() {
+        // tshark shows the URL behind everything else.
+        let mut meant: Vec<_> = fields.iter().take(count).flatten().copied().collect();
+        meant.sort_by_key(|(name, _)| *name == URL);
+        reading.sort_by_key(|(name, _)| name == URL);
+        // It knows nothing of requests that end early, though it reads what is there.
+        if count < fields.len() {
+            reading.retain(|(name, _)| !name.starts_with("_ws."));
+        }
+        assert_eq!(reading, owned(&meant), "{:02x?}", datagrams[count]);
+    }
+    Ok(())
 }
 
 /// tshark's tables were made by other people from the same registry: each number has the same name there, or none,
