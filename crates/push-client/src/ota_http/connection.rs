@@ -87,7 +87,7 @@ pub(super) async fn serve(link: Arc<Link>, life: Arc<Life>, stream: Stream, peer
         learned: Mutex::default(),
     });
     let mut orders = Orders::new(Arc::clone(&life));
-    let mut deadline = Deadline::new(life, &link.settings, idle_timeout);
+    let mut deadline = Deadline::new(Arc::clone(&life), &link.settings, idle_timeout);
     let service = service_fn(move |request| {
         let session = Arc::clone(&session);
         async move { Ok::<_, Infallible>(answer::answer(session, request).await) }
@@ -105,6 +105,9 @@ pub(super) async fn serve(link: Arc<Link>, life: Arc<Life>, stream: Stream, peer
             }
             match orders.poll(context) {
                 Poll::Ready(End::AtOnce) => return Poll::Ready(Ended::Told),
+                Poll::Ready(End::Gracefully) if life.is_lingering() => {
+                    return Poll::Ready(Ended::Told);
+                }
                 Poll::Ready(End::Gracefully) => served.as_mut().graceful_shutdown(),
                 Poll::Pending => return deadline.poll(context).map(Ended::Late),
             }

@@ -62,6 +62,7 @@ pub(crate) struct Life {
     broken: AtomicBool,
     /// The connection ends although the peer may still be sending.
     cut_short: AtomicBool,
+    lingering: AtomicBool,
     /// It has been told so.
     broken_answered: AtomicBool,
 }
@@ -78,6 +79,7 @@ impl Life {
             in_head: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             cut_short: AtomicBool::new(false),
+            lingering: AtomicBool::new(false),
             broken_answered: AtomicBool::new(false),
         })
     }
@@ -168,8 +170,16 @@ impl Life {
         self.cut_short.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_cut_short(&self) -> bool {
-        self.cut_short.load(Ordering::Relaxed)
+    /// Whether the last octets of the peer are waited for: who has been told to end does not wait.
+    pub(super) fn lingers(&self) -> bool {
+        let lingers = self.cut_short.load(Ordering::Relaxed) && self.told().is_none();
+        self.lingering.store(lingers, Ordering::Relaxed);
+        lingers
+    }
+
+    /// Whether nothing is left but to wait for the last octets of the peer.
+    pub(super) fn is_lingering(&self) -> bool {
+        self.lingering.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_broken(&self) -> bool {

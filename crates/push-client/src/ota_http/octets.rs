@@ -141,7 +141,7 @@ impl<F: OnFault> Octets<F> {
                 Farewell::None | Farewell::ShuttingDown => {
                     match ready!(Pin::new(&mut self.stream).poll_shutdown(context)) {
                         // A peer that asked for the end, or that said nothing wrong, has nothing more to say.
-                        Ok(()) if !self.life.is_cut_short() => Farewell::Done,
+                        Ok(()) if !self.life.lingers() => Farewell::Done,
                         Ok(()) => Farewell::Lingering(LINGER_OCTETS, Box::pin(sleep(LINGER))),
                         Err(_) => Farewell::Done,
                     }

@@ -1,0 +1,11 @@
+//! OTA-HTTP over real sockets on loopback: what a gateway sees that opens connections, and one that is dialled.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod accepted;
+mod bench;
+mod bounds;
+mod dialled;
+mod framing;
+mod session_initiation;
+mod tls;

@@ -1,0 +1,105 @@
+//! Requests to dial a gateway (SIR).
+
+use std::net::SocketAddr;
+
+use push_client::http::Connect;
+use push_client::{Builder, OtaHttpSettings};
+use tokio::net::{TcpListener, UdpSocket};
+
+use crate::bench::{Bench, Gateway, LOOPBACK, listening, options, post_head, ppg, within};
+
+/// A request to connect to `contact` by OTA-HTTP.
+fn request(contact: SocketAddr) -> Vec<u8> {
+    let SocketAddr::V4(contact) = contact else {
+        panic!("{contact} is no IPv4 address")
+    };
+    // A port and an address of four octets.
+    let mut point = vec![0x44];
+    point.extend(contact.port().to_be_bytes());
+    point.extend(contact.ip().octets());
+    // Version 1, no applications, no WSP contact points, these of others, one protocol without a tag.
+    let mut octets = vec![1, 0, 0, u8::try_from(point.len()).unwrap()];
+    octets.extend(point);
+    octets.extend([1, 0]);
+    octets
+}
+
+/// The same over HTTP.
+fn posted(contact: SocketAddr) -> Vec<u8> {
+    let octets = request(contact);
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.wap.sia\r\n\
+         X-Wap-Application-Id: x-wap-application:push.sia\r\nContent-Length: {}\r\n\r\n",
+        octets.len()
+    );
+    let body = [head.as_bytes(), &octets].concat();
+    let outer = post_head(&format!("Content-Length: {}\r\n", body.len()));
+    [outer.as_bytes(), &body].concat()
+}
+
+fn waiting_for(address: SocketAddr) -> OtaHttpSettings {
+    let mut gateway = ppg("one", address, false);
+    gateway.connect = Connect::WhenNeeded;
+    let mut settings = listening();
+    settings.terminal.ppgs = vec![gateway];
+    settings
+}
+
+#[tokio::test]
+async fn a_request_over_udp_is_followed() {
+    let listener = TcpListener::bind(LOOPBACK).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let udp: SocketAddr = LOOPBACK.parse().unwrap();
+    let bench = Bench::start_with(Builder::new().listen(udp), waiting_for(address));
+    // What the start brings about.
+    let first = within(listener.accept()).await.unwrap().0;
+    drop(first);
+    let sender = UdpSocket::bind(LOOPBACK).await.unwrap();
+    // A transaction, a push, headers: the content type and the application id.
+    let head = [0x01, 0x06, 0x03, 0xB4, 0xAF, 0x81];
+    let datagram = [&head[..], &request(address)].concat();
+    sender
+        .send_to(&datagram, bench.client.listening()[0])
+        .await
+        .unwrap();
+    let mut gateway = Gateway::new(within(listener.accept()).await.unwrap().0);
+    assert_eq!(gateway.ask(options("")).await.statuses(), (204, "501"));
+    let counters = bench.status().await.counters;
+    assert_eq!(counters.get("sessionInitiations.followed"), Some(&1));
+    assert_eq!(counters.get("pushes.held"), None);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_over_http_is_answered() {
+    let listener = TcpListener::bind(LOOPBACK).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let bench = Bench::start(waiting_for(address));
+    let first = within(listener.accept()).await.unwrap().0;
+    drop(first);
+    let mut gateway = bench.gateway().await;
+    let followed = gateway.ask(posted(address)).await;
+    assert_eq!(followed.statuses(), (204, "400"));
+    within(listener.accept()).await.unwrap();
+    let unknown = "192.0.2.9:4035".parse().unwrap();
+    let ignored = gateway.ask(posted(unknown)).await;
+    assert_ne!(ignored.push_status(), "400");
+    assert_eq!(bench.refusals().await.len(), 1);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_from_anybody_is_ignored() {
+    let mut settings = listening();
+    let mut elsewhere = ppg("one", "192.0.2.9:4035".parse().unwrap(), false);
+    elsewhere.connect = Connect::WhenNeeded;
+    settings.terminal.ppgs = vec![elsewhere];
+    let bench = Bench::start(settings);
+    let mut gateway = bench.gateway().await;
+    let ignored = gateway.ask(posted("192.0.2.9:4035".parse().unwrap())).await;
+    assert_eq!(ignored.statuses(), (204, "235"));
+    assert_eq!(bench.refusals().await, ["source"]);
+    let counters = bench.status().await.counters;
+    assert_eq!(counters.get("sessionInitiations.source"), Some(&1));
+    bench.stop().await;
+}
