@@ -61,6 +61,8 @@ impl Session {
 }
 
 /// Serves the requests of a connection, after TLS, until it ends.
+//= specs/ota-http.md#tcp-connections
+//# The terminal MUST serve HTTP requests on a connection that it opened as it does on one that it accepted.
 pub(super) async fn serve(link: Arc<Link>, life: Arc<Life>, stream: Stream, peer: Peer) {
     count(&link, &peer.way);
     let remote = peer.remote;

@@ -82,6 +82,8 @@ async fn open(link: &Link, order: &Order) -> Result<(Stream, Peer), String> {
     Ok((stream, peer))
 }
 
+//= specs/ota-http.md#tcp-connections
+//# The source port of a connection that the terminal opens SHOULD be one that is assigned dynamically.
 async fn connect(host: &Host, port: u16) -> Result<TcpStream, String> {
     let addresses: Vec<SocketAddr> = match host {
         Host::Ip(address) => vec![SocketAddr::new(*address, port)],
@@ -100,6 +102,8 @@ async fn connect(host: &Host, port: u16) -> Result<TcpStream, String> {
     Err(failed)
 }
 
+//= specs/ota-http.md#tls
+//# On a connection that the terminal opened to a port that calls for TLS, a TLS session MUST be established before any push is accepted.
 async fn handshake(
     link: &Link,
     order: &Order,

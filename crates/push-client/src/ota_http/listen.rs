@@ -131,6 +131,8 @@ async fn serve(
     Ok(())
 }
 
+//= specs/ota-http.md#tls
+//# On a connection that a gateway opened to a port that calls for TLS, a TLS session MUST be established before any push is accepted.
 async fn handshake(
     link: &Link,
     stream: TcpStream,

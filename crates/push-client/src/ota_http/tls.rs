@@ -221,6 +221,10 @@ fn own_certificate(files: &TlsFiles) -> Result<Option<Own>, TlsError> {
 
 //= specs/ota-http.md#tls
 //# The terminal MUST take the part of the TLS client, whoever opened the TCP connection.
+//= specs/ota-http.md#tls
+//# The terminal MUST authenticate the TLS server.
+//= specs/ota-http.md#tls
+//# The terminal MUST support the resumption of TLS sessions.
 fn config(
     provider: &Arc<CryptoProvider>,
     verifier: Arc<dyn ServerCertVerifier>,
@@ -243,6 +247,8 @@ fn config(
 }
 
 /// The first of `names` that a certificate carries.
+//= specs/ota-http.md#tls
+//# The terminal MUST process the X.509 certificate of the TLS server.
 fn fitting<'a>(
     certificate: &CertificateDer<'_>,
     names: &'a [ServerName<'static>],

@@ -309,6 +309,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gateway<S> {
         Some(Answer { http, headers })
     }
 
+    pub(crate) const fn inner(&self) -> &S {
+        &self.stream
+    }
+
     pub(crate) fn into_inner(self) -> S {
         self.stream
     }

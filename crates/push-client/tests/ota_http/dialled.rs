@@ -18,6 +18,13 @@ use crate::bench::{
 /// A gateway that is dialled.
 struct Dialled(TcpListener);
 
+impl Gateway<TcpStream> {
+    /// The port at the other end.
+    fn port(&self) -> u16 {
+        self.inner().peer_addr().unwrap().port()
+    }
+}
+
 impl Dialled {
     async fn new() -> Self {
         Self(TcpListener::bind(LOOPBACK).await.unwrap())
@@ -65,6 +72,12 @@ fn tag_of(answer: &crate::bench::Answer) -> String {
 //= specs/ota-http.md#tcp-connections
 //= type=test
 //# The terminal MUST be able to open connections without TLS to a gateway of its own accord.
+//= specs/ota-http.md#tcp-connections
+//= type=test
+//# The terminal MUST serve HTTP requests on a connection that it opened as it does on one that it accepted.
+//= specs/ota-http.md#tcp-connections
+//= type=test
+//# The source port of a connection that the terminal opens SHOULD be one that is assigned dynamically.
 #[tokio::test]
 async fn a_registration_opens_a_connection_to_each_gateway_and_waits_for_it() {
     let (one, two) = (Dialled::new().await, Dialled::new().await);
@@ -74,6 +87,7 @@ async fn a_registration_opens_a_connection_to_each_gateway_and_waits_for_it() {
     let mut first = one.connection().await;
     let mut second = two.connection().await;
     let registered = within(registered).await.unwrap().unwrap();
+    assert_ne!(first.port(), second.port());
     for former in &mut at_start {
         former.ended().await;
     }

@@ -8,7 +8,7 @@ use push_client::{BuildError, Builder, OtaHttpSettings};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{HandshakeKind, RootCertStore, ServerConfig};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -93,6 +93,9 @@ const NAME: &str = "ppg.example.net";
 //= specs/ota-http.md#tls
 //= type=test
 //# The terminal MUST take the part of the TLS client, whoever opened the TCP connection.
+//= specs/ota-http.md#tls
+//= type=test
+//# The terminal MUST support the resumption of TLS sessions.
 #[tokio::test]
 async fn a_gateway_that_comes_proves_its_name() {
     let authority = Authority::new();
@@ -109,7 +112,15 @@ async fn a_gateway_that_comes_proves_its_name() {
     let acceptor = authority.acceptor(NAME, false);
     for text in ["first", "second"] {
         let stream = TcpStream::connect(bench.address()).await.unwrap();
-        let mut gateway = Gateway::new(secure(&acceptor, stream).await.unwrap());
+        let stream = secure(&acceptor, stream).await.unwrap();
+        let kind = if text == "first" {
+            HandshakeKind::Full
+        } else {
+            HandshakeKind::Resumed
+        };
+        assert_eq!(stream.get_ref().1.handshake_kind(), Some(kind));
+        assert_eq!(stream.get_ref().1.server_name(), None);
+        let mut gateway = Gateway::new(stream);
         assert_eq!(gateway.ask(options("")).await.http, 204);
         assert_eq!(gateway.ask(post(text)).await.statuses(), (204, "400"));
         let event = next(&mut events).await;
@@ -122,6 +133,9 @@ async fn a_gateway_that_comes_proves_its_name() {
 //= specs/ota-http.md#tls
 //= type=test
 //# The terminal MUST authenticate the TLS server.
+//= specs/ota-http.md#tls
+//= type=test
+//# The terminal MUST process the X.509 certificate of the TLS server.
 #[tokio::test]
 async fn a_gateway_of_another_name_or_authority_is_not_spoken_to() {
     let (authority, stranger) = (Authority::new(), Authority::new());
@@ -143,19 +157,25 @@ async fn a_gateway_of_another_name_or_authority_is_not_spoken_to() {
     bench.stop().await;
 }
 
+//= specs/ota-http.md#tls
+//= type=test
+//# On a connection that a gateway opened to a port that calls for TLS, a TLS session MUST be established before any push is accepted.
 #[tokio::test]
 async fn garbage_instead_of_tls_ends_the_connection() {
     let authority = Authority::new();
     let elsewhere = "192.0.2.9:4036".parse().unwrap();
     let bench = Bench::start(accepting(authority.settings(elsewhere, NAME)));
     let mut gateway = bench.gateway().await;
-    gateway.send(b"HTTP/1.1 200 OK\r\n\r\n").await;
+    gateway.send(post("in clear")).await;
     gateway.closed().await;
     let failed = |status: &push_api::Status| status.counters.get("httpTlsFailed") == Some(&1);
     bench.status_until(failed).await;
     bench.stop().await;
 }
 
+//= specs/ota-http.md#tls
+//= type=test
+//# On a connection that the terminal opened to a port that calls for TLS, a TLS session MUST be established before any push is accepted.
 #[tokio::test]
 async fn a_gateway_is_dialled_with_tls_and_has_to_have_its_name() {
     let authority = Authority::new();
