@@ -246,6 +246,8 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     type Check = fn(&[u8]);
@@ -292,6 +294,48 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// Lines of headers that a gateway sends, with values that are nearly right.
+    fn likely_line() -> impl Strategy<Value = String> {
+        let name = prop_oneof![
+            Just("x-wap-authenticate"),
+            Just("authorization"),
+            Just("x-wap-push-ota-version"),
+            Just("x-wap-push-provurl"),
+            Just("x-wap-cpitag"),
+            Just("x-wap-push-info"),
+            Just("content-type"),
+            Just("P"),
+        ];
+        let words = prop_oneof![
+            "(Digest|Basic) ",
+            "(realm|nonce|username|uri|response|qop|opaque|algorithm|x-wap-auth-status)=",
+            "\"(a|b|6192000002100|/wappush|SHA-1|MD5|failed_retry)\"",
+            "[ ,;=\"\\\\]{1,3}",
+            "[a-z0-9./*]{1,6}",
+            "YjpoaWRkZW4=|application/http|trusted|2\\.\\*|1\\.0",
+        ];
+        (name, prop::collection::vec(words, 0..8))
+            .prop_map(|(name, words)| format!("{name}:{}\n", words.concat()))
+    }
+
+    proptest! {
+        #[test]
+        fn requests_that_are_nearly_right_are_answered(
+            lines in prop::collection::vec(prop_oneof![8 => likely_line(), 1 => Just("\n".to_owned())], 0..12),
+        ) {
+            check_http_request_headers(lines.concat().as_bytes());
+        }
+
+        #[test]
+        fn entities_that_are_nearly_right_are_read_or_refused(
+            lines in prop::collection::vec("(X-A|Content-Type|Content-Length|X-Wap-Application-Id): ?[a-f0-9:/;=\" ]{0,12}\r\n", 0..9),
+            content in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let text = format!("HTTP/1.1 200 OK\r\n{}\r\n", lines.concat());
+            check_http_entity(&[text.as_bytes(), &content].concat());
         }
     }
 }
