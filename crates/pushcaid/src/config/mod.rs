@@ -100,6 +100,8 @@ section! {
         /// The default whitelist; empty: every server, unless an application lists some. An entry is an IP address, a network
         /// (`192.0.2.0/24`), a host name, a SIP URI or domain, or an SMS centre (`+4917099999`); or a table
         /// `{ address = "…", applications = ["…"], accept = "…" }` that counts only for these Push Application IDs and types.
+        /// A host name stands for the addresses that it resolves to, and for a server that proved the name: by its certificate,
+        /// or as the `id` of a gateway that authenticated itself.
         default: Vec<WhitelistEntry> = Vec::new(),
         /// How often host names are resolved again; `0s`: only at the start, and when a registration brings them.
         resolve_interval: Span = Span(Settings::default().resolve_interval),
