@@ -51,15 +51,35 @@ impl Daemon {
     ///
     /// It cannot be started or does not get ready.
     pub fn start_in(directory: TempDir, address: Ipv4Addr, extra: &str) -> anyhow::Result<Self> {
+        Self::start_as(directory, address, extra, |command| command)
+    }
+
+    /// As [`Daemon::start_in`], by another command that `wrap` makes of the daemon's and that becomes the daemon.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started or does not get ready.
+    pub fn start_as(
+        directory: TempDir,
+        address: Ipv4Addr,
+        extra: &str,
+        wrap: impl FnOnce(Command) -> Command,
+    ) -> anyhow::Result<Self> {
         let notify = directory.path().join("notify.sock");
         drop(fs::remove_file(&notify));
         let notifications = UnixDatagram::bind(&notify)?;
         notifications.set_read_timeout(Some(PATIENCE))?;
-        let mut command = daemon_command(directory.path(), address, extra)?;
+        let mut command = wrap(daemon_command(directory.path(), address, extra)?);
         command.env("NOTIFY_SOCKET", &notify);
         let running = Running::start("pushcaid", &mut command)?;
         wait_until_ready(&notifications, &running)?;
         Ok(Self { running, directory })
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.running.id()
     }
 
     /// The path of its socket.

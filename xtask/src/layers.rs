@@ -156,7 +156,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "conformance",
-        ours: &["wap-wire"],
+        ours: &["push-lab", "wap-wire"],
         others: None,
     },
     Rule {

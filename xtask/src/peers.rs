@@ -30,6 +30,16 @@ const PEERS: &[Peer] = &[
         used_for: "conformance with Wireshark's decoder",
     },
     Peer {
+        program: "curl",
+        package: "curl",
+        used_for: "conformance with a person's HTTP client",
+    },
+    Peer {
+        program: "openssl",
+        package: "openssl",
+        used_for: "conformance with OpenSSL as a TLS gateway",
+    },
+    Peer {
         program: "valgrind",
         package: "valgrind",
         used_for: "instruction counts",

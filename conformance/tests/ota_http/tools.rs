@@ -1,0 +1,189 @@
+//! A person's tools against the terminal: curl, openssl. The commands are those of docs/ota-http.md.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::SocketAddrV4,
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::Context;
+use conformance::{
+    peer,
+    pushcai::{Outcome, run},
+};
+use push_lab::ppg::TestAuthority;
+
+use crate::{
+    stage::{MMS, PPG_ID, Plan, SECURE_PUSH_PORT, Stage, write},
+    wire::entity,
+};
+
+const VERSION: &str = "X-Wap-Push-OTA-Version: 1.0";
+
+fn curl(stage: &Stage, arguments: &[&str]) -> anyhow::Result<Option<Outcome>> {
+    let Some([curl]) = peer::find(["curl"])? else {
+        return Ok(None);
+    };
+    let mut command = Command::new(curl);
+    let from = stage.plan.gateway().to_string();
+    command.args([
+        "--silent",
+        "--show-error",
+        "--noproxy",
+        "*",
+        "--interface",
+        &from,
+    ]);
+    command
+        .args(arguments)
+        .arg(format!("http://{}/wappush", stage.address()));
+    run(&mut command).map(Some)
+}
+
+#[test]
+fn curl_registers() -> anyhow::Result<()> {
+    let stage = Stage::set_up()?;
+    stage.register(MMS)?;
+    let Some(outcome) = curl(&stage, &["-i", "-X", "OPTIONS", "-H", VERSION])? else {
+        return Ok(());
+    };
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let said = outcome.output.to_ascii_lowercase();
+    for words in [
+        "http/1.1 204 ",
+        "\nx-wap-push-status: 501 ",
+        "\nx-wap-cpitag: ",
+        MMS,
+    ] {
+        assert!(said.contains(words), "{words}: {outcome:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn curl_pushes() -> anyhow::Result<()> {
+    let stage = Stage::set_up()?;
+    stage.register(MMS)?;
+    let message = entity(&[("X-Wap-Application-Id", MMS)], b"by hand\r\nand whole\n");
+    let file = write(stage.plan.directory.path(), "push.http", &message)?;
+    let data = format!("@{file}");
+    let arguments = [
+        "-i",
+        "-H",
+        "Content-Type: application/http",
+        "-H",
+        VERSION,
+        "--data-binary",
+        &data,
+    ];
+    let Some(outcome) = curl(&stage, &arguments)? else {
+        return Ok(());
+    };
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let said = outcome.output.to_ascii_lowercase();
+    for words in ["http/1.1 204 ", "\nx-wap-push-status: 400 "] {
+        assert!(said.contains(words), "{words}: {outcome:?}");
+    }
+    assert_eq!(stage.contents()?, [b"by hand\r\nand whole\n"]);
+    Ok(())
+}
+
+/// `openssl s_server` with somebody at the keyboard; ended by its own id.
+struct Typed {
+    child: Child,
+    said: BufReader<std::process::ChildStdout>,
+}
+
+impl Typed {
+    fn start(mut command: Command) -> anyhow::Result<Self> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let said = child.stdout.take().context("stdout is piped")?;
+        Ok(Self {
+            child,
+            said: BufReader::new(said),
+        })
+    }
+
+    fn types(&mut self, text: &str) -> anyhow::Result<()> {
+        let keyboard = self.child.stdin.as_mut().context("stdin is piped")?;
+        keyboard.write_all(text.as_bytes())?;
+        Ok(keyboard.flush()?)
+    }
+
+    /// What is shown up to the next empty line.
+    fn shown(&mut self) -> anyhow::Result<String> {
+        let mut text = String::new();
+        loop {
+            let start = text.len();
+            if self.said.read_line(&mut text)? == 0 {
+                anyhow::bail!("openssl ended: {text}");
+            }
+            if text.get(start..).is_some_and(|line| line.trim().is_empty()) {
+                return Ok(text.to_ascii_lowercase());
+            }
+        }
+    }
+}
+
+impl Drop for Typed {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn openssl_is_a_gateway_whose_typed_requests_are_answered() -> anyhow::Result<()> {
+    let Some([openssl]) = peer::find(["openssl"])? else {
+        return Ok(());
+    };
+    let authority = TestAuthority::new("right")?;
+    let own = authority.certificate(&[PPG_ID.to_owned()])?;
+    let plan = Plan::new()?.without_listening();
+    let directory = plan.directory.path();
+    let ca = write(directory, "ca.pem", authority.pem().as_bytes())?;
+    let certificate = write(directory, "gateway.pem", own.certificate_pem.as_bytes())?;
+    let key = write(directory, "gateway.key", own.key_pem.as_bytes())?;
+    let place = SocketAddrV4::new(plan.gateway(), SECURE_PUSH_PORT);
+    let mut command = Command::new(openssl);
+    command.args([
+        "s_server",
+        "-accept",
+        &place.to_string(),
+        "-cert",
+        &certificate,
+        "-key",
+        &key,
+    ]);
+    command.args(["-quiet", "-crlf"]);
+    let mut gateway = Typed::start(command)?;
+    let stage = plan
+        .keys(&format!(
+            "ca_file = \"{ca}\"\nbackoff_base = \"20ms\"\nbackoff_limit = \"200ms\""
+        ))
+        .ppg(
+            PPG_ID,
+            &format!("address = \"{place}\"\ntls = true\ntls_name = \"{PPG_ID}\""),
+        )
+        .start()?;
+    stage.register(MMS)?;
+    gateway.types("OPTIONS /wappush HTTP/1.1\nHost:\nX-Wap-Push-OTA-Version: 1.0\n\n")?;
+    let said = gateway.shown()?;
+    for words in ["http/1.1 204 ", "\nx-wap-push-status: 501 ", MMS] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    gateway.types(
+        "POST /wappush HTTP/1.1\nHost:\nContent-Type: text/plain\nX-Wap-Application-Id: x-wap-application:mms.ua\n\
+         Content-Length: 7\n\ntyped\n",
+    )?;
+    let said = gateway.shown()?;
+    for words in ["http/1.1 204 ", "\nx-wap-push-status: 400 "] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(stage.contents()?, [b"typed\r\n"]);
+    Ok(())
+}
