@@ -162,9 +162,11 @@ pub(super) fn set_up(link: &Link, stream: &TcpStream) -> std::io::Result<()> {
     }
     let interval = link.settings.keep_alive_interval;
     if interval > Duration::ZERO {
+        // The system counts in whole seconds, and takes no zero.
+        let second = Duration::from_secs(1);
         let probes = socket2::TcpKeepalive::new()
-            .with_time(interval)
-            .with_interval(interval / 4)
+            .with_time(interval.max(second))
+            .with_interval((interval / 4).max(second))
             .with_retries(4);
         socket2::SockRef::from(stream).set_tcp_keepalive(&probes)?;
     }

@@ -4,29 +4,32 @@ use std::net::SocketAddr;
 
 use push_client::http::Connect;
 use push_client::{Builder, OtaHttpSettings};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::bench::{Bench, Gateway, LOOPBACK, listening, options, post_head, ppg, within};
 
-/// A request to connect to `contact` by OTA-HTTP.
-fn request(contact: SocketAddr) -> Vec<u8> {
-    let SocketAddr::V4(contact) = contact else {
-        panic!("{contact} is no IPv4 address")
-    };
-    // A port and an address of four octets.
-    let mut point = vec![0x44];
-    point.extend(contact.port().to_be_bytes());
-    point.extend(contact.ip().octets());
+/// A request to connect to these by OTA-HTTP.
+fn request(contacts: &[SocketAddr]) -> Vec<u8> {
+    let mut points = Vec::new();
+    for contact in contacts {
+        let SocketAddr::V4(contact) = contact else {
+            panic!("{contact} is no IPv4 address")
+        };
+        // A port and an address of four octets.
+        points.push(0x44);
+        points.extend(contact.port().to_be_bytes());
+        points.extend(contact.ip().octets());
+    }
     // Version 1, no applications, no WSP contact points, these of others, one protocol without a tag.
-    let mut octets = vec![1, 0, 0, u8::try_from(point.len()).unwrap()];
-    octets.extend(point);
+    let mut octets = vec![1, 0, 0, u8::try_from(points.len()).unwrap()];
+    octets.extend(points);
     octets.extend([1, 0]);
     octets
 }
 
 /// The same over HTTP.
 fn posted(contact: SocketAddr) -> Vec<u8> {
-    let octets = request(contact);
+    let octets = request(&[contact]);
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.wap.sia\r\n\
          X-Wap-Application-Id: x-wap-application:push.sia\r\nContent-Length: {}\r\n\r\n",
@@ -37,33 +40,54 @@ fn posted(contact: SocketAddr) -> Vec<u8> {
     [outer.as_bytes(), &body].concat()
 }
 
-fn waiting_for(address: SocketAddr) -> OtaHttpSettings {
-    let mut gateway = ppg("one", address, false);
-    gateway.connect = Connect::WhenNeeded;
+/// A terminal that dials these gateways when it is asked to.
+fn waiting_for(addresses: &[SocketAddr]) -> OtaHttpSettings {
     let mut settings = listening();
-    settings.terminal.ppgs = vec![gateway];
+    for address in addresses {
+        let mut gateway = ppg(&address.to_string(), *address, false);
+        gateway.connect = Connect::WhenNeeded;
+        settings.terminal.ppgs.push(gateway);
+    }
     settings
 }
 
+/// Where a gateway waits to be dialled.
+async fn gateway() -> (SocketAddr, TcpListener) {
+    let listener = TcpListener::bind(LOOPBACK).await.unwrap();
+    (listener.local_addr().unwrap(), listener)
+}
+
+async fn dialled(listener: &TcpListener) -> Gateway<TcpStream> {
+    Gateway::new(within(listener.accept()).await.unwrap().0)
+}
+
+//= specs/ota-http.md#sir
+//= type=test
+//# A terminal that follows a session initiation request MUST open TCP connections as it does of its own accord.
+//= specs/ota-http.md#sir
+//= type=test
+//# Of several contact points in a session initiation request each SHOULD be connected to.
 #[tokio::test]
 async fn a_request_over_udp_is_followed() {
-    let listener = TcpListener::bind(LOOPBACK).await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let (address, listener) = gateway().await;
+    let also = gateway().await;
     let udp: SocketAddr = LOOPBACK.parse().unwrap();
-    let bench = Bench::start_with(Builder::new().listen(udp), waiting_for(address));
+    let settings = waiting_for(&[address, also.0]);
+    let bench = Bench::start_with(Builder::new().listen(udp), settings);
     // What the start brings about.
-    let first = within(listener.accept()).await.unwrap().0;
-    drop(first);
+    drop((dialled(&listener).await, dialled(&also.1).await));
     let sender = UdpSocket::bind(LOOPBACK).await.unwrap();
     // A transaction, a push, headers: the content type and the application id.
     let head = [0x01, 0x06, 0x03, 0xB4, 0xAF, 0x81];
-    let datagram = [&head[..], &request(address)].concat();
+    let datagram = [&head[..], &request(&[address, also.0])].concat();
     sender
         .send_to(&datagram, bench.client.listening()[0])
         .await
         .unwrap();
-    let mut gateway = Gateway::new(within(listener.accept()).await.unwrap().0);
-    assert_eq!(gateway.ask(options("")).await.statuses(), (204, "501"));
+    for listener in [&listener, &also.1] {
+        let mut gateway = dialled(listener).await;
+        assert_eq!(gateway.ask(options("")).await.statuses(), (204, "501"));
+    }
     let counters = bench.status().await.counters;
     assert_eq!(counters.get("sessionInitiations.followed"), Some(&1));
     assert_eq!(counters.get("pushes.held"), None);
@@ -72,15 +96,13 @@ async fn a_request_over_udp_is_followed() {
 
 #[tokio::test]
 async fn a_request_over_http_is_answered() {
-    let listener = TcpListener::bind(LOOPBACK).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let bench = Bench::start(waiting_for(address));
-    let first = within(listener.accept()).await.unwrap().0;
-    drop(first);
+    let (address, listener) = gateway().await;
+    let bench = Bench::start(waiting_for(&[address]));
+    drop(dialled(&listener).await);
     let mut gateway = bench.gateway().await;
     let followed = gateway.ask(posted(address)).await;
     assert_eq!(followed.statuses(), (204, "400"));
-    within(listener.accept()).await.unwrap();
+    dialled(&listener).await;
     let unknown = "192.0.2.9:4035".parse().unwrap();
     let ignored = gateway.ask(posted(unknown)).await;
     assert_ne!(ignored.push_status(), "400");
