@@ -214,6 +214,31 @@ fn an_application_on_another_protocol_is_not_announced_and_gets_no_push_from_her
     Ok(())
 }
 
+//= specs/push-cai.md#registration-with-the-push-server
+//= type=test
+//# The Push Client MUST register with the Push Server over the bearer that the application's registration is for.
+//= specs/push-cai.md#deregistration-with-the-push-server
+//= type=test
+//# The Push Client MUST deregister with the Push Server over the bearer that the application's registration was for.
+#[test]
+fn registrations_are_for_ip_and_go_over_ip() -> anyhow::Result<()> {
+    let stage = Stage::set_up()?;
+    let before = stage.cpi()?.tag()?;
+    for bearer in ["GSM-SMS", "GSM-USSD"] {
+        let profile = format!("OTA-HTTP/{bearer}");
+        let arguments = ["register", MMS, "--profile", &profile];
+        let outcome = stage.daemon.pushcai(&arguments)?;
+        assert!(matches!(outcome.code, Some(13 | 14)), "{outcome:?}");
+        assert_eq!(stage.cpi()?.tag()?, before);
+    }
+    let arguments = ["register", MMS, "--profile", "OTA-HTTP/IP", "--json"];
+    stage.daemon.pushcai_json(&arguments)?;
+    assert!(applications(&stage.cpi()?).contains(&MMS));
+    stage.daemon.pushcai_json(&["deregister", MMS, "--json"])?;
+    assert_eq!(stage.cpi()?.tag()?, before);
+    Ok(())
+}
+
 #[test]
 fn announced_pushes_at_a_time_are_the_most_that_are_taken() -> anyhow::Result<()> {
     let stage = crate::stage::Plan::new()?

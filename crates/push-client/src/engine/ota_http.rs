@@ -227,7 +227,12 @@ impl Engine {
         http.end = Some(now.monotonic + http.shutdown_timeout);
     }
 
-    /// Tells gateways what holds from now on; says whether there is anybody to tell.
+    /// Tells gateways what holds from now on; says whether there is anybody to tell. Registrations for OTA-HTTP are for IP, the one
+    /// bearer that this protocol is provided on, and gateways are reached over TCP.
+    //= specs/push-cai.md#registration-with-the-push-server
+    //# The Push Client MUST register with the Push Server over the bearer that the application's registration is for.
+    //= specs/push-cai.md#deregistration-with-the-push-server
+    //# The Push Client MUST deregister with the Push Server over the bearer that the application's registration was for.
     pub(super) fn announce_http(
         &mut self,
         ticket: PersistTicket,
@@ -390,6 +395,15 @@ fn services(listeners: &[Listener]) -> Vec<(&'static str, SocketAddr)> {
         .collect()
 }
 
+/// What gateways are told while these sets hold.
+//= specs/push-cai.md#registration-with-the-push-server
+//# Over OTA-HTTP the new Push Application ID MUST stand in the X-Wap-Push-Accept-AppID header of the terminal's CPI.
+//= specs/push-cai.md#registration-with-the-push-server
+//# Over OTA-HTTP the MIME types of a registration MUST stand in the X-Wap-Push-Accept header of the terminal's CPI.
+//= specs/push-cai.md#deregistration-with-the-push-server
+//# Over OTA-HTTP the Push Application ID of a deregistered application MUST be gone from the X-Wap-Push-Accept-AppID header of the terminal's CPI.
+//= specs/push-cai.md#deregistration-with-the-push-server
+//# Over OTA-HTTP the MIME types that a deregistered application alone had named MUST be gone from the X-Wap-Push-Accept header of the terminal's CPI.
 fn cpi_of(capabilities: Option<&Capabilities>, settings: &CpiSettings) -> Cpi {
     match capabilities {
         Some(one) => Cpi::new(
