@@ -203,6 +203,11 @@ impl Events {
         None
     }
 
+    /// All events that there are by now.
+    pub fn drain(&mut self) -> Vec<PpgEvent> {
+        std::iter::from_fn(|| self.read()).collect()
+    }
+
     /// The next event, if there is one already.
     pub fn read(&mut self) -> Option<PpgEvent> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -70,10 +70,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Terminal<S> {
         self.stream.write_all(octets.as_bytes()).await.unwrap();
     }
 
-    /// Answers with a status line and headers.
+    /// Answers with a status line and headers, without a body.
     pub(crate) async fn answer(&mut self, status: &str, headers: &[&str]) {
         let headers: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
-        self.say(&format!("HTTP/1.1 {status}\r\n{headers}\r\n"))
+        let length = if status.starts_with("204") {
+            ""
+        } else {
+            "Content-Length: 0\r\n"
+        };
+        self.say(&format!("HTTP/1.1 {status}\r\n{headers}{length}\r\n"))
             .await;
     }
 
