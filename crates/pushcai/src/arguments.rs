@@ -1,6 +1,6 @@
 //! The command line, as data: parser, help, man pages and completions come from here.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -344,6 +344,132 @@ pub(crate) enum Kind {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Lab {
     Push(Box<LabPush>),
+    Ppg(Box<LabPpg>),
+}
+
+/// Be a Push Proxy Gateway that speaks OTA-HTTP, well-behaved or not
+///
+/// Dials a terminal (--connect), or waits for terminals to call (--listen, --tls-listen), asks for registration, and pushes
+/// where a content is given. Every exchange is a line. With --listen, --tls-listen or --pap it goes on until Ctrl-C, or until the
+/// pushes of --to are done.
+#[derive(Debug, Args)]
+#[command(
+    group(ArgGroup::new("ppg-content").args(["sample", "body", "body_file", "body_hex"])),
+    after_long_help = "\
+Examples:
+  pushcai lab ppg --connect 127.0.0.1:4035                          register and show what the terminal takes
+  pushcai lab ppg --connect 127.0.0.1:4035 --application 4 --sample mms
+  pushcai lab ppg --connect 127.0.0.1:4035 --application x-wap-application:wml.ua --type text/plain --body hello
+  pushcai lab ppg --connect 127.0.0.1:4036 --tls --ca-out ca.pem    the gateway is the TLS server here, too
+  pushcai lab ppg --listen 127.0.0.1:5035 --to 4447700900123 --sample si    push once that terminal has called
+  pushcai lab ppg --listen 127.0.0.1:5035 --sir 127.0.0.1:2948      ask a terminal to call
+  pushcai lab ppg --listen 127.0.0.1:5035 --pap 127.0.0.1:8080      push initiators POST to /pap
+  pushcai lab ppg --connect 127.0.0.1:4035 --misbehave two-lengths
+  pushcai lab ppg --connect 127.0.0.1:4035 --misbehave list         every kind there is"
+)]
+pub(crate) struct LabPpg {
+    /// The gateway's identity
+    #[arg(
+        long = "id",
+        value_name = "PROXY-ID",
+        default_value = "ppg.example.net"
+    )]
+    pub(crate) ppg_id: String,
+    /// The terminal to dial
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) connect: Option<SocketAddr>,
+    /// Establish TLS there, as the server
+    #[arg(long, requires = "connect")]
+    pub(crate) tls: bool,
+    /// The address to dial from
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) source: Option<IpAddr>,
+    /// Where terminals may call; port 0 is any
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Where terminals may call with TLS
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) tls_listen: Vec<SocketAddr>,
+    /// Write the certificate of the gateway's own authority here; it is made anew at each start
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_out: Option<PathBuf>,
+    /// Where push initiators may POST messages of the Push Access Protocol, to the path /pap
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) pap: Option<SocketAddr>,
+    /// Where to send a session initiation request that names the first address of --listen
+    #[arg(long, value_name = "ADDR:PORT", requires = "listen")]
+    pub(crate) sir: Option<SocketAddr>,
+    /// The file with the gateway's password towards terminals
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Show that password without being asked
+    #[arg(long, requires = "password_file")]
+    pub(crate) unasked: bool,
+    /// How terminals have to prove who they are
+    #[arg(long, value_enum, default_value_t = TerminalProof::None, requires_if("basic", "terminal_password_file"), requires_if("digest", "terminal_password_file"))]
+    pub(crate) authenticate: TerminalProof,
+    /// The file with the password that terminals must know
+    #[arg(long, value_name = "FILE")]
+    pub(crate) terminal_password_file: Option<PathBuf>,
+    /// Do not ask for registration
+    #[arg(long)]
+    pub(crate) no_register: bool,
+    /// The provisioning context to name
+    #[arg(long, value_name = "URL")]
+    pub(crate) prov_url: Option<String>,
+    /// The terminal to push to, as it registers: waits until it has called
+    #[arg(long, value_name = "TERMINAL-ID")]
+    pub(crate) to: Option<String>,
+    /// The application to push to: an OMNA number, or a URI
+    #[arg(long, value_name = "ID")]
+    pub(crate) application: Option<String>,
+    /// The content type
+    #[arg(long = "type", value_name = "TYPE", conflicts_with = "sample")]
+    pub(crate) content_type: Option<String>,
+    /// A content of the lab's own, with its content type
+    #[arg(long, value_enum)]
+    pub(crate) sample: Option<Sample>,
+    /// The content as text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) body: Option<String>,
+    /// The content from a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) body_file: Option<PathBuf>,
+    /// The content in hexadecimal
+    #[arg(long, value_name = "HEX")]
+    pub(crate) body_hex: Option<String>,
+    /// A push header; may be given several times
+    #[arg(long, value_name = "NAME: VALUE", value_parser = pair(':'))]
+    pub(crate) header: Vec<(String, String)>,
+    /// A token of X-Wap-Push-Info: authenticated, trusted, last, response
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) info: Vec<String>,
+    /// How many pushes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) count: u32,
+    /// Do this wrong, towards the terminal dialled or the next one that calls; `list` shows every kind
+    #[arg(long, value_name = "KIND")]
+    pub(crate) misbehave: Option<String>,
+    /// How many connections or pushes a storm or flood has
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) extent: usize,
+    /// What chance begins with: the same seed sends the same octets
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many seconds to wait for a terminal at most
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) patience: u64,
+}
+
+/// How a terminal has to prove who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TerminalProof {
+    /// It is believed
+    None,
+    /// By its password
+    Basic,
+    /// By a digest of its password
+    Digest,
 }
 
 /// Send connectionless pushes over UDP, well-formed or spoilt

@@ -493,9 +493,12 @@ impl Delivery<'_> {
                 }
             }
             Some(234 | 237) if self.retries_left > 0 => {
+                let policy = &self.inner.settings.policy;
+                let before = policy.retries.saturating_sub(self.retries_left);
                 self.retries_left -= 1;
                 self.ticket.release();
-                tokio::time::sleep(self.inner.settings.policy.retry_delay).await;
+                let delay = policy.retry_delay;
+                tokio::time::sleep(delay.saturating_mul(1 << before.min(16))).await;
                 Step::Again
             }
             Some(code) => Step::Done(Outcome::Refused(code)),

@@ -56,7 +56,7 @@ pub struct Route {
 pub struct Policy {
     /// How often a push is tried again after 234 and 237.
     pub retries: u32,
-    /// How long it waits before that.
+    /// How long it waits before the first of them; twice as long before each next one.
     pub retry_delay: Duration,
     /// How often it sends a push again when the connection broke before the answer.
     pub retries_after_loss: u32,
@@ -73,7 +73,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            retries: 3,
+            retries: 5,
             retry_delay: Duration::from_millis(200),
             retries_after_loss: 1,
             patience: Duration::from_secs(30),

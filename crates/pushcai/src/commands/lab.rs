@@ -1,6 +1,7 @@
 //! `lab push`: a push server for tests.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 use push_lab::{ApplicationId, Misbehaviour, Push, Sender, bodies, varied};
 use serde::Serialize;
@@ -173,27 +174,45 @@ fn misbehaviours(arguments: &LabPush, index: u64) -> impl Iterator<Item = Misbeh
 }
 
 fn content(arguments: &LabPush) -> Result<Push, Failure> {
-    if let Some(sample) = arguments.sample {
+    given(&Given {
+        sample: arguments.sample,
+        content_type: arguments.content_type.as_deref(),
+        body: arguments.body.as_deref(),
+        body_file: arguments.body_file.as_deref(),
+        body_hex: arguments.body_hex.as_deref(),
+    })
+}
+
+/// The content of a push, as a command line gives it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Given<'a> {
+    pub(crate) sample: Option<Sample>,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) body: Option<&'a str>,
+    pub(crate) body_file: Option<&'a Path>,
+    pub(crate) body_hex: Option<&'a str>,
+}
+
+/// The push with this content, addressed to nobody yet.
+pub(crate) fn given(given: &Given<'_>) -> Result<Push, Failure> {
+    if let Some(sample) = given.sample {
         return Ok(sample_push(sample));
     }
-    let (default_type, body) = match (&arguments.body, &arguments.body_file, &arguments.body_hex) {
-        (Some(text), ..) => ("text/plain; charset=utf-8", text.clone().into_bytes()),
+    let (default_type, body) = match (given.body, given.body_file, given.body_hex) {
+        (Some(text), ..) => ("text/plain; charset=utf-8", text.as_bytes().to_vec()),
         (None, Some(file), _) => (
             "application/octet-stream",
             std::fs::read(file).map_err(|error| Failure::file(file, &error))?,
         ),
         (None, None, Some(text)) => ("application/octet-stream", octets("--body-hex", text)?),
         (None, None, None) => {
-            return Ok(match &arguments.content_type {
+            return Ok(match given.content_type {
                 Some(content_type) => Push::new(content_type, Vec::new()),
                 None => sample_push(Sample::Text),
             });
         }
     };
-    Ok(Push::new(
-        arguments.content_type.as_deref().unwrap_or(default_type),
-        body,
-    ))
+    Ok(Push::new(given.content_type.unwrap_or(default_type), body))
 }
 
 fn sample_push(sample: Sample) -> Push {

@@ -5,6 +5,7 @@ mod demo;
 mod events;
 mod lab;
 mod pages;
+mod ppg;
 mod registration;
 mod state;
 
@@ -54,6 +55,7 @@ async fn talk(arguments: &Arguments, output: &mut Output) -> Result<(), Failure>
         Command::Explain(explain) => state::explain(explain, client()?, output).await,
         Command::Metrics => state::metrics(client()?, output).await,
         Command::Lab(Lab::Push(push)) => lab::push(push, output).await,
+        Command::Lab(Lab::Ppg(ppg)) => ppg::run(ppg, output).await,
         Command::Demo => demo::run(output).await,
         Command::Decode(_) | Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }

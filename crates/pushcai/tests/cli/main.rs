@@ -8,6 +8,7 @@ mod demo;
 mod events;
 mod lab;
 mod pages;
+mod ppg;
 mod real;
 mod requests;
 mod run;
