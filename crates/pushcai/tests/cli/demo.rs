@@ -96,10 +96,17 @@ fn the_demo_has_a_gateway_that_pushes_by_http() {
         .into_iter()
         .map(|step| {
             let status = step["pushStatus"].as_str().unwrap();
-            (step["status"].as_u64().unwrap(), &status[..3])
+            (step["way"].as_str().unwrap(), &status[..3])
         })
         .collect();
-    assert_eq!(posted, [(204, "400"), (204, "238")]);
+    assert_eq!(posted, [("PO-TCP", "400"), ("TO-TCP", "238")]);
+    assert_eq!(steps(&all, "invited").len(), 1);
+    assert_eq!(steps(&all, "called").len(), 1);
+    assert!(
+        steps(&all, "posted")
+            .iter()
+            .all(|step| step["status"] == 204)
+    );
 }
 
 #[test]
@@ -127,6 +134,8 @@ fn the_demo_is_told_in_lines_that_teach() {
             "pushed",
             "pushed",
             "posted",
+            "invited",
+            "called",
             "posted",
             "arrived",
             "arrived",

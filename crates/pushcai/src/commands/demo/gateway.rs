@@ -2,7 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use push_lab::ppg::{Connection, HttpPush, Ppg, PpgSettings};
+use push_lab::Sender;
+use push_lab::ppg::{Connection, ContactPoint, HttpPush, Ppg, PpgSettings, ProtOpt, SirBuilder};
 
 use crate::commands::demo::step::Step;
 use crate::failure::Failure;
@@ -52,6 +53,47 @@ pub(super) async fn call(ppg: &Ppg, terminal: SocketAddr) -> Result<Connection, 
     ppg.connect(terminal, false)
         .await
         .map_err(|error| failed(&error))
+}
+
+/// Hangs up, asks the Push Client by a datagram to call back, and gives the connection that it opens then (TO-TCP).
+pub(super) async fn invite(
+    ppg: &Ppg,
+    terminal: SocketAddr,
+    output: &mut Output,
+) -> Result<Connection, Failure> {
+    for connection in ppg.connections() {
+        connection.close().await;
+    }
+    let contact = ppg.listening().first().copied();
+    let contact = contact.ok_or_else(|| failed(&"it listens nowhere"))?;
+    let datagram = SirBuilder::new()
+        .contact(ContactPoint::new(contact))
+        .option(ProtOpt::OtaHttp)
+        .push()
+        .encode()
+        .map_err(|error| failed(&error))?;
+    let sender = Sender::bind((Ipv4Addr::LOCALHOST, 0).into()).await;
+    let sender = sender.map_err(|error| failed(&error))?;
+    sender
+        .send(terminal, &datagram)
+        .await
+        .map_err(|error| failed(&error))?;
+    Step::Invited {
+        contact: contact.to_string(),
+        octets: datagram.len(),
+    }
+    .show(output)?;
+    // Those that were hung up on come first.
+    while let Some(connection) = ppg.accepted().await {
+        if connection.is_open() {
+            Step::Called {
+                from: connection.peer().to_string(),
+            }
+            .show(output)?;
+            return Ok(connection);
+        }
+    }
+    Err(failed(&"nobody called"))
 }
 
 impl Post {

@@ -75,7 +75,8 @@ async fn show(stage: &Stage, output: &mut Output) -> Result<(), Failure> {
     judged(&mut client).await?;
     let calling = gateway::call(stage.ppg(), stage.http()).await?;
     HEADLINE.send(&calling, "PO-TCP", output).await?;
-    PICTURE.send(&calling, "PO-TCP", output).await?;
+    let called = gateway::invite(stage.ppg(), stage.udp(), output).await?;
+    PICTURE.send(&called, "TO-TCP", output).await?;
     let expected = PUSHES.iter().filter(|push| push.arrives).count() + 1;
     let events = read(stream, expected, output).await?;
     explain(&mut client, output).await?;

@@ -42,6 +42,13 @@ pub(super) enum Step<'a> {
         status: u16,
         push_status: String,
     },
+    Invited {
+        contact: String,
+        octets: usize,
+    },
+    Called {
+        from: String,
+    },
     Event {
         event: &'a PushEvent,
     },
@@ -106,6 +113,18 @@ impl std::fmt::Display for Step<'_> {
                 write!(
                     f,
                     "posted        {what} ({octets} octets, {way}): HTTP {status}, push status {push_status}"
+                )
+            }
+            Self::Invited { contact, octets } => {
+                write!(
+                    f,
+                    "invited       the gateway hangs up and asks by a datagram ({octets} octets) to be called at {contact}"
+                )
+            }
+            Self::Called { from } => {
+                write!(
+                    f,
+                    "called        the Push Client calls the gateway from {from}"
                 )
             }
             Self::Event { event } => {
