@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, EXPECT, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method as HttpMethod, Request, Response, StatusCode};
@@ -30,7 +30,7 @@ pub(super) async fn answer(session: Arc<Session>, request: Request<Incoming>) ->
     let (head, body) = request.into_parts();
     let method = method_of(&head);
     let cpi = session.link.cpi();
-    let decided = decide(&session, head, body, &cpi, now).await;
+    let decided = decide(&session, &head, body, &cpi, now).await;
     finish(&session, method, decided, &cpi, now).map(|()| NoBody(answering))
 }
 
@@ -67,16 +67,10 @@ fn method_of(head: &Parts) -> Method {
     }
 }
 
-async fn decide(
-    session: &Arc<Session>,
-    head: Parts,
-    body: Incoming,
-    cpi: &Cpi,
-    now: Now,
-) -> Decided {
-    let step = session.connection().request(&head, cpi, now.unix);
+async fn decide(session: &Session, head: &Parts, body: Incoming, cpi: &Cpi, now: Now) -> Decided {
+    let step = session.connection().request(head, cpi, now.unix);
     match step {
-        Step::Answer(answer) => Decided::of(drop_body(session, &head, body, answer).await),
+        Step::Answer(answer) => Decided::of(drop_body(session, head, body, answer).await),
         Step::Register(registering) => {
             let whole = drain(session, body).await;
             let mut answer = register(session, registering, cpi).await;
@@ -135,8 +129,8 @@ async fn is_listed(session: &Session) -> bool {
 }
 
 async fn take_push(
-    session: &Arc<Session>,
-    head: Parts,
+    session: &Session,
+    head: &Parts,
     body: Incoming,
     push: ContentPush,
     now: Now,
@@ -170,9 +164,9 @@ async fn take_push(
         };
     };
     let unanswered = Unanswered {
-        session: Arc::clone(session),
+        session,
         head,
-        body,
+        body: &body,
         transaction,
         under_way: Some(under_way),
     };
@@ -198,22 +192,22 @@ fn pusher(session: &Session) -> Pusher {
 }
 
 /// A push that is being judged. Where that is given up because the connection is gone, the push is known when it comes again.
-struct Unanswered {
-    session: Arc<Session>,
-    head: Parts,
-    body: Bytes,
+struct Unanswered<'a> {
+    session: &'a Session,
+    head: &'a Parts,
+    body: &'a [u8],
     transaction: Transaction,
     under_way: Option<UnderWay>,
 }
 
-impl Unanswered {
+impl Unanswered<'_> {
     /// The answer is there.
     fn answered(mut self) {
         self.under_way = None;
     }
 }
 
-impl Drop for Unanswered {
+impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         if self.under_way.is_none() {
             return;
@@ -222,7 +216,7 @@ impl Drop for Unanswered {
         link.transmissions.remember(
             self.session.remote.ip(),
             &self.head.headers,
-            &self.body,
+            self.body,
             self.transaction,
             link.clock.now().monotonic,
         );
