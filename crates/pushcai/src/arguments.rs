@@ -360,7 +360,7 @@ Examples:
   pushcai lab ppg --connect 127.0.0.1:4035                          register and show what the terminal takes
   pushcai lab ppg --connect 127.0.0.1:4035 --application 4 --sample mms
   pushcai lab ppg --connect 127.0.0.1:4035 --application x-wap-application:wml.ua --type text/plain --body hello
-  pushcai lab ppg --connect 127.0.0.1:4036 --tls --ca-out ca.pem    the gateway is the TLS server here, too
+  pushcai lab ppg --connect 127.0.0.1:4036 --tls --ca-key key.pem --ca-out ca.pem    the gateway is the TLS server
   pushcai lab ppg --listen 127.0.0.1:5035 --to 4447700900123 --sample si    push once that terminal has called
   pushcai lab ppg --listen 127.0.0.1:5035 --sir 127.0.0.1:2948      ask a terminal to call
   pushcai lab ppg --listen 127.0.0.1:5035 --pap 127.0.0.1:8080      push initiators POST to /pap
@@ -390,7 +390,10 @@ pub(crate) struct LabPpg {
     /// Where terminals may call with TLS
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) tls_listen: Vec<SocketAddr>,
-    /// Write the certificate of the gateway's own authority here; it is made anew at each start
+    /// The file with the private key of the gateway's own authority; made where it is missing, else another one at each start
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_key: Option<PathBuf>,
+    /// Write the certificate of that authority here, for terminals that shall trust it
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_out: Option<PathBuf>,
     /// Where push initiators may POST messages of the Push Access Protocol, to the path /pap

@@ -58,11 +58,24 @@ pub enum TlsError {
 impl TestAuthority {
     /// A new authority with a name of its own.
     pub fn new(name: &str) -> Result<Self, TlsError> {
+        Self::of(name, KeyPair::generate()?)
+    }
+
+    /// The authority that has this name and this key, as [`TestAuthority::key_pem`] gave it: who trusted it before trusts it again.
+    pub fn with_key(name: &str, key_pem: &str) -> Result<Self, TlsError> {
+        Self::of(name, KeyPair::from_pem(key_pem)?)
+    }
+
+    /// The authority's private key.
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
+    fn of(name: &str, key: KeyPair) -> Result<Self, TlsError> {
         let mut parameters = CertificateParams::new(Vec::new())?;
         parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate()?;
         let certificate = parameters.self_signed(&key)?;
         Ok(Self {
             pem: certificate.pem(),

@@ -1,6 +1,9 @@
 //! `lab ppg`: a Push Proxy Gateway for tests.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +11,7 @@ use push_lab::ApplicationId;
 use push_lab::Sender;
 use push_lab::ppg::{
     Answer, Connection, ContactPoint, Extent, HttpMisbehaviour, HttpPush, Outcome, Ppg, PpgEvent,
-    PpgSettings, Secret, SirBuilder, Target, TerminalAuthentication,
+    PpgSettings, Secret, SirBuilder, Target, TerminalAuthentication, TestAuthority, TlsError,
 };
 use serde_json::{Value, json};
 
@@ -79,6 +82,7 @@ fn settings(arguments: &LabPpg) -> Result<PpgSettings, Failure> {
     settings.pap = arguments.pap;
     settings.source = arguments.source;
     settings.password = secret(arguments.password_file.as_deref())?;
+    settings.authority = arguments.ca_key.as_deref().map(authority).transpose()?;
     settings.unasked = arguments.unasked;
     settings.terminal_password = secret(arguments.terminal_password_file.as_deref())?;
     settings.authenticate = match arguments.authenticate {
@@ -91,6 +95,28 @@ fn settings(arguments: &LabPpg) -> Result<PpgSettings, Failure> {
     settings.policy.patience = Duration::from_secs(arguments.patience);
     settings.bounds.answer_time = Duration::from_secs(arguments.patience);
     Ok(settings)
+}
+
+/// The authority whose key is in this file; a new one where there is no file yet.
+fn authority(file: &Path) -> Result<TestAuthority, Failure> {
+    const NAME: &str = "Test authority of a Push Proxy Gateway";
+    let failed = |error: TlsError| Failure::Other(format!("{}: {error}", file.display()));
+    match std::fs::read_to_string(file) {
+        Ok(key) => TestAuthority::with_key(NAME, &key).map_err(failed),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let authority = TestAuthority::new(NAME).map_err(failed)?;
+            let created = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(file);
+            created
+                .and_then(|mut created| created.write_all(authority.key_pem().as_bytes()))
+                .map_err(|error| Failure::file(file, &error))?;
+            Ok(authority)
+        }
+        Err(error) => Err(Failure::file(file, &error)),
+    }
 }
 
 /// The first line of a file.
