@@ -118,6 +118,10 @@ pub(super) async fn serve(link: Arc<Link>, life: Arc<Life>, stream: Stream, peer
     .await;
     match ended {
         Ended::Served(Ok(())) | Ended::Told => {}
+        // hyper has answered 400 by itself.
+        Ended::Served(Err(error)) if error.is_parse() => {
+            refuse(&link, remote, "unreadable", 0, error.to_string());
+        }
         Ended::Served(Err(error)) => tracing::debug!(%error, "a connection broke off"),
         Ended::Late(phase) => {
             link.tally.timed_out(phase.as_str());
@@ -139,19 +143,23 @@ fn count(link: &Link, way: &Way) {
     });
 }
 
-/// Counts and remembers octets that were refused.
 fn broken(link: &Link, source: SocketAddr, error: FramingError) {
-    let word = error.as_str();
+    let length = usize::try_from(error.offset).unwrap_or(usize::MAX);
+    refuse(link, source, error.as_str(), length, error.to_string());
+}
+
+/// Counts and remembers octets that were refused.
+fn refuse(link: &Link, source: SocketAddr, word: &'static str, length: usize, detail: String) {
     link.tally.broken(word);
     let shown = Masked::new(source, link.shown);
-    tracing::debug!(%error, source = %shown, "octets refused");
+    tracing::debug!(%detail, source = %shown, "octets refused");
     link.refuse(Refused {
         received: link.clock.now().unix,
         protocol: Protocol::OtaHttp,
         source: ServerAddress::Ip(source.ip().to_canonical()),
         word,
-        length: usize::try_from(error.offset).unwrap_or(usize::MAX),
-        detail: error.to_string(),
+        length,
+        detail,
     });
 }
 

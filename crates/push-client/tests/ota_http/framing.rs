@@ -86,3 +86,28 @@ async fn what_is_no_http_at_all_is_refused() {
     gateway.ended().await;
     bench.stop().await;
 }
+
+#[tokio::test]
+async fn odd_targets_and_methods_are_answered_like_others() {
+    let bench = Bench::start(listening());
+    for (line, http) in [
+        ("GET wappush HTTP/1.1", 404),
+        ("GET /a{b}|c HTTP/1.1", 404),
+        ("CONNECT ppg.example.net:80 HTTP/1.1", 404),
+        ("GET http://terminal.example.net/ HTTP/1.1", 404),
+        ("M-X /wappush HTTP/1.1", 405),
+        ("OPTIONS http://terminal.example.net/wappush HTTP/1.1", 204),
+        ("POST /wappush?x=y HTTP/1.1", 404),
+        ("GET /%zz HTTP/1.1", 404),
+        ("GET /<> HTTP/1.1", 400),
+    ] {
+        let mut gateway = bench.gateway().await;
+        let answer = gateway.ask(format!("{line}\r\nHost:\r\n\r\n")).await;
+        assert_eq!(answer.http, http, "{line}");
+    }
+    let counted = |status: &push_api::Status| {
+        status.counters.get("httpFramingRefused.unreadable") == Some(&1)
+    };
+    bench.status_until(counted).await;
+    bench.stop().await;
+}
