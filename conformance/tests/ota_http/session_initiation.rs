@@ -7,6 +7,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use conformance::kannel::CONNECTIONLESS_PUSH;
+use sha1::{Digest, Sha1};
 
 use crate::{
     stage::{MMS, PPG_ID, Plan, Stage},
@@ -349,6 +350,49 @@ fn contact_points_for_wsp_are_not_contacted_by_http() -> anyhow::Result<()> {
     // They are handled in order: when this one is followed, the others have been.
     gateway.accept()?.register(&[])?.is(204, 501);
     assert!(for_wsp.is_left_alone(QUICK)?);
+    Ok(())
+}
+
+//= specs/ota-http.md#sia-content
+//= type=test
+//# A provisioning context that the ProvURL field names MUST be the one that is used.
+//= specs/ota-http.md#sia-content
+//= type=test
+//# A ProvURL field of one to four octets MUST be compared with as many octets of the SHA-1 hash of a context's ProvURL.
+#[test]
+fn the_prov_url_names_the_context_in_full_or_by_its_hash() -> anyhow::Result<()> {
+    let plan = Plan::new()?.keys(LOCKOUT_OFF);
+    let gateway = Gateway::open(plan.gateway())?;
+    let address = gateway.address()?;
+    let url = |number: u8| format!("http://prov.example.net/{number}");
+    let mut plan = plan;
+    for number in 1..=2 {
+        plan = plan.ppg(
+            &format!("ppg{number}.example.net"),
+            &format!(
+                "address = \"{address}\"\nconnect = \"when-needed\"\nprov_url = \"{}\"\nterminal_id = \"444770090000{number}\"",
+                url(number)
+            ),
+        );
+    }
+    let stage = plan.start()?;
+    stage.register(MMS)?;
+    drop(gateway.accept_tcp()?);
+    for number in 1..=2 {
+        let text = url(number).into_bytes();
+        let hash = Sha1::digest(&text);
+        let mut forms = vec![text];
+        forms.extend((1..=4).map(|length| hash.get(..length).unwrap_or_default().to_vec()));
+        for form in forms {
+            let mut sia = Sia::version_1(&[address]);
+            (sia.protocols, sia.prov_url) = (Some(vec![0]), Some(form.clone()));
+            invite(&stage, stage.plan.gateway(), &sia.octets())?;
+            let answer = gateway.accept()?.register(&[])?;
+            let expected = format!("444770090000{number}");
+            let name = answer.header("X-Wap-Terminal-Id");
+            assert_eq!(name, Some(expected.as_str()), "{form:02x?}: {answer:?}");
+        }
+    }
     Ok(())
 }
 

@@ -116,6 +116,7 @@ pub fn check_http_request_headers(data: &[u8]) {
             Way::Dialled {
                 ppg: Some(PpgId("a".into())),
                 assumed: None,
+                prov_url: None,
             },
             [192, 0, 2, 7],
         ),

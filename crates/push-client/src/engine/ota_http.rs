@@ -356,11 +356,13 @@ impl Engine {
                     ppg,
                     contact,
                     assumed,
+                    prov_url,
                 } => http.dial(Order {
                     dial,
                     ppg,
                     contact,
                     assumed,
+                    prov_url,
                     life: Life::new(false, now.monotonic),
                 }),
                 RegistrarOutput::Retire { dial } => {

@@ -105,7 +105,7 @@ impl Engine {
     fn follow(&mut self, follow: Follow, now: Now) {
         let Follow {
             contacts,
-            prov_url: _,
+            prov_url,
             left_alone,
         } = follow;
         self.count_session_initiation("followed");
@@ -115,7 +115,7 @@ impl Engine {
             "session initiation request followed"
         );
         if let Some(http) = &mut self.ota_http {
-            http.input(RegistrarInput::Invited { contacts }, now);
+            http.input(RegistrarInput::Invited { contacts, prov_url }, now);
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Order {
     pub(crate) ppg: Option<PpgId>,
     pub(crate) contact: Contact,
     pub(crate) assumed: Option<CpiTag>,
+    /// The ProvURL of the context to use.
+    pub(crate) prov_url: Option<Box<str>>,
     /// By which it is told to end.
     pub(crate) life: Arc<Life>,
 }
@@ -69,6 +71,7 @@ async fn open(link: &Link, order: &Order) -> Result<(Stream, Peer), String> {
         way: Way::Dialled {
             ppg: order.ppg.clone(),
             assumed: order.assumed,
+            prov_url: order.prov_url.clone(),
         },
         tls_name: None,
     };

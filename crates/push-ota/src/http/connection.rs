@@ -28,6 +28,8 @@ pub enum Way {
         ppg: Option<PpgId>,
         /// The CPITag that the SIR said the gateway assumes.
         assumed: Option<CpiTag>,
+        /// The ProvURL of the context that the SIR named.
+        prov_url: Option<Box<str>>,
     },
 }
 
@@ -147,16 +149,20 @@ enum Gate {
 impl Connection {
     /// A connection just opened, after TLS. `seed` is chance that nobody else knows.
     pub fn new(terminal: Arc<Terminal>, peer: Peer, seed: [u8; 16]) -> Self {
-        let assumed = match &peer.way {
-            Way::Dialled { assumed, .. } => *assumed,
-            Way::Accepted => None,
+        //= specs/ota-http.md#sia-content
+        //# A provisioning context that the ProvURL field names MUST be the one that is used.
+        let (assumed, prov_url) = match &peer.way {
+            Way::Dialled {
+                assumed, prov_url, ..
+            } => (*assumed, prov_url.clone()),
+            Way::Accepted => (None, None),
         };
         let mut connection = Self {
             terminal,
             peer,
             nonces: Nonces::new(seed),
             version: None,
-            prov_url: None,
+            prov_url,
             authenticated: None,
             known: None,
             proved_names: Vec::new(),

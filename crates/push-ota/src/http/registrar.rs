@@ -36,7 +36,7 @@ use push_message::UnixMillis;
 
 use super::{Contact, CpiTag, Notice, PpgId, PushStatus, Terminal};
 use backoff::Backoff;
-use gateway::Gateway;
+use gateway::{Gateway, Invitation};
 
 /// Names an announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +93,8 @@ pub enum RegistrarInput {
     Invited {
         /// The contact points, each with the CPITag that its gateway assumes.
         contacts: Vec<(Contact, Option<CpiTag>)>,
+        /// The ProvURL of the context that it names, if it names one that is known.
+        prov_url: Option<Box<str>>,
     },
     /// A connection asked for is open, TLS included.
     Connected {
@@ -139,6 +141,8 @@ pub enum RegistrarOutput {
         contact: Contact,
         /// The CPITag that the gateway is said to assume.
         assumed: Option<CpiTag>,
+        /// The ProvURL of the context to use, where a session initiation request named it.
+        prov_url: Option<Box<str>>,
     },
     /// End a connection once the request under way is answered; drop it if it is still being dialled.
     Retire {
@@ -261,9 +265,13 @@ impl Registrar {
                 tag,
                 needed,
             } => self.announce(ticket, tag, needed, now),
-            RegistrarInput::Invited { contacts } => {
+            RegistrarInput::Invited { contacts, prov_url } => {
                 for (contact, assumed) in contacts {
-                    self.invite(contact, assumed);
+                    self.invite(Invitation {
+                        contact,
+                        assumed,
+                        prov_url: prov_url.clone(),
+                    });
                 }
             }
             RegistrarInput::Connected { dial } => self.connected(dial),
@@ -342,16 +350,19 @@ impl Registrar {
     //# A terminal that follows a session initiation request MUST open TCP connections as it does of its own accord.
     //= specs/ota-http.md#sir
     //# Of several contact points in a session initiation request each SHOULD be connected to.
-    fn invite(&mut self, contact: Contact, assumed: Option<CpiTag>) {
+    fn invite(&mut self, invitation: Invitation) {
         let most = self.settings.max_contacts;
-        let exactly = |gateway: &&mut Gateway| gateway.contact.as_ref() == Some(&contact);
-        if let Some(gateway) = self.gateways.iter_mut().find(exactly) {
-            return gateway.invited(contact, assumed, most);
+        // The one that is meant: of those that have the host, the first of the context, and of those the one with the port.
+        let owners = self.gateways.iter_mut().rev();
+        let owners = owners.filter(|gateway| gateway.owns(&invitation.contact));
+        if let Some(gateway) = owners.max_by_key(|gateway| gateway.fits(&invitation)) {
+            return gateway.invited(invitation, most);
         }
-        let owner = |gateway: &&mut Gateway| gateway.owns(&contact);
-        if let Some(gateway) = self.gateways.iter_mut().find(owner) {
-            return gateway.invited(contact, assumed, most);
-        }
+        let Invitation {
+            contact,
+            assumed,
+            prov_url,
+        } = invitation;
         let under_way = |stranger: &Stranger| !stranger.open && stranger.contact == contact;
         if self.strangers.len() >= most || self.strangers.values().any(under_way) {
             return;
@@ -367,6 +378,7 @@ impl Registrar {
             ppg: None,
             contact,
             assumed,
+            prov_url,
         });
     }
 

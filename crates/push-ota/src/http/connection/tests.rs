@@ -90,6 +90,7 @@ fn dialled(ppg: Option<&str>, assumed: Option<CpiTag>) -> Peer {
         way: Way::Dialled {
             ppg: ppg.map(|id| PpgId(id.into())),
             assumed,
+            prov_url: None,
         },
         ..accepted()
     }

@@ -20,10 +20,12 @@ pub(super) struct Gateway {
     pub(super) contact: Option<Contact>,
     addresses: Vec<IpAddr>,
     connect: Connect,
+    /// The ProvURL of its context.
+    prov_url: Option<Box<str>>,
     pub(super) dialling: Option<Dialling>,
     open: BTreeMap<DialId, Line>,
     /// Contact points of session initiation requests that are to be dialled.
-    invitations: VecDeque<(Contact, Option<CpiTag>)>,
+    invitations: VecDeque<Invitation>,
     /// The tag that it was told or showed last.
     known_tag: Option<CpiTag>,
     /// The CPI at which that was the tag.
@@ -40,6 +42,16 @@ pub(super) struct Gateway {
     pub(super) retry_at: Duration,
     at_once: bool,
     last_exchange: Option<Exchange>,
+}
+
+/// A contact point of a session initiation request.
+#[derive(Debug)]
+pub(super) struct Invitation {
+    pub(super) contact: Contact,
+    /// The tag that the gateway there assumes.
+    pub(super) assumed: Option<CpiTag>,
+    /// The ProvURL of the context to use, if the request named it.
+    pub(super) prov_url: Option<Box<str>>,
 }
 
 /// A dial under way.
@@ -63,6 +75,7 @@ impl Gateway {
             contact: ppg.contact.clone(),
             addresses: ppg.addresses.clone(),
             connect: ppg.connect,
+            prov_url: ppg.prov_url.clone(),
             dialling: None,
             open: BTreeMap::new(),
             invitations: VecDeque::new(),
@@ -144,21 +157,31 @@ impl Gateway {
     }
 
     /// A session initiation request names a contact point of it. At most `most` wait to be dialled.
-    pub(super) fn invited(&mut self, contact: Contact, assumed: Option<CpiTag>, most: usize) {
+    pub(super) fn invited(&mut self, invitation: Invitation, most: usize) {
         self.rejected = false;
         let dialling = self.dialling.as_ref();
-        if dialling.is_some_and(|dialling| dialling.line.contact == contact) {
+        if dialling.is_some_and(|dialling| dialling.line.contact == invitation.contact) {
             return;
         }
         let waiting = self
             .invitations
             .iter_mut()
-            .find(|(waiting, _)| *waiting == contact);
+            .find(|waiting| waiting.contact == invitation.contact);
         if let Some(waiting) = waiting {
-            waiting.1 = assumed;
+            *waiting = invitation;
         } else if self.invitations.len() < most {
-            self.invitations.push_back((contact, assumed));
+            self.invitations.push_back(invitation);
         }
+    }
+
+    /// How well it suits an invitation to its host: it is in the context that is named, and dialled at that very port.
+    pub(super) fn fits(&self, invitation: &Invitation) -> (bool, bool) {
+        let named = invitation.prov_url.as_ref();
+        let in_context = named.is_some_and(|url| self.prov_url.as_ref() == Some(url));
+        (
+            in_context,
+            self.contact.as_ref() == Some(&invitation.contact),
+        )
     }
 
     //= specs/ota-http.md#tcp-connections
@@ -176,14 +199,23 @@ impl Gateway {
             return None;
         }
         let wanted = self.wants_dial(cpi, needed, awaited);
-        let (contact, assumed) = if let Some(invitation) = self.invitations.pop_front() {
+        let invitation = if let Some(invitation) = self.invitations.pop_front() {
             invitation
         } else if wanted && (self.at_once || now >= self.retry_at) {
-            (self.contact.clone()?, None)
+            Invitation {
+                contact: self.contact.clone()?,
+                assumed: None,
+                prov_url: None,
+            }
         } else {
             self.at_once &= wanted;
             return None;
         };
+        let Invitation {
+            contact,
+            assumed,
+            prov_url,
+        } = invitation;
         if self.contact.as_ref() == Some(&contact) {
             self.at_once = false;
         }
@@ -199,6 +231,7 @@ impl Gateway {
             ppg: Some(self.id.clone()),
             contact,
             assumed,
+            prov_url,
         })
     }
 

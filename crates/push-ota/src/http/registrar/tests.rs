@@ -125,7 +125,10 @@ impl Bench {
 
     fn invited(&mut self, contact: Contact) -> Vec<RegistrarOutput> {
         let contacts = vec![(contact, Some(tag(9)))];
-        self.input(RegistrarInput::Invited { contacts })
+        self.input(RegistrarInput::Invited {
+            contacts,
+            prov_url: None,
+        })
     }
 
     fn connected(&mut self, dial: u64) -> Vec<RegistrarOutput> {
@@ -192,6 +195,7 @@ fn dial(number: u64, gateway: u8) -> RegistrarOutput {
         ppg: Some(id(gateway)),
         contact: own(gateway),
         assumed: None,
+        prov_url: None,
     }
 }
 

@@ -281,7 +281,10 @@ fn contact_points_belong_to_their_gateway_and_each_is_dialled() {
         RegistrarOutput::Dial { ppg, contact, .. } => (ppg.clone(), contact.clone()),
         RegistrarOutput::Retire { .. } | RegistrarOutput::Announced { .. } => panic!("{output:?}"),
     };
-    let outputs = bench.input(RegistrarInput::Invited { contacts });
+    let outputs = bench.input(RegistrarInput::Invited {
+        contacts,
+        prov_url: None,
+    });
     let dialled: Vec<_> = outputs.iter().map(to).collect();
     assert_eq!(
         dialled,
@@ -307,6 +310,27 @@ fn contact_points_belong_to_their_gateway_and_each_is_dialled() {
 }
 
 #[test]
+fn of_gateways_in_one_place_the_one_in_the_context_that_is_named_is_dialled() {
+    let mut terminal = terminal(&[Connect::Never, Connect::Never]);
+    terminal.ppgs[1].contact = terminal.ppgs[0].contact.clone();
+    for (ppg, url) in terminal.ppgs.iter_mut().zip(["http://a/", "http://b/"]) {
+        ppg.prov_url = Some(url.into());
+    }
+    for (url, expected) in [("http://a/", 0), ("http://b/", 1), ("http://c/", 0)] {
+        let mut registrar = Registrar::new(&terminal, settings(false), 1);
+        let invited = RegistrarInput::Invited {
+            contacts: vec![(own(0), None)],
+            prov_url: Some(url.into()),
+        };
+        registrar.handle_input(invited, SECOND);
+        let Some(RegistrarOutput::Dial { ppg, prov_url, .. }) = registrar.poll_output() else {
+            panic!("it is not dialled")
+        };
+        assert_eq!((ppg, prov_url.as_deref()), (Some(id(expected)), Some(url)));
+    }
+}
+
+#[test]
 fn names_are_compared_without_case_and_an_exact_contact_goes_first() {
     let named = |name: &str, port| Contact {
         host: Host::Name(name.into()),
@@ -319,7 +343,13 @@ fn names_are_compared_without_case_and_an_exact_contact_goes_first() {
     let mut registrar = Registrar::new(&terminal, settings(false), 1);
     let mut whose = |contact| {
         let contacts = vec![(contact, None)];
-        registrar.handle_input(RegistrarInput::Invited { contacts }, SECOND);
+        registrar.handle_input(
+            RegistrarInput::Invited {
+                contacts,
+                prov_url: None,
+            },
+            SECOND,
+        );
         let Some(RegistrarOutput::Dial { ppg, dial, .. }) = registrar.poll_output() else {
             panic!("it is not dialled")
         };

@@ -336,9 +336,10 @@ impl Run {
                     });
                     invited.push((contact(*number, port), None));
                 }
-                let outputs = self
-                    .bench
-                    .input(RegistrarInput::Invited { contacts: invited });
+                let outputs = self.bench.input(RegistrarInput::Invited {
+                    contacts: invited,
+                    prov_url: None,
+                });
                 self.outputs(outputs, false);
             }
             Act::Connect(index) => {
