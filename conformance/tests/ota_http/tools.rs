@@ -11,7 +11,6 @@ use conformance::{
     peer,
     pushcai::{Outcome, run},
 };
-use push_lab::ppg::TestAuthority;
 
 use crate::{
     stage::{MMS, PPG_ID, Plan, SECURE_PUSH_PORT, Stage, write},
@@ -141,13 +140,28 @@ fn openssl_is_a_gateway_whose_typed_requests_are_answered() -> anyhow::Result<()
     let Some([openssl]) = peer::find(["openssl"])? else {
         return Ok(());
     };
-    let authority = TestAuthority::new("right")?;
-    let own = authority.certificate(&[PPG_ID.to_owned()])?;
     let plan = Plan::new()?.without_listening();
-    let directory = plan.directory.path();
-    let ca = write(directory, "ca.pem", authority.pem().as_bytes())?;
-    let certificate = write(directory, "gateway.pem", own.certificate_pem.as_bytes())?;
-    let key = write(directory, "gateway.key", own.key_pem.as_bytes())?;
+    let file = |name: &str| plan.directory.path().join(name).display().to_string();
+    let (ca, ca_key) = (file("ca.pem"), file("ca.key"));
+    let (certificate, key, request) = (file("ppg.pem"), file("ppg.key"), file("ppg.csr"));
+    let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    for (words, rest) in [
+        (
+            format!("req -x509 {new_key} -days 30 -keyout {ca_key} -out {ca}"),
+            ["-subj", "/CN=Test authority"].as_slice(),
+        ),
+        (
+            format!("req {new_key} -subj /CN={PPG_ID} -keyout {key} -out {request}"),
+            &["-addext", &format!("subjectAltName=DNS:{PPG_ID}")],
+        ),
+        (
+            format!("x509 -req -days 30 -in {request} -CA {ca} -CAkey {ca_key} -out {certificate}"),
+            &["-copy_extensions", "copy"],
+        ),
+    ] {
+        let outcome = run(Command::new(&openssl).args(words.split(' ')).args(rest))?;
+        assert_eq!(outcome.code, Some(0), "{words}: {outcome:?}");
+    }
     let place = SocketAddrV4::new(plan.gateway(), SECURE_PUSH_PORT);
     let mut command = Command::new(openssl);
     command.args([
@@ -159,7 +173,7 @@ fn openssl_is_a_gateway_whose_typed_requests_are_answered() -> anyhow::Result<()
         "-key",
         &key,
     ]);
-    command.args(["-quiet", "-crlf"]);
+    command.arg("-quiet");
     let mut gateway = Typed::start(command)?;
     let stage = plan
         .keys(&format!(
@@ -171,14 +185,14 @@ fn openssl_is_a_gateway_whose_typed_requests_are_answered() -> anyhow::Result<()
         )
         .start()?;
     stage.register(MMS)?;
-    gateway.types("OPTIONS /wappush HTTP/1.1\nHost:\nX-Wap-Push-OTA-Version: 1.0\n\n")?;
+    gateway.types("OPTIONS /wappush HTTP/1.1\r\nHost:\r\nX-Wap-Push-OTA-Version: 1.0\r\n\r\n")?;
     let said = gateway.shown()?;
     for words in ["http/1.1 204 ", "\nx-wap-push-status: 501 ", MMS] {
         assert!(said.contains(words), "{words}: {said}");
     }
     gateway.types(
-        "POST /wappush HTTP/1.1\nHost:\nContent-Type: text/plain\nX-Wap-Application-Id: x-wap-application:mms.ua\n\
-         Content-Length: 7\n\ntyped\n",
+        "POST /wappush HTTP/1.1\r\nHost:\r\nContent-Type: text/plain\r\n\
+         X-Wap-Application-Id: x-wap-application:mms.ua\r\nContent-Length: 7\r\n\r\ntyped\r\n",
     )?;
     let said = gateway.shown()?;
     for words in ["http/1.1 204 ", "\nx-wap-push-status: 400 "] {
