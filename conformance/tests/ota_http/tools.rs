@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use conformance::{
     peer,
-    pushcai::{Outcome, run},
+    pushcai::{Daemon, Outcome, run},
 };
 
 use crate::{
@@ -140,7 +140,7 @@ fn openssl_is_a_gateway_whose_typed_requests_are_answered() -> anyhow::Result<()
     let Some([openssl]) = peer::find(["openssl"])? else {
         return Ok(());
     };
-    let plan = Plan::new()?.without_listening();
+    let plan = Plan::new()?;
     let file = |name: &str| plan.directory.path().join(name).display().to_string();
     let (ca, ca_key) = (file("ca.pem"), file("ca.key"));
     let (certificate, key, request) = (file("ppg.pem"), file("ppg.key"), file("ppg.csr"));
@@ -175,16 +175,18 @@ fn openssl_is_a_gateway_whose_typed_requests_are_answered() -> anyhow::Result<()
     ]);
     command.arg("-quiet");
     let mut gateway = Typed::start(command)?;
-    let stage = plan
-        .keys(&format!(
-            "ca_file = \"{ca}\"\nbackoff_base = \"20ms\"\nbackoff_limit = \"200ms\""
-        ))
-        .ppg(
-            PPG_ID,
-            &format!("address = \"{place}\"\ntls = true\ntls_name = \"{PPG_ID}\""),
-        )
-        .start()?;
+    // openssl serves one connection at a time, and each change is announced on a new one: the application is there before.
+    let stage = plan.start()?;
     stage.register(MMS)?;
+    let Stage { plan, daemon } = stage;
+    let (_, state) = daemon.terminate()?;
+    let keys = format!("ca_file = \"{ca}\"\nbackoff_base = \"20ms\"\nbackoff_limit = \"200ms\"");
+    let plan = plan.keys(&keys).ppg(
+        PPG_ID,
+        &format!("address = \"{place}\"\ntls = true\ntls_name = \"{PPG_ID}\""),
+    );
+    let daemon = Daemon::start_in(state, plan.terminal(), &plan.configuration()?)?;
+    let stage = Stage { plan, daemon };
     gateway.types("OPTIONS /wappush HTTP/1.1\r\nHost:\r\nX-Wap-Push-OTA-Version: 1.0\r\n\r\n")?;
     let said = gateway.shown()?;
     for words in ["http/1.1 204 ", "\nx-wap-push-status: 501 ", MMS] {
