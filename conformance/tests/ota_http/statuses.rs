@@ -1,5 +1,7 @@
 //! Each push status of WAP-235 7.4.2.1 and how it comes about.
 
+use anyhow::Context;
+
 use crate::{
     stage::{MMS, PPG_ID, Plan, Stage, list},
     wire::{Gateway, eventually},
@@ -16,13 +18,24 @@ fn status_234_try_again() -> anyhow::Result<()> {
         .section("[applications]\nconfirm = true")
         .start()?;
     let registering = stage.registering(MMS)?;
-    // One that was opened before is retired, and says so by ending.
-    let (mut wire, answer) = eventually("a connection that is answered", || {
-        let mut wire = gateway.accept()?;
-        let answer = wire.push(MMS, b"too early", &[]).ok();
-        Ok(answer.map(|answer| (wire, answer)))
+    // One that was opened before is retired, and says so by ending; and the registration may still be on its way.
+    let mut open = None;
+    let answer = eventually("a registration under way", || {
+        let wire = match &mut open {
+            Some(wire) => wire,
+            None => open.insert(gateway.accept()?),
+        };
+        match wire.push(MMS, b"too early", &[]) {
+            Ok(answer) if answer.push_status() == Some(236) => Ok(None),
+            Ok(answer) => Ok(Some(answer)),
+            Err(_) => {
+                open = None;
+                Ok(None)
+            }
+        }
     })?;
     answer.is(204, 234);
+    let mut wire = open.context("it is open")?;
     // It asks until it is told of the application, on the next connection if need be, and with that it has confirmed.
     let tag = loop {
         match wire.register(&[]) {
