@@ -246,9 +246,15 @@ fn the_demo_ends_by_itself_and_says_what_arrived() -> anyhow::Result<()> {
     let count = |step: &str| steps.iter().filter(|line| line["step"] == step).count();
     assert_eq!(
         (count("registered"), count("event"), count("deregistered")),
-        (2, 2, 2),
+        (3, 3, 3),
         "{outcome:?}"
     );
+    // The road over HTTP: the gateway knows, pushes over a connection of its own, invites, is called and pushes again.
+    let is_http =
+        |line: &&Value| line["step"] == "event" && line["event"]["protocol"] == "OTA-HTTP";
+    assert_eq!(steps.iter().filter(is_http).count(), 1, "{outcome:?}");
+    let of_http = ["known", "posted", "invited", "called"];
+    assert_eq!(of_http.map(count), [1, 2, 1, 1], "{outcome:?}");
     assert!(count("refused") >= 1, "{outcome:?}");
     Ok(())
 }
