@@ -8,6 +8,7 @@ mod decode;
 mod delivery;
 mod driver;
 mod footprint;
+mod http;
 mod process;
 mod relay;
 mod report;
@@ -47,6 +48,8 @@ enum What {
     },
     /// Datagram sent to event at the application, beside the relay that is the floor
     Delivery,
+    /// POST to 204 over OTA-HTTP, beside a bare hyper server
+    Http,
     /// Start-up time, idle memory and wake-ups, beside oFono's
     Footprint,
     /// Drive a daemon that runs already, under a profiler for instance
@@ -54,6 +57,9 @@ enum What {
     /// The relay that is the floor of the delivery benchmark (run by it)
     #[command(hide = true)]
     Relay(relay::Options),
+    /// The server that is the floor of the OTA-HTTP benchmark (run by it)
+    #[command(hide = true)]
+    HttpFloor(http::floor::Options),
 }
 
 /// Runs the benchmarks that `arguments` ask for.
@@ -71,6 +77,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     };
     match &cli.what {
         Some(What::Relay(options)) => return relay::run(options),
+        Some(What::HttpFloor(options)) => return http::floor::run(options),
         Some(What::Load(load)) => return delivery::load(load),
         Some(What::Decode { gate: true }) => return decode::gate(),
         Some(_) | None => {}
@@ -84,6 +91,9 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     }
     if matches!(cli.what, None | Some(What::Delivery)) {
         report.delivery = delivery::measure(&Programs::build()?, cli.rounds)?;
+    }
+    if matches!(cli.what, None | Some(What::Http)) {
+        report.http = http::measure(&Programs::build()?, cli.rounds)?;
     }
     if matches!(cli.what, None | Some(What::Footprint)) {
         report.footprint = Some(footprint::measure(&Programs::build()?)?);

@@ -3,8 +3,12 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+
+/// An event that does not come in this time never comes.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// What was read at one waking.
 #[derive(Debug, Default, Clone, Copy)]
@@ -94,6 +98,7 @@ impl EventReader {
             }
         }
         let mut events = UnixStream::connect(socket)?;
+        events.set_read_timeout(Some(PATIENCE))?;
         events.write_all(b"GET /v1/events?window=256 HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n")?;
         let mut buffer = Vec::new();
         while !buffer.windows(4).any(|window| window == b"\r\n\r\n") {

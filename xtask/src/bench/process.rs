@@ -112,13 +112,23 @@ impl Daemon {
         directory: &Path,
         durability: &str,
     ) -> anyhow::Result<Self> {
+        Self::start_with(programs, directory, durability, "")
+    }
+
+    /// As [`start`](Self::start), with more sections of the configuration.
+    pub(crate) fn start_with(
+        programs: &Programs,
+        directory: &Path,
+        durability: &str,
+        sections: &str,
+    ) -> anyhow::Result<Self> {
         fs::create_dir_all(directory)?;
         let socket = directory.join("api.sock");
         let listen = free_address()?;
         let config = directory.join("pushcaid.toml");
         let text = format!(
             "state_dir = \"{}\"\n[api]\nsocket = \"{}\"\n[ota_wsp]\nlisten = [\"{listen}\"]\n\
-             [store]\ndurability = \"{durability}\"\n",
+             [store]\ndurability = \"{durability}\"\n{sections}",
             directory.join("state").display(),
             socket.display()
         );
@@ -175,6 +185,13 @@ fn wait_until_ready(notify: &std::os::unix::net::UnixDatagram) -> anyhow::Result
 /// A loopback address with a UDP port that nobody has at present.
 pub(crate) fn free_address() -> anyhow::Result<String> {
     Ok(std::net::UdpSocket::bind("127.0.0.1:0")?
+        .local_addr()?
+        .to_string())
+}
+
+/// A loopback address with a TCP port that nobody has at present.
+pub(crate) fn free_tcp_address() -> anyhow::Result<String> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
         .local_addr()?
         .to_string())
 }

@@ -76,13 +76,16 @@ fn receive(udp: &UdpSocket, frames: &mut Vec<u8>) -> anyhow::Result<()> {
     Ok(())
 }
 
-struct Log {
+/// A log that was written before, so that syncing writes no metadata.
+#[derive(Debug)]
+pub(crate) struct Log {
     file: File,
     offset: u64,
 }
 
 impl Log {
-    fn create(path: &std::path::Path) -> anyhow::Result<Self> {
+    /// A log at `path`, filled with zeros.
+    pub(crate) fn create(path: &std::path::Path) -> anyhow::Result<Self> {
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(true)
@@ -96,7 +99,8 @@ impl Log {
         Ok(Self { file, offset: 0 })
     }
 
-    fn append(&mut self, octets: &[u8]) -> anyhow::Result<()> {
+    /// Writes and syncs.
+    pub(crate) fn append(&mut self, octets: &[u8]) -> anyhow::Result<()> {
         let length = u64::try_from(octets.len())?;
         if self.offset + length > LOG_LENGTH {
             self.offset = 0;

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use super::decode::Decode;
 use super::delivery::{Comparison, Figures};
 use super::footprint::{Footprint, Idle};
+use super::http;
 
 /// Everything that one call of the benchmarks measured.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(crate) struct Report {
     pub(crate) decode: Option<Decode>,
     /// The floor and the daemon, durable and not.
     pub(crate) delivery: Vec<Comparison>,
+    /// Pushes over OTA-HTTP, durable and not.
+    pub(crate) http: Vec<http::Comparison>,
     /// Start-up and memory.
     pub(crate) footprint: Option<Footprint>,
 }
@@ -46,6 +49,9 @@ impl Report {
         if !self.delivery.is_empty() {
             text += &delivery_table(&self.delivery);
         }
+        if !self.http.is_empty() {
+            text += &http_table(&self.http);
+        }
         if let Some(footprint) = &self.footprint {
             text += &footprint_table(footprint);
         }
@@ -73,7 +79,7 @@ impl Report {
         let mut bars = Vec::new();
         for comparison in &self.delivery {
             let word = comparison.durability;
-            let ratios = Ratios::of(comparison);
+            let ratios = ratios(&comparison.ours, &comparison.floor);
             bars.push(Bar {
                 label: format!("rate at 64, {word}"),
                 ratio: ratios.rate,
@@ -85,6 +91,15 @@ impl Report {
                 ratio: ratios.p50,
                 aim: 1.5,
                 more: false,
+            });
+        }
+        for comparison in &self.http {
+            let word = comparison.durability;
+            bars.push(Bar {
+                label: format!("POST rate at 64, {word}"),
+                ratio: ratios(&comparison.queued, &comparison.floor).rate,
+                aim: http_aim(word),
+                more: true,
             });
         }
         if let Some(footprint) = &self.footprint
@@ -115,16 +130,21 @@ struct Ratios {
     rate: f64,
 }
 
-impl Ratios {
-    /// The median of the ratios of each round, because floor and daemon ran next to each other in it.
-    fn of(comparison: &Comparison) -> Self {
-        let rounds = || comparison.ours.iter().zip(&comparison.floor);
-        Self {
-            p50: median(
-                rounds().map(|(ours, floor)| ours.p50.as_secs_f64() / floor.p50.as_secs_f64()),
-            ),
-            rate: median(rounds().map(|(ours, floor)| ours.rate / floor.rate)),
-        }
+/// The median of the ratios of each round, because floor and daemon ran next to each other in it.
+fn ratios(ours: &[Figures], floor: &[Figures]) -> Ratios {
+    let rounds = || ours.iter().zip(floor);
+    Ratios {
+        p50: median(rounds().map(|(ours, floor)| ours.p50.as_secs_f64() / floor.p50.as_secs_f64())),
+        rate: median(rounds().map(|(ours, floor)| ours.rate / floor.rate)),
+    }
+}
+
+/// What the rate of POSTs is to reach, of the floor's.
+const fn http_aim(durability: &str) -> f64 {
+    if matches!(durability.as_bytes(), b"none") {
+        0.8
+    } else {
+        0.5
     }
 }
 
@@ -155,13 +175,40 @@ fn delivery_table(comparisons: &[Comparison]) -> String {
          | durability | | p50 at 1 | p99 at 1 | events/s at 64 |\n| --- | --- | ---: | ---: | ---: |\n",
     );
     for comparison in comparisons {
-        let ratios = Ratios::of(comparison);
+        let ratios = ratios(&comparison.ours, &comparison.floor);
         text += &delivery_row(comparison.durability, "floor", &comparison.floor);
         text += &delivery_row(comparison.durability, "pushcaid", &comparison.ours);
         let _infallible = writeln!(
             text,
             "| {} | **ratio** (aim) | **{:.2}** (at most 1.5) | | **{:.2}** (at least 0.5) |",
             comparison.durability, ratios.p50, ratios.rate
+        );
+    }
+    text + "\n"
+}
+
+fn http_table(comparisons: &[http::Comparison]) -> String {
+    let mut text = String::from(
+        "## OTA-HTTP\n\nFrom sending a POST with 200 octets of content to having its 204. The floor is a bare hyper server on one thread that \
+         reads the body and answers; where it is durable it appends and syncs all that waits at once before it answers. Once with the \
+         application away (its events wait), once with it reading and acknowledging every event meanwhile, from the other core.\n\n\
+         | durability | | p50 at 1 | p99 at 1 | answers/s at 64 |\n| --- | --- | ---: | ---: | ---: |\n",
+    );
+    for comparison in comparisons {
+        let word = comparison.durability;
+        text += &delivery_row(word, "floor", &comparison.floor);
+        text += &delivery_row(word, "pushcaid, application away", &comparison.queued);
+        text += &delivery_row(word, "pushcaid, application there", &comparison.delivered);
+        let queued = ratios(&comparison.queued, &comparison.floor);
+        let delivered = ratios(&comparison.delivered, &comparison.floor);
+        let _infallible = writeln!(
+            text,
+            "| {word} | **ratio** (aim), away / there | **{:.2}** / {:.2} | | **{:.2}** / {:.2} (at least {}) |",
+            queued.p50,
+            delivered.p50,
+            queued.rate,
+            delivered.rate,
+            http_aim(word)
         );
     }
     text + "\n"
