@@ -54,6 +54,8 @@ enum What {
     Footprint,
     /// Drive a daemon that runs already, under a profiler for instance
     Load(delivery::Load),
+    /// Send pushes over OTA-HTTP to a terminal that runs already
+    HttpLoad(http::Load),
     /// The relay that is the floor of the delivery benchmark (run by it)
     #[command(hide = true)]
     Relay(relay::Options),
@@ -78,6 +80,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     match &cli.what {
         Some(What::Relay(options)) => return relay::run(options),
         Some(What::HttpFloor(options)) => return http::floor::run(options),
+        Some(What::HttpLoad(load)) => return http::load(load),
         Some(What::Load(load)) => return delivery::load(load),
         Some(What::Decode { gate: true }) => return decode::gate(),
         Some(_) | None => {}

@@ -36,6 +36,27 @@ pub(crate) struct Comparison {
     pub(crate) delivered: Vec<Figures>,
 }
 
+/// A load for a terminal that runs already.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Load {
+    /// Its address for OTA-HTTP
+    #[arg(long)]
+    listen: String,
+    /// Pushes to send
+    #[arg(long, default_value_t = 10_000)]
+    count: u32,
+    /// Connections, each with one push under way
+    #[arg(long, default_value_t = CONNECTIONS)]
+    connections: usize,
+}
+
+/// Sends the pushes, for `x-bench:meter.reading`, and says how fast they were answered.
+pub(crate) fn load(load: &Load) -> anyhow::Result<()> {
+    let rate = Client::connect(&load.listen, load.connections)?.rate(load.count)?;
+    println!("{rate:.0} answers/s");
+    Ok(())
+}
+
 /// Runs the rounds.
 pub(crate) fn measure(programs: &Programs, rounds: usize) -> anyhow::Result<Vec<Comparison>> {
     super::process::pin_to_client_core()?;
