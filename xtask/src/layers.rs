@@ -34,6 +34,7 @@ const RULES: &[Rule] = &[
             "hmac",
             "http",
             "md-5",
+            "memchr",
             "sha1",
             "thiserror",
             "tracing",

@@ -84,16 +84,22 @@ impl PushApplicationId {
     }
 
     fn from_uri(text: &str) -> Result<Self, InvalidPushApplicationId> {
-        let lower = text.to_ascii_lowercase();
+        let lower = if text.bytes().any(|octet| octet.is_ascii_uppercase()) {
+            Cow::Owned(text.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(text)
+        };
         let uri = lower
             .strip_prefix("urn:")
             .filter(|rest| rest.starts_with("x-"))
             .unwrap_or(&lower);
+        if let Some(number) = omna::application_number(uri) {
+            return Ok(Self::from_number(number));
+        }
         UriStr::new(uri).map_err(|_| InvalidPushApplicationId::NotAUri {
             text: text.to_owned(),
         })?;
-        Ok(omna::application_number(uri)
-            .map_or_else(|| Self(Repr::Uri(uri.into())), Self::from_number))
+        Ok(Self(Repr::Uri(uri.into())))
     }
 }
 

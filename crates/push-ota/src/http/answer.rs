@@ -4,12 +4,8 @@ use ::http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
 use ::http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::connection::{Answer, Notice};
-use super::cpi::CPI_TAG;
-use super::version::OTA_VERSION;
+use super::names::{CPI_TAG, OTA_VERSION, PUSH_STATUS, TERMINAL_AUTHORIZATION};
 use super::{CpiTag, PushStatus};
-
-const PUSH_STATUS: HeaderName = HeaderName::from_static("x-wap-push-status");
-const TERMINAL_AUTHORIZATION: HeaderName = HeaderName::from_static("x-wap-authorization");
 
 /// Which of its two requests a gateway makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +85,7 @@ impl Reply {
     pub(super) fn bare(self, http: StatusCode) -> Answer {
         let mut answer = Answer::of(http);
         if let Some(versions) = self.versions {
-            answer.add(HeaderName::from_static(OTA_VERSION), versions);
+            answer.add(OTA_VERSION, versions);
         }
         if let Some(mut authorization) = self.authorization {
             authorization.set_sensitive(true);
@@ -117,9 +113,16 @@ impl Answer {
     }
 
     /// Adds a header, unless its value is none that HTTP can carry.
-    pub(super) fn add_text(&mut self, name: &'static str, value: &str) {
-        if let (Ok(name), Some(value)) = (HeaderName::try_from(name), header_value(value)) {
+    pub(super) fn add_text(&mut self, name: HeaderName, value: &str) {
+        if let Some(value) = header_value(value) {
             self.add(name, value);
+        }
+    }
+
+    /// As [`add_text`](Self::add_text), for a name that is text as well.
+    pub(super) fn add_named(&mut self, name: &str, value: &str) {
+        if let Ok(name) = HeaderName::try_from(name) {
+            self.add_text(name, value);
         }
     }
 

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use ::http::request::Parts;
-use ::http::{Method, Response, StatusCode};
+use ::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use push_message::UnixMillis;
 
 use super::answer::{Kind, Reply, header_value};
@@ -12,9 +13,11 @@ use super::authentication::{
     Asked, Credentials, Demand, Met, Nonces, RESOURCE, Shown, Unmet, check, demand,
 };
 use super::context::{self, Clues, Evidence, NoContext, evidence};
-use super::cpi::CPI_TAG;
+use super::names::{
+    BEARER_INDICATION, CPI_TAG, OTA_VERSION, PROV_URL, TERMINAL_AUTHENTICATE, TERMINAL_ID,
+};
 use super::push::{ContentPush, Judging};
-use super::version::{self, OTA_VERSION, listed};
+use super::version::{self, listed};
 use super::{Authentication, Cpi, CpiTag, Ppg, PpgId, PushStatus, Terminal, TerminalId, client_id};
 
 /// How a connection came to be.
@@ -52,6 +55,8 @@ pub struct Connection {
     terminal: Arc<Terminal>,
     peer: Peer,
     nonces: Nonces,
+    /// The versions spoken, as answers name them.
+    versions: Option<HeaderValue>,
     /// The version agreed on.
     version: Option<(u32, u32)>,
     /// The ProvURL that the connection is bound to.
@@ -157,10 +162,12 @@ impl Connection {
             } => (*assumed, prov_url.clone()),
             Way::Accepted => (None, None),
         };
+        let versions = header_value(&listed(&terminal.versions));
         let mut connection = Self {
             terminal,
             peer,
             nonces: Nonces::new(seed),
+            versions,
             version: None,
             prov_url,
             authenticated: None,
@@ -218,8 +225,8 @@ impl Connection {
             let answer = reply.with(StatusCode::BAD_REQUEST, status);
             return Err(Box::new(answer.because("repeatedHeader")));
         }
-        let credentials = single(head, "authorization").map(Credentials::parse);
-        let demand = Demand::parse(all(head, "x-wap-authenticate"));
+        let credentials = single(head, &AUTHORIZATION).map(Credentials::parse);
+        let demand = Demand::parse(all(head, &TERMINAL_AUTHENTICATE));
         let context = self
             .choose_context(head, credentials.as_ref(), demand.as_ref())
             .map_err(|NoContext| {
@@ -274,11 +281,10 @@ impl Connection {
     //= specs/ota-http.md#http-server
     //# The terminal's HTTP server MUST know the methods GET, HEAD, POST and OPTIONS, and answer each as HTTP lays down.
     fn resource(&self, head: &Parts) -> Result<Reply, Box<Answer>> {
-        let named = head.headers.contains_key(OTA_VERSION);
-        let versions = named.then(|| header_value(&listed(&self.terminal.versions)));
+        let named = head.headers.contains_key(&OTA_VERSION);
         let mut reply = Reply {
             kind: Kind::Push,
-            versions: versions.flatten(),
+            versions: self.versions.clone().filter(|_| named),
             authorization: None,
             known: false,
         };
@@ -301,8 +307,8 @@ impl Connection {
     //# A request that offers no version that the terminal speaks MUST be answered with X-Wap-Push-Status 600 and a phrase.
     fn agree_on_version(&mut self, head: &Parts) -> bool {
         let spoken = &self.terminal.versions;
-        let chosen = if head.headers.contains_key(OTA_VERSION) {
-            version::choose(all(head, OTA_VERSION).flatten(), spoken)
+        let chosen = if head.headers.contains_key(&OTA_VERSION) {
+            version::choose(all(head, &OTA_VERSION).flatten(), spoken)
         } else if self.version.is_some() {
             self.version
         } else if self.terminal.version_required {
@@ -323,7 +329,7 @@ impl Connection {
         credentials: Option<&Credentials<'_>>,
         demand: Option<&Demand>,
     ) -> Result<Option<usize>, NoContext> {
-        let named = head.headers.get("x-wap-push-provurl");
+        let named = head.headers.get(&PROV_URL);
         // A value that is no text is the ProvURL of nobody.
         let named = named
             .map(|value| str::from_utf8(value.as_bytes()).map(str::trim))
@@ -615,18 +621,18 @@ impl Registering {
             let answer = self.reply.done(PushStatus::RegisteredCpiTagMismatch);
             let mut answer = answer.with_tag(cpi.tag());
             for (name, value) in cpi.headers() {
-                answer.add_text(name, value);
+                answer.add_named(name, value);
             }
             answer
         };
         if !self.challenged {
-            answer.add_text("x-wap-terminal-id", &connection.terminal_id(self.context));
+            answer.add_text(TERMINAL_ID, &connection.terminal_id(self.context));
         }
         let ppg = connection.gateway(self.context);
         let bearer = ppg
             .and_then(|ppg| ppg.bearer)
             .unwrap_or(connection.terminal.bearer);
-        answer.add_text("x-wap-bearer-indication", &format!("{bearer:02X}"));
+        answer.add_text(BEARER_INDICATION, &format!("{bearer:02X}"));
         answer.with_notice(knows)
     }
 }
@@ -639,32 +645,30 @@ struct Admitted {
 }
 
 /// Headers that there can be one of.
-const SINGLE: [&str; 4] = [
-    "x-wap-cpitag",
-    "authorization",
-    "x-wap-push-provurl",
-    "content-type",
-];
+const SINGLE: [HeaderName; 4] = [CPI_TAG, AUTHORIZATION, PROV_URL, CONTENT_TYPE];
 
-fn is_repeated(head: &Parts, name: &str) -> bool {
+fn is_repeated(head: &Parts, name: &HeaderName) -> bool {
     head.headers.get_all(name).iter().nth(1).is_some()
 }
 
 /// Every value of a header; nothing in place of one that is no text.
-pub(super) fn all<'a>(head: &'a Parts, name: &'a str) -> impl Iterator<Item = Option<&'a str>> {
+pub(super) fn all<'a>(
+    head: &'a Parts,
+    name: &HeaderName,
+) -> impl Iterator<Item = Option<&'a str>> + use<'a> {
     let values = head.headers.get_all(name).iter();
     values.map(|value| str::from_utf8(value.as_bytes()).ok())
 }
 
 /// The value of a header that there is one of; one that is no text counts as empty.
-pub(super) fn single<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
+pub(super) fn single<'a>(head: &'a Parts, name: &HeaderName) -> Option<&'a str> {
     let value = head.headers.get(name)?;
     Some(str::from_utf8(value.as_bytes()).unwrap_or_default())
 }
 
 /// The CPITag that the request shows; an empty one is none. One that is no text is not ours, whatever it is.
 fn shown_tag(head: &Parts) -> Option<&str> {
-    let value = head.headers.get(CPI_TAG)?.as_bytes().trim_ascii();
+    let value = head.headers.get(&CPI_TAG)?.as_bytes().trim_ascii();
     (!value.is_empty()).then(|| str::from_utf8(value).unwrap_or_default())
 }
 

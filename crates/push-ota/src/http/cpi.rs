@@ -8,9 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use push_message::PushApplicationId;
 use sha1::{Digest as _, Sha1};
 
-/// The header that carries the tag, in lower case.
-pub(super) const CPI_TAG: &str = "x-wap-cpitag";
-
 /// The four octets that name a CPI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CpiTag(pub [u8; 4]);

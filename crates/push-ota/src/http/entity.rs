@@ -170,7 +170,7 @@ fn status_line(octets: &[u8]) -> Result<usize, EntityError> {
     let window = octets
         .get(..STATUS_LINE_LENGTH.min(octets.len()))
         .unwrap_or_default();
-    let Some(feed) = window.iter().position(|&octet| octet == b'\n') else {
+    let Some(feed) = memchr::memchr(b'\n', window) else {
         let whole = octets.len() <= STATUS_LINE_LENGTH
             && b"HTTP/1.".iter().zip(octets).all(|(a, b)| a == b);
         let code = if whole {
@@ -210,11 +210,7 @@ fn end_of_headers(octets: &[u8], head: usize, limits: &EntityLimits) -> Result<u
         .get(..limits.headers_length.min(rest.len()))
         .unwrap_or_default();
     let (mut line, mut lines) = (0, 0);
-    for (position, _) in window
-        .iter()
-        .enumerate()
-        .filter(|&(_, &octet)| octet == b'\n')
-    {
+    for position in memchr::memchr_iter(b'\n', window) {
         // A line that holds nothing but its end; one that ends wrongly is found when it is read.
         let text = window.get(line..position).unwrap_or_default();
         if matches!(text, [] | [b'\r']) {
@@ -248,9 +244,7 @@ impl<'a> Lines<'a> {
     fn next_line(&mut self) -> Result<(&'a [u8], usize), EntityError> {
         let start = self.position;
         let rest = self.octets.get(start..).unwrap_or_default();
-        let feed = rest
-            .iter()
-            .position(|&octet| octet == b'\n')
+        let feed = memchr::memchr(b'\n', rest)
             .ok_or_else(|| EntityErrorCode::Truncated.at(self.octets.len()))?;
         self.position = start + feed + 1;
         let line = rest.get(..feed).unwrap_or_default();
@@ -280,7 +274,9 @@ impl<'a> Lines<'a> {
             .filter(|name| !name.is_empty())
             .ok_or_else(|| EntityErrorCode::HeaderName.at(start))?;
         let value = line.get(length + 1..).unwrap_or_default();
-        if let Some(wrong) = value.iter().position(|&octet| !is_value_octet(octet)) {
+        if !is_value(value) {
+            let wrong = value.iter().position(|&octet| !is_value_octet(octet));
+            let wrong = wrong.unwrap_or_default();
             let code = if value.get(wrong) == Some(&b'\r') {
                 EntityErrorCode::LineEnd
             } else {
@@ -290,6 +286,13 @@ impl<'a> Lines<'a> {
         }
         Ok(Some((name, value.trim_ascii(), start)))
     }
+}
+
+/// Whether all octets may stand in a header value. All are looked at, because that goes many at a time.
+fn is_value(octets: &[u8]) -> bool {
+    octets
+        .iter()
+        .fold(true, |all, &octet| all & is_value_octet(octet))
 }
 
 const fn is_value_octet(octet: u8) -> bool {

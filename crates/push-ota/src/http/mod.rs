@@ -52,6 +52,7 @@ mod context;
 mod cpi;
 mod entity;
 pub mod framing;
+mod names;
 mod parameters;
 mod provisioning;
 mod push;

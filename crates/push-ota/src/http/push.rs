@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use ::http::request::Parts;
 use ::http::{HeaderName, HeaderValue, StatusCode};
 use push_message::{
@@ -11,6 +12,7 @@ use push_message::{
 use super::answer::Reply;
 use super::connection::{Answer, Notice, Peer, Step, Way, all, single};
 use super::entity::{EntityErrorCode, EntityLimits, STATUS_LINE_LENGTH, parse_bare, parse_entity};
+use super::names::PUSH_INFO;
 use super::parameters::media_parameters;
 use super::{CpiTag, PushStatus, Terminal};
 
@@ -184,7 +186,7 @@ impl Judging {
 //# A token of X-Wap-Push-Info that the terminal does not know MUST be ignored.
 fn push_info(head: &Parts) -> InitiatorTrust {
     let mut trust = InitiatorTrust::default();
-    let tokens = all(head, "x-wap-push-info")
+    let tokens = all(head, &PUSH_INFO)
         .flatten()
         .flat_map(|value| value.split(','));
     for token in tokens.map(str::trim) {
@@ -200,7 +202,7 @@ fn push_info(head: &Parts) -> InitiatorTrust {
 /// A content type other than application/http, or none, makes the request's own headers those of the push, as some gateways
 /// send it.
 fn form(head: &Parts) -> Option<Form> {
-    let content_type = single(head, "content-type").unwrap_or_default();
+    let content_type = single(head, &CONTENT_TYPE).unwrap_or_default();
     let (media, parameters) =
         content_type.split_at(content_type.find(';').unwrap_or(content_type.len()));
     if !media.trim().eq_ignore_ascii_case("application/http") {
@@ -213,7 +215,7 @@ fn form(head: &Parts) -> Option<Form> {
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case("msgtype"))
         .all(|(_, value)| value.eq_ignore_ascii_case("response"));
-    let plain = all(head, "content-encoding")
+    let plain = all(head, &CONTENT_ENCODING)
         .all(|value| value.is_some_and(|value| value.trim().eq_ignore_ascii_case("identity")));
     (response && plain).then_some(Form::Entity)
 }

@@ -3,9 +3,6 @@
 /// The version that a request without the header means, where that is allowed.
 const FIRST: (u32, u32) = (1, 0);
 
-/// The header, in lower case.
-pub(super) const OTA_VERSION: &str = "x-wap-push-ota-version";
-
 /// The version to speak: the first one in the gateway's lists, which stand in order of preference, that is among `spoken`;
 /// where the gateway takes any minor version (`2.*`), the most wanted one of ours. Entries that are no version are passed over.
 pub(super) fn choose<'a>(
