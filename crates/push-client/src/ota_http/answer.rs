@@ -31,7 +31,7 @@ pub(super) async fn answer(session: Arc<Session>, request: Request<Incoming>) ->
     let method = method_of(&head);
     let cpi = session.link.cpi();
     let decided = decide(&session, &head, body, &cpi, now).await;
-    finish(&session, method, decided, &cpi, now).map(|()| NoBody(answering))
+    finish(&session, method, decided, now).map(|()| NoBody(answering))
 }
 
 /// An answer, and whether what it refuses has to be remembered here: nobody else does.
@@ -73,7 +73,7 @@ async fn decide(session: &Session, head: &Parts, body: Incoming, cpi: &Cpi, now:
         Step::Answer(answer) => Decided::of(drop_body(session, head, body, answer).await),
         Step::Register(registering) => {
             let whole = drain(session, body).await;
-            let mut answer = register(session, registering, cpi).await;
+            let mut answer = register(session, registering).await;
             if !whole {
                 cut_short(session, &mut answer);
             }
@@ -112,9 +112,11 @@ fn cut_short(session: &Session, answer: &mut Answer) {
     session.life.cut_short();
 }
 
-async fn register(session: &Session, registering: Registering, cpi: &Cpi) -> Answer {
+async fn register(session: &Session, registering: Registering) -> Answer {
     let listed = !registering.needs_listing() || is_listed(session).await;
-    registering.answer(&mut session.connection(), listed, cpi)
+    // What holds now: it may have changed since the head came, and been told on another connection.
+    let cpi = session.link.cpi();
+    registering.answer(&mut session.connection(), listed, &cpi)
 }
 
 async fn is_listed(session: &Session) -> bool {
@@ -242,13 +244,7 @@ fn broken(session: &Session) -> Answer {
 }
 
 /// Counts an answer, tells of it, and gives it to hyper.
-fn finish(
-    session: &Session,
-    method: Method,
-    decided: Decided,
-    cpi: &Arc<Cpi>,
-    now: Now,
-) -> Response<()> {
+fn finish(session: &Session, method: Method, decided: Decided, now: Now) -> Response<()> {
     let Decided {
         answer,
         unexplained,
@@ -270,7 +266,7 @@ fn finish(
     }
     let ppg = session.connection().ppg().cloned();
     if let (Some(ppg), Some(method)) = (ppg, method.as_str()) {
-        let news = session.is_news(notice.as_ref(), cpi);
+        let news = session.is_news(notice.as_ref(), &link.cpi());
         let exchange = Exchange {
             ppg,
             method,

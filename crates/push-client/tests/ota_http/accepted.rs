@@ -66,6 +66,28 @@ async fn another_application_makes_the_former_tag_a_stale_one() {
     bench.stop().await;
 }
 
+/// The answer to a request that was long in coming is what holds when it goes out: what was told last elsewhere may be later.
+//= specs/ota-http.md#cpitag
+//= type=test
+//# The CPITag MUST be computed anew after a change of any CPI header, before it is told to a gateway.
+#[tokio::test]
+async fn a_registration_is_answered_with_what_holds_when_it_is_answered() {
+    let bench = Bench::start(listening());
+    let (mut slow, mut quick) = (bench.gateway().await, bench.gateway().await);
+    // Behind an answered request, so that it is known to have been read.
+    slow.send(options("") + &options("Content-Length: 2\r\n") + "x")
+        .await;
+    assert_eq!(slow.answer().await.statuses(), (204, "501"));
+    bench.register(WML).await;
+    let present = quick.ask(options("")).await;
+    let late = slow.ask("x").await;
+    assert_eq!(late.statuses(), (204, "501"));
+    for name in ["x-wap-cpitag", "x-wap-push-accept-appid"] {
+        assert_eq!(late.header(name), present.header(name));
+    }
+    bench.stop().await;
+}
+
 #[tokio::test]
 async fn each_refusal_of_a_push_has_its_status() {
     let bench = Bench::start(listening());
