@@ -177,12 +177,7 @@ impl Link {
     /// A request was answered. The engine is woken only where something is `news`: the rest it learns when it wakes.
     pub(super) fn exchanged(&self, exchange: Exchange, news: bool) {
         let mut exchanges = lock(&self.exchanges);
-        let same = |one: &&mut Exchange| one.ppg == exchange.ppg && one.notice == exchange.notice;
-        if let Some(earlier) = exchanges.iter_mut().rev().find(same) {
-            *earlier = exchange;
-        } else {
-            exchanges.push(exchange);
-        }
+        note(&mut exchanges, exchange);
         drop(exchanges);
         if news {
             self.tell(Event::Exchanged);
@@ -243,6 +238,12 @@ fn chance<const N: usize>(random: &dyn SecureRandom) -> [u8; N] {
     octets
 }
 
+/// Puts an exchange behind the others; an earlier one that says the same is not kept.
+fn note(exchanges: &mut Vec<Exchange>, exchange: Exchange) {
+    exchanges.retain(|one| one.ppg != exchange.ppg || one.notice != exchange.notice);
+    exchanges.push(exchange);
+}
+
 /// The addresses that gateways are known by.
 fn addresses(terminal: &Terminal) -> BTreeSet<IpAddr> {
     let contacts = terminal.ppgs.iter().filter_map(|ppg| ppg.contact.as_ref());
@@ -256,4 +257,40 @@ fn addresses(terminal: &Terminal) -> BTreeSet<IpAddr> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use push_ota::http::CpiTag;
+
+    use super::*;
+
+    #[test]
+    fn what_a_gateway_said_last_comes_last() {
+        let ppg = PpgId("ppg".into());
+        let knows = Notice::Knows {
+            ppg: ppg.clone(),
+            tag: CpiTag([7; 4]),
+        };
+        let unbelieved = Notice::Unbelieved {
+            ppg: ppg.clone(),
+            retry: false,
+        };
+        let mut exchanges = Vec::new();
+        for (at, notice) in [&knows, &unbelieved, &knows].into_iter().enumerate() {
+            let exchange = Exchange {
+                ppg: ppg.clone(),
+                method: "OPTIONS",
+                status: None,
+                at: UnixMillis(at as u64),
+                notice: Some(notice.clone()),
+            };
+            note(&mut exchanges, exchange);
+        }
+        let said: Vec<_> = exchanges
+            .into_iter()
+            .map(|exchange| (exchange.notice, exchange.at.0))
+            .collect();
+        assert_eq!(said, [(Some(unbelieved), 1), (Some(knows), 2)]);
+    }
 }
