@@ -87,8 +87,7 @@ impl Reply {
         if let Some(versions) = self.versions {
             answer.add(OTA_VERSION, versions);
         }
-        if let Some(mut authorization) = self.authorization {
-            authorization.set_sensitive(true);
+        if let Some(authorization) = self.authorization {
             answer.add(TERMINAL_AUTHORIZATION, authorization);
         }
         answer
@@ -159,6 +158,13 @@ impl Answer {
         self.add(CONNECTION, HeaderValue::from_static("close"));
         self
     }
+}
+
+/// Text with a secret in it as a header value, which does not show it.
+pub(super) fn secret_value(text: &str) -> Option<HeaderValue> {
+    let mut value = header_value(text)?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// Text as a header value; secrets and names that an administrator wrote may be UTF-8.

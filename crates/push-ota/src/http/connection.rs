@@ -8,7 +8,7 @@ use ::http::request::Parts;
 use ::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use push_message::UnixMillis;
 
-use super::answer::{Kind, Reply, header_value};
+use super::answer::{Kind, Reply, header_value, secret_value};
 use super::authentication::{
     Asked, Credentials, Demand, Met, Nonces, RESOURCE, Shown, Unmet, check, demand,
 };
@@ -266,7 +266,7 @@ impl Connection {
         reply.known = self.known.is_some();
         if let (Some(demand), Some(met)) = (&demand, met) {
             match met {
-                Ok(met) => reply.authorization = header_value(&met.value),
+                Ok(met) => reply.authorization = secret_value(&met.value),
                 Err(why) => return Err(refuse_demand(demand, why, reply)),
             }
         }
@@ -398,7 +398,7 @@ impl Connection {
         if retry && !std::mem::replace(&mut self.disbelieved, true) {
             return Ok(());
         }
-        let notice = self.gateway(self.known).map(|ppg| Notice::Unbelieved {
+        let notice = self.speaker().map(|ppg| Notice::Unbelieved {
             ppg: ppg.id.clone(),
             retry,
         });
@@ -406,6 +406,15 @@ impl Connection {
         Err(Box::new(
             answer.with_notice(notice).closing().because("disbelieved"),
         ))
+    }
+
+    /// The gateway that the peer speaks for: the one that it is known to be, unless that has to prove itself and nothing but its
+    /// address is known.
+    fn speaker(&self) -> Option<&Ppg> {
+        let asked = |ppg: &Ppg| ppg.authentication != Authentication::None;
+        let silent = |ppg: &Ppg| asked(ppg) && evidence(&self.peer, ppg) == Some(Evidence::Address);
+        let gateway = self.gateway(self.known)?;
+        (self.authenticated == self.known || !silent(gateway)).then_some(gateway)
     }
 
     /// Whether the terminal's password may go over this connection as it is, to this gateway.
@@ -512,7 +521,7 @@ impl Connection {
         // A digest gives nothing away; the password itself goes only to who has proved to be the gateway.
         let met = met.and_then(Result::ok);
         let met = met.filter(|met| !met.basic || self.peer.tls_name.is_some());
-        reply.authorization = met.and_then(|met| header_value(&met.value));
+        reply.authorization = met.and_then(|met| secret_value(&met.value));
         let status = reply.kind.try_again();
         let demands = demand(asked.realm, digest, basic, &mut self.nonces, asked.now);
         let answer = reply.with(StatusCode::UNAUTHORIZED, status);

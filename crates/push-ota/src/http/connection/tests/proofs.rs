@@ -553,3 +553,32 @@ fn a_gateway_that_does_not_believe_the_terminal_ends_the_connection() {
     ));
     assert_eq!((answer.close, answer.notice), (true, None));
 }
+
+/// An address is no proof where one is asked for, and who has none does not speak for the gateway.
+#[test]
+fn who_has_a_gateways_address_and_no_proof_does_not_say_that_it_disbelieves() {
+    let word = format!("{DIGEST_DEMAND}, x-wap-auth-status=failed_noretry");
+    let mut bench = Bench::new(asking(Authentication::Basic), accepted());
+    let answer = bench.options(&word);
+    assert_eq!((outcome(&answer).as_str(), answer.close), ("412 301", true));
+    assert_eq!(answer.notice, None);
+    let said = Some(Notice::Unbelieved {
+        ppg: PpgId(GATEWAY.into()),
+        retry: false,
+    });
+    let mut bench = Bench::new(asking(Authentication::Basic), accepted());
+    assert_eq!(outcome(&bench.options(BASIC)), "204 501");
+    assert_eq!(bench.options(&word).notice, said);
+    let mut bench = Bench::new(asking(Authentication::Basic), dialled(Some(GATEWAY), None));
+    assert_eq!(bench.options(&word).notice, said);
+}
+
+#[test]
+fn what_proves_the_terminal_shows_nowhere_but_on_the_wire() {
+    let mut connection = Connection::new(Arc::new(terminal([ppg()])), accepted(), SEED);
+    let head = parts(&format!("OPTIONS /wappush\n{BASIC_DEMAND}"));
+    let step = connection.request(&head, &cpi(), UnixMillis(0));
+    let shown = format!("{step:?}");
+    assert!(shown.contains("challenged: true"), "{shown}");
+    assert!(!shown.contains("Basic "), "{shown}");
+}
