@@ -62,7 +62,7 @@ pub(crate) async fn dial(link: Arc<Link>, order: Order) {
 async fn open(link: &Link, order: &Order) -> Result<(Stream, Peer), String> {
     let Contact { host, port, secure } = &order.contact;
     let limit = link.settings.dial_timeout;
-    let stream = within(limit, "no connection", connect(host, *port)).await?;
+    let stream = within(limit, "no connection", connect(host, *port, limit)).await?;
     let usable = |error: io::Error| format!("the connection cannot be used: {error}");
     connection::set_up(link, &stream).map_err(usable)?;
     let mut peer = Peer {
@@ -87,7 +87,7 @@ async fn open(link: &Link, order: &Order) -> Result<(Stream, Peer), String> {
 
 //= specs/ota-http.md#tcp-connections
 //# The source port of a connection that the terminal opens SHOULD be one that is assigned dynamically.
-async fn connect(host: &Host, port: u16) -> Result<TcpStream, String> {
+async fn connect(host: &Host, port: u16, limit: Duration) -> Result<TcpStream, String> {
     let addresses: Vec<SocketAddr> = match host {
         Host::Ip(address) => vec![SocketAddr::new(*address, port)],
         Host::Name(name) => tokio::net::lookup_host((&**name, port))
@@ -95,14 +95,23 @@ async fn connect(host: &Host, port: u16) -> Result<TcpStream, String> {
             .map_err(|error| format!("its name {name} cannot be resolved: {error}"))?
             .collect(),
     };
-    let mut failed = "its name has no address".to_owned();
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failed = format!("no connection to port {port}: {error}"),
+    reach(&addresses, limit).await
+}
+
+/// Connects to the first of these addresses that answers. One that is silent leaves those behind it their share of the time.
+async fn reach(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, String> {
+    let Some((last, others)) = addresses.split_last() else {
+        return Err("its name has no address".to_owned());
+    };
+    let share = u32::try_from(addresses.len()).map_or(Duration::ZERO, |number| limit / number);
+    for address in others {
+        if let Ok(Ok(stream)) = timeout(share, TcpStream::connect(address)).await {
+            return Ok(stream);
         }
     }
-    Err(failed)
+    let port = last.port();
+    let connected = TcpStream::connect(last).await;
+    connected.map_err(|error| format!("no connection to port {port}: {error}"))
 }
 
 //= specs/ota-http.md#tls
@@ -141,4 +150,41 @@ async fn within<T>(
     timeout(limit, attempt)
         .await
         .unwrap_or_else(|_| Err(format!("{failed} within {} s", limit.as_secs_f32())))
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::{Domain, Socket, Type};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A port of which the kernel takes no more connections, and says nothing; with what keeps it so.
+    fn silent() -> (SocketAddr, Vec<Socket>) {
+        let socket = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = socket();
+        listener.bind(&any.into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut sockets = vec![listener];
+        for _ in 0..4 {
+            let waiting = socket();
+            waiting.set_nonblocking(true).unwrap();
+            // It is under way, or waits for ever.
+            waiting.connect(&address).ok();
+            sockets.push(waiting);
+        }
+        (address.as_socket().unwrap(), sockets)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_silent_does_not_keep_the_terminal_from_the_next() {
+        let (silent, _kept) = silent();
+        let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let good = good.local_addr().unwrap();
+        let limit = Duration::from_millis(100);
+        let reached = reach(&[silent, good], limit).await.unwrap();
+        assert_eq!(reached.peer_addr().unwrap(), good);
+    }
 }
