@@ -313,7 +313,7 @@ fn a_challenge_that_cannot_be_met_is_refused_with_412() -> anyhow::Result<()> {
             .unwrap_or_default()
             .to_owned();
         let (_, status) = given.split_once("x-wap-auth-status=").unwrap_or_default();
-        let status = status.trim_matches('"').to_owned();
+        let status = status.to_owned();
         assert!(
             matches!(status.as_str(), "failed_retry" | "failed_noretry"),
             "{given}"

@@ -69,7 +69,7 @@ fn ota_http_c_005_registration() -> anyhow::Result<()> {
 //# The content of a push that shows another CPITag than the terminal's SHOULD be dropped without a word to the application.
 //= specs/ota-http.md#registration-validation
 //= type=test
-//# The answer to a push that was dropped for the CPITag it shows MUST carry the terminal's CPITag.
+//# The answer to a push that shows another CPITag than the terminal's and was dropped MUST carry the terminal's CPITag.
 //= specs/ota-http.md#registration-validation
 //= type=test
 //# A push that shows no CPITag SHOULD be accepted.
@@ -104,7 +104,7 @@ fn ota_http_c_006_registration_validation() -> anyhow::Result<()> {
 //# The answer to a push that was accepted in spite of the CPITag it shows SHOULD carry the terminal's CPITag.
 //= specs/ota-http.md#registration-validation
 //= type=test
-//# The answer to a push that was dropped because it shows no CPITag MUST carry the terminal's CPITag.
+//# The answer to a push that shows no CPITag and was dropped MUST carry the terminal's CPITag.
 #[test]
 fn a_terminal_can_be_told_to_take_stale_tags_and_to_want_one() -> anyhow::Result<()> {
     let stage = Plan::new()?

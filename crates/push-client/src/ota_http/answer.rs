@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONNECTION, EXPECT, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, EXPECT, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method as HttpMethod, Request, Response, StatusCode};
+use hyper::{Method as HttpMethod, Request, Response};
 use push_core::Now;
 use push_message::{Protocol, ReceivedPush, ServerAddress};
 use push_ota::http::{Answer, ContentPush, Cpi, PushStatus, Pushed, Registering, Step};
@@ -20,7 +20,6 @@ use super::tally::Method;
 use super::transmissions::Transaction;
 use crate::masked::Masked;
 
-const PUSH_STATUS: HeaderName = HeaderName::from_static("x-wap-push-status");
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// Answers a request.
@@ -149,7 +148,11 @@ async fn take_push(
             cut_short(session, &mut answer);
             return Decided::of(answer);
         }
-        Read::Broken => return Decided::explained(broken(session)),
+        Read::Broken => {
+            // Whether anybody reads it or not.
+            session.life.takes_broken_answer();
+            return Decided::explained(push.broken());
+        }
     };
     let peer = session.remote.ip();
     let transaction = link
@@ -222,24 +225,6 @@ impl Drop for Unanswered<'_> {
             self.transaction,
             link.clock.now().monotonic,
         );
-    }
-}
-
-/// The answer to a body that is broken, or broke off: whether anybody reads it or not.
-fn broken(session: &Session) -> Answer {
-    let status = PushStatus::Refused;
-    let mut response = Response::new(());
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    response
-        .headers_mut()
-        .insert(PUSH_STATUS, HeaderValue::from_static(status.as_str()));
-    session.life.takes_broken_answer();
-    Answer {
-        response,
-        push_status: Some(status),
-        close: true,
-        notice: None,
-        reason: None,
     }
 }
 

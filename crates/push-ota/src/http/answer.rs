@@ -4,7 +4,9 @@ use ::http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
 use ::http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::connection::{Answer, Notice};
-use super::names::{CPI_TAG, OTA_VERSION, PUSH_STATUS, TERMINAL_AUTHORIZATION};
+use super::names::{
+    BEARER_INDICATION, CPI_TAG, OTA_VERSION, PUSH_STATUS, TERMINAL_AUTHORIZATION, TERMINAL_ID,
+};
 use super::{CpiTag, PushStatus};
 
 /// Which of its two requests a gateway makes.
@@ -51,12 +53,24 @@ pub(super) struct Reply {
     pub(super) authorization: Option<HeaderValue>,
     /// The peer is a gateway that is known.
     pub(super) known: bool,
+    /// What a registration that is refused is told of the terminal all the same.
+    pub(super) introduction: Option<Introduction>,
+}
+
+/// What the terminal is called, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Introduction {
+    /// X-Wap-Terminal-Id; absent where either side has to authenticate itself first.
+    pub(super) terminal_id: Option<String>,
+    /// X-Wap-Bearer-Indication, as WDP numbers it.
+    pub(super) bearer: u8,
 }
 
 impl Reply {
     /// The reply to one who is to learn nothing of the terminal.
     pub(super) fn saying_nothing(mut self) -> Self {
         self.authorization = None;
+        self.introduction = None;
         self
     }
 
@@ -72,11 +86,15 @@ impl Reply {
     //# The answer to a POST request MUST carry X-Wap-Push-Status.
     //= specs/ota-http.md#push-status
     //# Every answer to a registration or a push MUST carry X-Wap-Push-Status.
-    pub(super) fn with(self, http: StatusCode, status: PushStatus) -> Answer {
+    pub(super) fn with(mut self, http: StatusCode, status: PushStatus) -> Answer {
+        let introduction = self.introduction.take();
         let mut answer = self.bare(http);
         answer.push_status = Some(status);
         answer.add(PUSH_STATUS, HeaderValue::from_static(status.as_str()));
-        answer
+        match introduction {
+            Some(introduction) => answer.introducing(&introduction),
+            None => answer,
+        }
     }
 
     /// An answer to what is neither a registration nor a push.
@@ -132,6 +150,16 @@ impl Answer {
 
     pub(super) fn with_notice(mut self, notice: Option<Notice>) -> Self {
         self.notice = notice;
+        self
+    }
+
+    //= specs/ota-http.md#bearer-indication
+    //# X-Wap-Bearer-Indication MUST be the number that WDP gives the bearer, as two hexadecimal digits.
+    pub(super) fn introducing(mut self, introduction: &Introduction) -> Self {
+        if let Some(terminal_id) = &introduction.terminal_id {
+            self.add_text(TERMINAL_ID, terminal_id);
+        }
+        self.add_text(BEARER_INDICATION, &format!("{:02X}", introduction.bearer));
         self
     }
 

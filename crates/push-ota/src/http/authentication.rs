@@ -109,7 +109,7 @@ pub(super) fn demand(
     if digest {
         let nonce = quoted(&nonces.issue(now));
         demands.push(format!(
-            "Digest realm={realm}, domain=\"{RESOURCE}\", nonce={nonce}, algorithm=\"{ALGORITHM}\""
+            "Digest realm={realm}, domain=\"{RESOURCE}\", nonce={nonce}, algorithm={ALGORITHM}"
         ));
     }
     if basic {
@@ -426,7 +426,7 @@ impl Demand {
             Unmet::Retry => "failed_retry",
             Unmet::NoRetry => "failed_noretry",
         };
-        format!("{scheme} {STATUS}=\"{status}\"")
+        format!("{scheme} {STATUS}={status}")
     }
 }
 
@@ -467,7 +467,7 @@ impl DigestDemand {
         let opaque = self.opaque.as_deref().map(quoted);
         let opaque = opaque.map_or_else(String::new, |value| format!(", opaque={value}"));
         format!(
-            "Digest username={}, realm={}, nonce={}, uri=\"{RESOURCE}\", algorithm=\"{ALGORITHM}\", response=\"{response}\"{opaque}",
+            "Digest username={}, realm={}, nonce={}, uri=\"{RESOURCE}\", algorithm={ALGORITHM}, response=\"{response}\"{opaque}",
             quoted(terminal_id),
             quoted(&self.realm),
             quoted(&self.nonce),

@@ -8,14 +8,12 @@ use ::http::request::Parts;
 use ::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use push_message::UnixMillis;
 
-use super::answer::{Kind, Reply, header_value, secret_value};
+use super::answer::{Introduction, Kind, Reply, header_value, secret_value};
 use super::authentication::{
     Asked, Credentials, Demand, Met, Nonces, RESOURCE, Shown, Unmet, check, demand,
 };
 use super::context::{self, Clues, Evidence, NoContext, evidence};
-use super::names::{
-    BEARER_INDICATION, CPI_TAG, OTA_VERSION, PROV_URL, TERMINAL_AUTHENTICATE, TERMINAL_ID,
-};
+use super::names::{CPI_TAG, OTA_VERSION, PROV_URL, TERMINAL_AUTHENTICATE};
 use super::push::{ContentPush, Judging};
 use super::version::{self, listed};
 use super::{Authentication, Cpi, CpiTag, Ppg, PpgId, PushStatus, Terminal, TerminalId, client_id};
@@ -217,6 +215,8 @@ impl Connection {
     //# An answer MUST NOT carry X-Wap-Authorization unless the request carried X-Wap-Authenticate.
     fn admit(&mut self, head: &Parts, now: UnixMillis) -> Result<Admitted, Box<Answer>> {
         let mut reply = self.resource(head)?;
+        let challenged = head.headers.contains_key(&TERMINAL_AUTHENTICATE);
+        reply.introduction = self.introduction_to_known(reply.kind, self.known, challenged);
         if !self.agree_on_version(head) {
             return Err(done(reply, PushStatus::VersionNotSupported, "version"));
         }
@@ -234,10 +234,11 @@ impl Connection {
                 done(reply.clone(), status, "noContext")
             })?;
         self.recognize(context);
+        reply.known = self.known.is_some();
+        reply.introduction = self.introduction_to_known(reply.kind, context, challenged);
         if let Some(demand) = &demand {
             self.heed_disbelief(demand, &reply)?;
         }
-        reply.known = self.known.is_some();
         if credentials.is_none() && demand.is_none() && self.gate(context) == Gate::Open {
             return Ok(Admitted {
                 reply,
@@ -264,6 +265,7 @@ impl Connection {
         }
         self.recognize(context);
         reply.known = self.known.is_some();
+        reply.introduction = self.introduction_to_known(reply.kind, context, challenged);
         if let (Some(demand), Some(met)) = (&demand, met) {
             match met {
                 Ok(met) => reply.authorization = secret_value(&met.value),
@@ -287,6 +289,7 @@ impl Connection {
             versions: self.versions.clone().filter(|_| named),
             authorization: None,
             known: false,
+            introduction: None,
         };
         let (path, query) = (head.uri.path(), head.uri.query());
         let everything = path == "*" && head.method == Method::OPTIONS;
@@ -384,6 +387,25 @@ impl Connection {
             TerminalId::Given(id) => id.as_ref().to_owned(),
             TerminalId::OfAddress => client_id::of_address(self.peer.local.ip()),
         }
+    }
+
+    fn introduction(&self, context: Option<usize>, challenged: bool) -> Introduction {
+        let bearer = self.gateway(context).and_then(|ppg| ppg.bearer);
+        Introduction {
+            terminal_id: (!challenged).then(|| self.terminal_id(context)),
+            bearer: bearer.unwrap_or(self.terminal.bearer),
+        }
+    }
+
+    /// What a registration is told even if it is refused: only a gateway that is known is told anything then.
+    fn introduction_to_known(
+        &self,
+        kind: Kind,
+        context: Option<usize>,
+        challenged: bool,
+    ) -> Option<Introduction> {
+        let known = kind == Kind::Registration && self.known.is_some();
+        known.then(|| self.introduction(context.or(self.known), challenged))
     }
 
     /// A gateway that does not believe the terminal is answered once more, or not at all.
@@ -515,9 +537,11 @@ impl Connection {
             Gate::Shut { digest, basic } => (digest, basic),
             Gate::Open | Gate::Barred => {
                 let status = reply.kind.refused();
-                return done(reply, status, "notIdentified");
+                return done(reply.saying_nothing(), status, "notIdentified");
             }
         };
+        // Before the gateway has proved who it is, it learns no more of the terminal than the challenge says.
+        reply.introduction = None;
         // A digest gives nothing away; the password itself goes only to who has proved to be the gateway.
         let met = met.and_then(Result::ok);
         let met = met.filter(|met| !met.basic || self.peer.tls_name.is_some());
@@ -549,11 +573,11 @@ impl Connection {
     //= specs/ota-http.md#registration-validation
     //# The content of a push that shows another CPITag than the terminal's SHOULD be dropped without a word to the application.
     //= specs/ota-http.md#registration-validation
-    //# The answer to a push that was dropped for the CPITag it shows MUST carry the terminal's CPITag.
+    //# The answer to a push that shows another CPITag than the terminal's and was dropped MUST carry the terminal's CPITag.
     //= specs/ota-http.md#registration-validation
     //# A push that shows no CPITag SHOULD be accepted.
     //= specs/ota-http.md#registration-validation
-    //# The answer to a push that was dropped because it shows no CPITag MUST carry the terminal's CPITag.
+    //# The answer to a push that shows no CPITag and was dropped MUST carry the terminal's CPITag.
     fn push(&mut self, head: &Parts, admitted: Admitted, cpi: &Cpi) -> Step {
         let state = self.tag_state(shown_tag(head), cpi);
         let taken = match state {
@@ -562,16 +586,19 @@ impl Connection {
             TagState::Stale => self.terminal.accept_stale_tag,
         };
         let reply = admitted.reply;
-        if !taken {
-            // From here on the gateway knows better than what was said of it.
+        if state == TagState::Stale {
+            // The answer tells it: from here on the gateway knows better than what was said of it.
             self.assumed = None;
+        }
+        if !taken {
             let answer = reply.done(PushStatus::CpiTagMismatch).with_tag(cpi.tag());
             return Step::Answer(answer.because("cpiTag"));
         }
         let knows = (state == TagState::Current).then(|| self.knows(cpi.tag()));
         let judging = Judging {
             reply,
-            mismatch: (state == TagState::Stale).then(|| cpi.tag()),
+            stale: state == TagState::Stale,
+            tag: (state != TagState::Current).then(|| cpi.tag()),
             notice: knows.flatten(),
         };
         ContentPush::step(
@@ -601,8 +628,8 @@ impl Registering {
     /// The answer. `listed` is whether a whitelist that counts anywhere names the peer, where that is
     /// [needed](Self::needs_listing).
     ///
-    /// An answer that refuses says nothing of the terminal: neither its CPI nor its Terminal-ID, in credentials or without, nor its
-    /// bearer.
+    /// An answer that refuses who is not known says nothing of the terminal: neither its CPI nor its Terminal-ID, in credentials or
+    /// without, nor its bearer.
     //= specs/ota-http.md#registration
     //# The answer to a registration that shows no CPITag and is not refused MUST carry the terminal's CPI headers.
     //= specs/ota-http.md#registration
@@ -613,8 +640,6 @@ impl Registering {
     //# The answer to a registration MUST carry X-Wap-Terminal-Id, unless the request asks the terminal to authenticate itself or the answer asks the gateway to.
     //= specs/ota-http.md#bearer-indication
     //# The answer to a registration MUST carry X-Wap-Bearer-Indication.
-    //= specs/ota-http.md#bearer-indication
-    //# X-Wap-Bearer-Indication MUST be the number that WDP gives the bearer, as two hexadecimal digits.
     pub fn answer(self, connection: &mut Connection, listed: bool, cpi: &Cpi) -> Answer {
         if !listed && self.needs_listing() {
             let reply = self.reply.saying_nothing();
@@ -623,26 +648,21 @@ impl Registering {
         }
         let knows = connection.knows(cpi.tag());
         let current = connection.tag_state(self.tag.as_deref(), cpi) == TagState::Current;
-        let mut answer = if current {
-            self.reply.done(PushStatus::Registered)
+        let mut reply = self.reply;
+        reply.introduction = None;
+        let answer = if current {
+            reply.done(PushStatus::Registered)
         } else {
             connection.assumed = None;
-            let answer = self.reply.done(PushStatus::RegisteredCpiTagMismatch);
+            let answer = reply.done(PushStatus::RegisteredCpiTagMismatch);
             let mut answer = answer.with_tag(cpi.tag());
             for (name, value) in cpi.headers() {
                 answer.add_named(name, value);
             }
             answer
         };
-        if !self.challenged {
-            answer.add_text(TERMINAL_ID, &connection.terminal_id(self.context));
-        }
-        let ppg = connection.gateway(self.context);
-        let bearer = ppg
-            .and_then(|ppg| ppg.bearer)
-            .unwrap_or(connection.terminal.bearer);
-        answer.add_text(BEARER_INDICATION, &format!("{bearer:02X}"));
-        answer.with_notice(knows)
+        let introduction = connection.introduction(self.context, self.challenged);
+        answer.introducing(&introduction).with_notice(knows)
     }
 }
 

@@ -58,8 +58,10 @@ pub enum Pushed {
 #[derive(Debug)]
 pub struct Judging {
     pub(super) reply: Reply,
-    /// Our tag, where the request showed another.
-    pub(super) mismatch: Option<CpiTag>,
+    /// The request showed another tag than ours.
+    pub(super) stale: bool,
+    /// Our tag, where the request did not show it.
+    pub(super) tag: Option<CpiTag>,
     pub(super) notice: Option<Notice>,
 }
 
@@ -73,11 +75,8 @@ impl ContentPush {
         proved_names: &[Box<str>],
     ) -> Step {
         let Some(form) = form(head) else {
-            let answer = judging
-                .reply
-                .with(StatusCode::BAD_REQUEST, PushStatus::Refused);
-            let answer = answer.with_notice(judging.notice);
-            return Step::Answer(answer.because("contentType"));
+            let answer = judging.refuse(StatusCode::BAD_REQUEST, "contentType");
+            return Step::Answer(answer);
         };
         Step::Push(Self {
             limits: EntityLimits {
@@ -109,6 +108,12 @@ impl ContentPush {
         self.judging.too_long().closing()
     }
 
+    /// The answer to a body that is broken in its framing, or broke off.
+    pub fn broken(self) -> Answer {
+        let status = StatusCode::BAD_REQUEST;
+        self.judging.refuse(status, "body").closing()
+    }
+
     /// Takes the whole body. `transaction` is what the driver tells transmissions apart by.
     pub fn body(self, octets: &[u8], received: UnixMillis, transaction: Box<[u8]>) -> Pushed {
         let message = match &self.form {
@@ -133,10 +138,8 @@ impl ContentPush {
                 Pushed::Answer(self.judging.too_long())
             }
             Err(error) => {
-                let reply = self.judging.reply;
-                let answer = reply.with(StatusCode::BAD_REQUEST, PushStatus::Refused);
-                let answer = answer.with_notice(self.judging.notice);
-                Pushed::Answer(answer.because(error.code.as_str()))
+                let status = StatusCode::BAD_REQUEST;
+                Pushed::Answer(self.judging.refuse(status, error.code.as_str()))
             }
         }
     }
@@ -155,29 +158,47 @@ impl Judging {
     //= specs/ota-http.md#push-info
     //# The answer to a push MUST NOT have a body unless X-Wap-Push-Info allows one with the token response.
     pub fn answer(self, status: PushStatus) -> Answer {
-        let status = match (status, self.mismatch) {
-            (PushStatus::Accepted, Some(_)) => PushStatus::AcceptedCpiTagMismatch,
-            (status, _) => status,
-        };
-        // Who is on no whitelist does not learn who the terminal is.
-        let reply = if status == PushStatus::Refused && !self.reply.known {
-            self.reply.saying_nothing()
+        let status = if self.stale && status == PushStatus::Accepted {
+            PushStatus::AcceptedCpiTagMismatch
         } else {
-            self.reply
+            status
         };
-        let answer = reply.done(status).with_notice(self.notice);
-        match self.mismatch {
+        if status == PushStatus::Refused {
+            return self.refused(StatusCode::NO_CONTENT);
+        }
+        // A gateway that is taken at its word without a tag is not told ours.
+        let tag = self.tag.filter(|_| status != PushStatus::Accepted);
+        let answer = self.reply.done(status).with_notice(self.notice);
+        match tag {
             Some(tag) => answer.with_tag(tag),
             None => answer,
         }
     }
 
     fn too_long(self) -> Answer {
-        let answer = self
-            .reply
-            .with(StatusCode::PAYLOAD_TOO_LARGE, PushStatus::Refused);
         let reason = EntityErrorCode::MessageTooLong.as_str();
-        answer.with_notice(self.notice).because(reason)
+        self.refuse(StatusCode::PAYLOAD_TOO_LARGE, reason)
+    }
+
+    /// The answer to a push that nobody judges.
+    fn refuse(self, http: StatusCode, reason: &'static str) -> Answer {
+        self.refused(http).because(reason)
+    }
+
+    /// The answer to a push that is refused for good. Who is not known may be on no whitelist, and learns nothing of the terminal.
+    fn refused(self, http: StatusCode) -> Answer {
+        let known = self.reply.known;
+        let reply = if known {
+            self.reply
+        } else {
+            self.reply.saying_nothing()
+        };
+        let answer = reply.with(http, PushStatus::Refused);
+        let answer = answer.with_notice(self.notice);
+        match self.tag.filter(|_| known) {
+            Some(tag) => answer.with_tag(tag),
+            None => answer,
+        }
     }
 }
 

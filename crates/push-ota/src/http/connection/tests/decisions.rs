@@ -92,13 +92,13 @@ type Case = (
 //# The content of a push that shows another CPITag than the terminal's SHOULD be dropped without a word to the application.
 //= specs/ota-http.md#registration-validation
 //= type=test
-//# The answer to a push that was dropped for the CPITag it shows MUST carry the terminal's CPITag.
+//# The answer to a push that shows another CPITag than the terminal's and was dropped MUST carry the terminal's CPITag.
 //= specs/ota-http.md#registration-validation
 //= type=test
 //# A push that shows no CPITag SHOULD be accepted.
 //= specs/ota-http.md#registration-validation
 //= type=test
-//# The answer to a push that was dropped because it shows no CPITag MUST carry the terminal's CPITag.
+//# The answer to a push that shows no CPITag and was dropped MUST carry the terminal's CPITag.
 //= specs/ota-http.md#registration-validation
 //= type=test
 //# The answer to a push that shows the terminal's CPITag MUST NOT carry a CPITag.
@@ -112,7 +112,7 @@ type Case = (
 fn pushes_by_tag() {
     use PushStatus::{Accepted, ContentType, NoRoom, NoSuchApplication, Refused, RequestRefused};
     let ours = Some(cpi().tag());
-    let cases: [Case; 24] = [
+    let cases: [Case; 27] = [
         (None, Tag::Ours, false, false, Accepted, "400", false),
         (
             None,
@@ -158,7 +158,10 @@ fn pushes_by_tag() {
         ),
         (None, Tag::Ours, false, true, NoRoom, "237", false),
         (None, Tag::Ours, false, true, ContentType, "238", false),
-        (None, Tag::None, false, true, NoRoom, "237", false),
+        (None, Tag::None, false, true, NoRoom, "237", true),
+        (None, Tag::None, false, true, Refused, "235", true),
+        (None, Tag::Stale, true, true, ContentType, "238", true),
+        (ours, Tag::None, false, true, NoRoom, "237", false),
         (None, Tag::Stale, true, true, NoRoom, "237", true),
         (None, Tag::Stale, false, true, NoRoom, "256", true),
     ];
@@ -186,7 +189,56 @@ fn pushes_by_tag() {
 }
 
 #[test]
+fn a_message_that_is_none_is_dropped_with_the_tag_unless_that_was_shown() {
+    let tag = Some(cpi().tag().to_string());
+    for (shown, told) in [
+        (Tag::None, true),
+        (Tag::Stale, true),
+        (Tag::Ours, false),
+        (Tag::OursInHexadecimal, false),
+    ] {
+        let terminal = || Terminal {
+            accept_stale_tag: true,
+            ..terminal([ppg()])
+        };
+        let head = format!(
+            "POST /wappush\ncontent-type: application/http\nx-wap-push-ota-version: 1.0\n{}",
+            shown.header()
+        );
+        let tag = tag.clone().filter(|_| told);
+        for (body, http) in [(&b"none"[..], "400 235"), (&[b'x'; 3000], "413 235")] {
+            let mut bench = Bench::new(terminal(), accepted());
+            let answer = bench.send(&head, body);
+            assert_eq!(outcome(&answer), http);
+            assert_eq!(header(&answer, "x-wap-cpitag"), tag, "{shown:?} {http}");
+            let mut bench = Bench::new(terminal(), stranger());
+            let answer = bench.send(&head, body);
+            assert_eq!(outcome(&answer), http);
+            assert!(!has(&answer, "x-wap-cpitag"));
+        }
+        let mut bench = Bench::new(terminal(), accepted());
+        let Step::Push(push) = bench
+            .connection
+            .request(&parts(&head), &bench.cpi, bench.now)
+        else {
+            panic!("a push");
+        };
+        let answer = push.broken();
+        assert_eq!(outcome(&answer), "400 235");
+        assert_eq!(header(&answer, "x-wap-cpitag"), tag);
+        assert!(answer.close && has(&answer, "x-wap-push-ota-version"));
+    }
+}
+
+#[test]
 fn once_told_a_gateway_assumes_nothing_older() {
+    let loose = Terminal {
+        accept_stale_tag: true,
+        ..terminal([ppg()])
+    };
+    let mut bench = Bench::new(loose, dialled(Some(GATEWAY), Some(STALE)));
+    assert_eq!(outcome(&bench.post("")), "204 401");
+    assert_eq!(outcome(&bench.post("")), "204 400");
     let mut bench = Bench::new(terminal([ppg()]), dialled(Some(GATEWAY), Some(STALE)));
     assert_eq!(outcome(&bench.post("")), "204 256");
     assert_eq!(outcome(&bench.post("")), "204 400");
@@ -218,6 +270,58 @@ fn a_cpi_that_changes_under_way_is_the_one_that_is_told() {
         header(&answer, "x-wap-cpitag"),
         Some(newer.tag().to_string())
     );
+}
+
+//= specs/ota-http.md#identification
+//= type=test
+//# The answer to a registration MUST carry X-Wap-Terminal-Id, unless the request asks the terminal to authenticate itself or the answer asks the gateway to.
+//= specs/ota-http.md#bearer-indication
+//= type=test
+//# The answer to a registration MUST carry X-Wap-Bearer-Indication.
+#[test]
+fn a_gateway_that_is_known_learns_who_refuses_it() {
+    let demand = "x-wap-authenticate: Digest realm=\"ppg.example.net\", algorithm=SHA-1\n";
+    let repeated = "x-wap-cpitag: a\nx-wap-cpitag: b\n";
+    for (headers, code, named) in [
+        ("x-wap-push-ota-version: 9.9\n", "204 600", true),
+        ("x-wap-push-provurl: nobody\n", "204 302", true),
+        (repeated, "400 301", true),
+        (demand, "412 300", false),
+    ] {
+        for peer in [accepted(), dialled(Some(GATEWAY), None)] {
+            let answer = Bench::new(terminal([ppg()]), peer).options(headers);
+            assert_eq!(outcome(&answer), code, "{headers}");
+            let terminal_id = named.then(|| "4447700900123".to_owned());
+            assert_eq!(header(&answer, "x-wap-terminal-id"), terminal_id);
+            let bearer = header(&answer, "x-wap-bearer-indication");
+            assert_eq!(bearer.as_deref(), Some("0B"), "{headers}");
+        }
+        for (peer, method) in [(stranger(), "OPTIONS"), (accepted(), "POST")] {
+            let answer = Bench::new(terminal([ppg()]), peer)
+                .send(&format!("{method} /wappush\n{headers}"), b"");
+            assert!(!has(&answer, "x-wap-terminal-id"), "{method} {headers}");
+            assert!(!has(&answer, "x-wap-bearer-indication"), "{method}");
+        }
+    }
+    // Who has to prove itself learns the name from the challenge, and nothing where it cannot.
+    for (authentication, identified_only, code, asked) in [
+        (Authentication::Digest, false, "401 300", true),
+        (Authentication::None, true, "204 301", false),
+    ] {
+        let ppg = Ppg {
+            authentication,
+            ppg_secret: asked.then(|| Secret("ppg-secret".into())),
+            ..ppg()
+        };
+        let terminal = Terminal {
+            identified_only,
+            ..terminal([ppg])
+        };
+        let answer = Bench::new(terminal, accepted()).options("");
+        assert_eq!(outcome(&answer), code);
+        assert!(!has(&answer, "x-wap-terminal-id"));
+        assert!(!has(&answer, "x-wap-bearer-indication"));
+    }
 }
 
 #[test]

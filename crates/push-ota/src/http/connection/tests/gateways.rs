@@ -17,7 +17,10 @@ fn provisioned(id: &str, url: Option<&str>) -> Ppg {
 /// The Terminal-ID in the answer to a registration, which shows the context, or else the outcome.
 fn context(bench: &mut Bench, headers: &str) -> String {
     let answer = bench.options(headers);
-    header(&answer, "x-wap-terminal-id").unwrap_or_else(|| outcome(&answer))
+    let registered = answer.push_status == Some(PushStatus::RegisteredCpiTagMismatch);
+    header(&answer, "x-wap-terminal-id")
+        .filter(|_| registered)
+        .unwrap_or_else(|| outcome(&answer))
 }
 
 fn four() -> Terminal {
