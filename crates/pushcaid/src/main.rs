@@ -20,7 +20,12 @@ fn main() -> ExitCode {
     match command {
         Command::Help => print(HELP),
         Command::Version => print(concat!("pushcaid ", env!("CARGO_PKG_VERSION"), "\n")),
-        Command::Check { config } => with_config(config, |_| print("the configuration is good\n")),
+        Command::Check { config } => {
+            with_config(config, |config| match config.check_certificates() {
+                Ok(()) => print("the configuration is good\n"),
+                Err(error) => fail(&error, CONFIGURATION),
+            })
+        }
         Command::PrintConfig { config } => with_config(config, |config| match config.print() {
             Ok(text) => print(&text),
             Err(error) => fail(&error, 1),

@@ -7,6 +7,8 @@ use std::time::Duration;
 use push_ota::http::{CpiSettings, RegistrarSettings, Terminal, TerminalId};
 use push_ota::sia::SiaSettings;
 
+use super::tls::{Tls, TlsError};
+
 /// OTA-HTTP: where the terminal listens, whom it dials, what it says of itself.
 #[derive(Debug, Clone)]
 pub struct OtaHttpSettings {
@@ -83,6 +85,11 @@ impl OtaHttpSettings {
     /// Whether there is anything to do: a port to listen on, or a gateway.
     pub fn is_on(&self) -> bool {
         !self.listen.is_empty() || !self.tls_listen.is_empty() || !self.terminal.ppgs.is_empty()
+    }
+
+    /// Whether the certificates and keys that are named can be used. Reads the files.
+    pub fn check_certificates(&self) -> Result<(), TlsError> {
+        Tls::load(&self.tls, &self.terminal).map(drop)
     }
 }
 

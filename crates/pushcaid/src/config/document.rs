@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
+use push_client::TlsError;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -61,6 +62,15 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether the certificates and keys that it names can be used. Reads the files.
+    pub fn check_certificates(&self) -> Result<(), TlsError> {
+        match self.wiring() {
+            Ok(wiring) => wiring.ota_http.check_certificates(),
+            // A configuration that was read has been wired before.
+            Err(_) => Ok(()),
+        }
+    }
+
     /// The whole configuration as a document.
     pub fn print(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
@@ -69,7 +79,14 @@ impl Config {
 
 impl Document<'_> {
     fn syntax(&self, error: &toml::de::Error) -> ConfigError {
-        self.at(error.span(), error.message().trim_end().replace('\n', "; "))
+        // Of the standard library, which does not say what would do.
+        let message = if error.message() == "invalid socket address syntax" {
+            "this is no address with a port; write `0.0.0.0:PORT`, `192.0.2.7:PORT` or `[::]:PORT`"
+                .to_owned()
+        } else {
+            error.message().trim_end().replace('\n', "; ")
+        };
+        self.at(error.span(), message)
     }
 
     fn at(&self, span: Option<Range<usize>>, message: String) -> ConfigError {
@@ -381,7 +398,7 @@ mod tests {
             ),
             (
                 "[ota_wsp]\nlisten = [\"2948\"]",
-                "f:2:11: invalid socket address syntax",
+                "f:2:11: this is no address with a port; write `0.0.0.0:PORT`, `192.0.2.7:PORT` or `[::]:PORT`",
             ),
             (
                 "[store]\ndurability = \"strong\"",

@@ -230,6 +230,29 @@ fn what_is_wrong_with_a_configuration_is_said_in_one_line() {
 }
 
 #[test]
+fn certificates_are_looked_at_before_the_configuration_is_called_good() {
+    let bench = Bench::new("");
+    let file = bench.path().join("none.pem");
+    fs::write(&file, "no certificate\n").unwrap();
+    let text = fs::read_to_string(bench.config()).unwrap();
+    let section = format!(
+        "[ota_http]\ntls_listen = [\"127.0.0.1:0\"]\nca_file = \"{}\"\n",
+        file.display()
+    );
+    fs::write(bench.config(), format!("{text}\n{section}")).unwrap();
+    let output = program()
+        .arg("--config")
+        .arg(bench.config())
+        .arg("--check")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{stderr}");
+    let wanted = format!("{}: there is no certificate in it", file.display());
+    assert!(stderr.contains(&wanted), "{stderr}");
+}
+
+#[test]
 fn the_command_line_explains_itself() {
     let run = |arguments: &[&str]| program().args(arguments).output().unwrap();
     let help = run(&["--help"]);

@@ -59,7 +59,8 @@ section! {
         max_push_requests: u32 = OtaHttpSettings::default().cpi.max_push_requests,
         /// Charsets that gateways are told of; none: not told, which means UTF-8.
         charsets: Vec<String> = OtaHttpSettings::default().cpi.charsets,
-        /// Content encodings that gateways are told of; none: not told, which means none but identity.
+        /// Content encodings that gateways are told of; none: not told, which means none but identity. Content is delivered as
+        /// it came: applications undo what is named here.
         encodings: Vec<String> = OtaHttpSettings::default().cpi.encodings,
         /// Languages that gateways are told of; none: not told, which means any.
         languages: Vec<String> = OtaHttpSettings::default().cpi.languages,

@@ -385,7 +385,11 @@ fn mistakes_in_the_section_are_named_with_their_place() {
         ),
         (
             "[ota_http]\nlisten = [\"4035\"]".to_owned(),
-            "f:2:11: invalid socket address syntax",
+            "f:2:11: this is no address with a port; write `0.0.0.0:PORT`",
+        ),
+        (
+            "[ota_http]\nlisten = [\"127.0.0.1:4035\"]\nidentified_only = true".to_owned(),
+            "f:3:19: nobody could prove anything: give a [[ota_http.ppg]] its ppg_password_file",
         ),
         (
             "[ota_http]\ntls_listen = [\"127.0.0.1:4036\"]".to_owned(),

@@ -159,6 +159,12 @@ impl OtaHttp {
                 &"at least one version has to be spoken: \"1.0\"",
             ));
         }
+        let proves = self.ppg.iter().any(|ppg| ppg.ppg_password_file.is_some());
+        if self.identified_only && !proves && (self.ca_file.is_none() || self.ppg.is_empty()) {
+            return Err(at("identified_only")(
+                &"nobody could prove anything: give a [[ota_http.ppg]] its ppg_password_file, or use TLS",
+            ));
+        }
         self.check_lists()?;
         self.refuse_nothing()
     }
