@@ -10,8 +10,9 @@ use std::time::Duration;
 use push_lab::ApplicationId;
 use push_lab::Sender;
 use push_lab::ppg::{
-    Answer, Connection, ContactPoint, Extent, HttpMisbehaviour, HttpPush, Outcome, Ppg, PpgEvent,
-    PpgSettings, Secret, SirBuilder, Target, TerminalAuthentication, TestAuthority, TlsError,
+    Answer, Connection, ContactPoint, Direction, Extent, HttpMisbehaviour, HttpPush, Outcome, Ppg,
+    PpgEvent, PpgSettings, Secret, SirBuilder, Target, TerminalAuthentication, TestAuthority,
+    TlsError, Unfit,
 };
 use serde_json::{Value, json};
 
@@ -199,7 +200,7 @@ impl<'a> Job<'a> {
         let misbehaviour = match arguments.misbehave.as_deref() {
             Some(word) => Some(HttpMisbehaviour::parse(word).ok_or_else(|| {
                 usage(format!(
-                    "{word:?} is no kind of misbehaviour: `list` shows all"
+                    "`{word}` is no kind of misbehaviour; `--misbehave list` shows all"
                 ))
             })?),
             None => None,
@@ -398,7 +399,13 @@ fn describe(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Accepted => "accepted".to_owned(),
         Outcome::Refused(status) => format!("refused with push status {status}"),
-        Outcome::Unfit(unfit) => format!("not sent: the terminal does not take its {unfit:?}"),
+        Outcome::Unfit(Unfit::ContentType) => {
+            "not sent: the terminal does not take its content type".to_owned()
+        }
+        Outcome::Unfit(Unfit::Application) => {
+            "not sent: the terminal does not take pushes for its application".to_owned()
+        }
+        Outcome::Unfit(Unfit::Size) => "not sent: it is longer than the terminal takes".to_owned(),
         Outcome::Unreachable(why) => format!("not sent: {why}"),
         Outcome::QueueFull => "not sent: the queue is full".to_owned(),
         Outcome::Unanswered(why) => format!("not answered: {why}"),
@@ -419,7 +426,10 @@ fn told(event: &PpgEvent) -> Line {
             tls,
         } => {
             let how = if *tls { "with TLS" } else { "plain" };
-            let direction = format!("{direction:?}");
+            let direction = match direction {
+                Direction::PpgOriginated => "PO-TCP",
+                Direction::TerminalOriginated => "TO-TCP",
+            };
             (
                 format!("{connection} open: {peer}, {direction}, {how}"),
                 json!({ "event": "opened", "connection": connection, "peer": peer.to_string(), "direction": direction, "tls": tls }),
@@ -440,7 +450,11 @@ fn told(event: &PpgEvent) -> Line {
         } => {
             let shown = tag.as_deref().unwrap_or("none");
             (
-                format!("{connection} > {method} /wappush, tag {shown}"),
+                if method.is_empty() {
+                    format!("{connection} > raw octets")
+                } else {
+                    format!("{connection} > {method} /wappush, tag {shown}")
+                },
                 json!({ "event": "asked", "connection": connection, "method": method, "tag": tag }),
             )
         }
