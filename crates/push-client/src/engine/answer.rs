@@ -10,6 +10,7 @@ use push_core::{
 use push_message::{Origin, Owner, Protocol, PushApplicationId, Refusal, Whitelist};
 
 use super::{Engine, Listener, OtaHttp, Request};
+use crate::counters::verdict_word;
 use crate::explain::described;
 use crate::masked::Masked;
 use crate::metrics::{self, Gauges};
@@ -192,7 +193,7 @@ impl Engine {
         match occurrence {
             Occurrence::PushJudged(decision) => {
                 let server = Masked::new(&decision.server, shown);
-                tracing::debug!(verdict = ?decision.verdict, application = %decision.application, %server, "push judged");
+                tracing::debug!(verdict = verdict_word(&decision.verdict), application = %decision.application, %server, "push judged");
                 self.recent.judged(decision);
             }
             Occurrence::Registered(record) => {

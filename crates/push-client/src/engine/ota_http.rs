@@ -370,8 +370,11 @@ impl Engine {
                         dial.life.end_gracefully();
                     }
                 }
-                RegistrarOutput::Announced { ticket, .. } if ticket == AT_START => {}
                 RegistrarOutput::Announced { ticket, reports } => {
+                    reports.iter().for_each(log);
+                    if ticket == AT_START {
+                        continue;
+                    }
                     let servers = reports.into_iter().map(server_report).collect();
                     self.announced(PersistTicket(ticket.0), Protocol::OtaHttp, servers, now);
                 }
@@ -433,6 +436,23 @@ const fn status_of(verdict: Verdict) -> PushStatus {
         Verdict::Refused(PushRefusal::ServerNotListed) => PushStatus::Refused,
         Verdict::Refused(PushRefusal::NoRoom) => PushStatus::NoRoom,
         Verdict::Refused(PushRefusal::NotYet) => PushStatus::RequestRefused,
+    }
+}
+
+/// Tells the administrator how far a gateway has been told.
+fn log(report: &PpgReport) {
+    let PpgReport {
+        ppg, state, reason, ..
+    } = report;
+    let reason = reason.as_ref().map(tracing::field::display);
+    match state {
+        PpgState::Requested => tracing::info!(%ppg, reason, "a gateway is being dialled"),
+        PpgState::Announced => tracing::info!(%ppg, "a gateway can ask"),
+        PpgState::Confirmed => tracing::info!(%ppg, "a gateway knows what is registered"),
+        PpgState::Rejected => {
+            tracing::warn!(%ppg, reason, "a gateway does not believe the terminal");
+        }
+        PpgState::Unreachable => tracing::warn!(%ppg, reason, "a gateway cannot be reached"),
     }
 }
 

@@ -301,7 +301,10 @@ fn meaning(word: &str) -> &'static str {
         }
         "notIdentified" => "the gateway proved no name; see identified_only",
         "notAuthenticated" => {
-            "the gateway has to prove who it is; see authentication and ppg_password_file"
+            "the gateway was asked to prove who it is, as it always is at first; see authentication"
+        }
+        "wrongCredentials" => {
+            "the gateway did not prove who it is; check its id, its scheme (authentication) and its password (ppg_password_file)"
         }
         "cpiTag" => {
             "the gateway shows a CPITag that is not the present one; it registers first, and pushes again"

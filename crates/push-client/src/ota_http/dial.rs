@@ -53,7 +53,8 @@ pub(crate) async fn dial(link: Arc<Link>, order: Order) {
         }
         Err(reason) => {
             add(&link.tally.dials_failed);
-            tracing::debug!(%reason, "a gateway cannot be reached");
+            let ppg = order.ppg.as_ref().map(tracing::field::display);
+            tracing::debug!(ppg, %reason, "a gateway cannot be reached");
             link.tell(Event::DialFailed(dial, reason));
         }
     }

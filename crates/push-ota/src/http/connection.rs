@@ -260,8 +260,14 @@ impl Connection {
             now,
             lifetime: self.terminal.nonce_lifetime,
         };
+        let failures = self.failures;
         if let Some(gate) = self.shut(context, credentials.as_ref(), &asked) {
-            return Err(self.turn_away(gate, reply, met, &asked));
+            let reason = if self.failures > failures {
+                "wrongCredentials"
+            } else {
+                "notAuthenticated"
+            };
+            return Err(self.turn_away(gate, reply, met, &asked, reason));
         }
         self.recognize(context);
         reply.known = self.known.is_some();
@@ -532,6 +538,7 @@ impl Connection {
         mut reply: Reply,
         met: Option<Result<Met, Unmet>>,
         asked: &Asked<'_>,
+        reason: &'static str,
     ) -> Box<Answer> {
         let (digest, basic) = match gate {
             Gate::Shut { digest, basic } => (digest, basic),
@@ -549,7 +556,7 @@ impl Connection {
         let status = reply.kind.try_again();
         let demands = demand(asked.realm, digest, basic, &mut self.nonces, asked.now);
         let answer = reply.with(StatusCode::UNAUTHORIZED, status);
-        let answer = answer.with_demands(&demands).because("notAuthenticated");
+        let answer = answer.with_demands(&demands).because(reason);
         let enough =
             self.failures > 0 && self.failures >= self.terminal.max_authentication_failures;
         Box::new(if enough { answer.closing() } else { answer })
