@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accepted;
+mod agreement;
 mod bench;
 mod bounds;
 mod dialled;

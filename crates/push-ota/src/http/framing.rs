@@ -75,8 +75,9 @@ macro_rules! framing_faults {
 framing_faults! {
     /// More empty lines before a request line than one.
     EmptyLines "emptyLines" "there is more than one empty line before a request",
-    /// A request line that is not a method, a target and a version with one space between them (RFC 9112 3).
-    RequestLine "requestLine" "the request line is not three parts with one space between them",
+    /// A request line that is not a method, a target without a fragment and a version, with one space between them
+    /// (RFC 9112 3).
+    RequestLine "requestLine" "the request line is not a method, a target without a fragment and a version, with one space between them",
     /// A version other than HTTP/1.0 and HTTP/1.1.
     Version "version" "the version is neither HTTP/1.0 nor HTTP/1.1",
     /// A CR that no LF follows (RFC 9112 2.2).
@@ -398,7 +399,7 @@ impl Framing {
                     HeadState::Method(Begun::Yes)
                 }
             },
-            HeadState::Target(begun) => match run(window, is_visible) {
+            HeadState::Target(begun) => match run(window, is_target) {
                 0 if begun == Begun::Yes && octet == b' ' => HeadState::Version(0),
                 0 => return Err(fault(octet, FramingFault::RequestLine)),
                 length => {
@@ -666,8 +667,9 @@ const fn is_text(octet: u8) -> bool {
     (octet >= 0x20 && octet != 0x7F) || octet == b'\t'
 }
 
-const fn is_visible(octet: u8) -> bool {
-    octet.wrapping_sub(0x21) < 0x7F - 0x21
+/// What may stand in a target: whatever is visible, but no fragment, which some keep and others cut off (RFC 9112 3.2).
+const fn is_target(octet: u8) -> bool {
+    octet.wrapping_sub(0x21) < 0x7F - 0x21 && octet != b'#'
 }
 
 const fn is_space(octet: u8) -> bool {

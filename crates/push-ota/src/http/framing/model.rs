@@ -168,7 +168,7 @@ impl Reader<'_> {
         }
         self.take(b' ', FramingFault::RequestLine)?;
         let begin = self.at;
-        while self.peek()?.is_ascii_graphic() {
+        while self.peek()?.is_ascii_graphic() && self.peek()? != b'#' {
             self.at += 1;
         }
         if self.at == begin {

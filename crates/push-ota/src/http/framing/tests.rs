@@ -166,6 +166,7 @@ const REQUEST_LINES: &Refused = &[
     (F::RequestLine, "OPTIONS / HTTP/1.1^1\r\n"),
     (F::RequestLine, "OPT^:ONS / HTTP/1.1\r\n"),
     (F::RequestLine, "OPTIONS /^\u{e9} HTTP/1.1\r\n"),
+    (F::RequestLine, "OPTIONS /wappush^#a HTTP/1.1\r\n"),
     // What a handshake of TLS begins with.
     (F::ControlCharacter, "^\u{16}\u{3}\u{1}"),
     (F::ControlCharacter, "OPTIONS /^\0 HTTP/1.1\r\n"),
