@@ -48,10 +48,13 @@ fn run(config: &Config) -> Result<(), DaemonError> {
         .enable_time()
         .build();
     let runtime = runtime.map_err(DaemonError::Runtime)?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let daemon = Daemon::open(config, wiring, manager)?;
         daemon.run().await
-    })
+    });
+    // A name that is still being resolved has a thread of its own, which nobody waits for.
+    runtime.shutdown_background();
+    ended
 }
 
 fn with_config(path: Option<PathBuf>, then: impl FnOnce(Config) -> ExitCode) -> ExitCode {
