@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
-use push_client::http::Ppg;
+use push_client::http::{Authentication, Connect, Ppg};
 use push_client::{BuildError, Builder, Client, Durability, Engine, EngineError};
 use push_http::{HttpSettings, InvalidTokens, Tokens};
 use rustix::fs::Mode;
@@ -315,7 +315,9 @@ fn announce(client: &Client, gateways: &[Ppg]) {
     {
         let tls = contact.as_ref().is_some_and(|contact| contact.secure);
         let dialled = contact.is_some();
-        tracing::info!(ppg = %id, dialled, tls, ?connect, ?authentication, "gateway");
+        let connect = word_of_connect(*connect);
+        let authentication = word_of_authentication(*authentication);
+        tracing::info!(ppg = %id, dialled, tls, connect, authentication, "gateway");
     }
     let services = if services.is_empty() {
         "nowhere".to_owned()
@@ -324,6 +326,25 @@ fn announce(client: &Client, gateways: &[Ppg]) {
     };
     tracing::info!(listening = %services, gateways = gateways.len(), version = env!("CARGO_PKG_VERSION"), "ready");
     notify_ready(&format!("listening for pushes on {services}"));
+}
+
+/// As the configuration has it.
+const fn word_of_connect(connect: Connect) -> &'static str {
+    match connect {
+        Connect::Always => "always",
+        Connect::WhenNeeded => "when-needed",
+        Connect::Never => "never",
+    }
+}
+
+/// As the configuration has it.
+const fn word_of_authentication(authentication: Authentication) -> &'static str {
+    match authentication {
+        Authentication::None => "none",
+        Authentication::Basic => "basic",
+        Authentication::Digest => "digest",
+        Authentication::Any => "any",
+    }
 }
 
 /// SIGTERM, SIGINT and SIGHUP.

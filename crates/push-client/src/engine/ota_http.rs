@@ -13,7 +13,7 @@ use push_core::{
 };
 use push_message::{Protocol, PushApplicationId, ReceivedPush};
 use push_ota::http::{
-    AnnounceTicket, Contact, Cpi, CpiSettings, DialId, Host, PpgReport, PpgState, PpgView,
+    AnnounceTicket, Contact, Cpi, CpiSettings, DialId, Host, PpgId, PpgReport, PpgState, PpgView,
     PushStatus, Registrar, RegistrarInput, RegistrarOutput,
 };
 use push_ota::sia::Sia;
@@ -44,6 +44,8 @@ pub(crate) struct OtaHttp {
     judging: BTreeMap<RequestTicket, oneshot::Sender<PushStatus>>,
     registrar: Registrar,
     dials: BTreeMap<DialId, Dial>,
+    /// How far each gateway had been told when that was logged last.
+    logged: BTreeMap<PpgId, PpgState>,
     pub(super) sia: Sia,
     /// Host names of gateways and of those that may send session initiation requests.
     pub(super) hosts: Hosts,
@@ -87,6 +89,7 @@ impl OtaHttp {
                 Clock::seed(),
             ),
             dials: BTreeMap::new(),
+            logged: BTreeMap::new(),
             sia: Sia::new(Arc::clone(&link.terminal), settings.sia.clone()),
             hosts: Hosts::of(settings),
             shutdown_timeout: settings.connections.shutdown_timeout,
@@ -171,6 +174,15 @@ impl OtaHttp {
             needed,
         };
         self.input(input, now);
+    }
+
+    /// Tells the administrator how far gateways have been told, where that has changed.
+    fn log(&mut self, reports: &[PpgReport]) {
+        for report in reports {
+            if self.logged.insert(report.ppg.clone(), report.state) != Some(report.state) {
+                log(report);
+            }
+        }
     }
 
     fn dial(&mut self, order: Order) {
@@ -371,7 +383,7 @@ impl Engine {
                     }
                 }
                 RegistrarOutput::Announced { ticket, reports } => {
-                    reports.iter().for_each(log);
+                    http.log(&reports);
                     if ticket == AT_START {
                         continue;
                     }
@@ -439,7 +451,6 @@ const fn status_of(verdict: Verdict) -> PushStatus {
     }
 }
 
-/// Tells the administrator how far a gateway has been told.
 fn log(report: &PpgReport) {
     let PpgReport {
         ppg, state, reason, ..

@@ -403,15 +403,19 @@ impl Connection {
         }
     }
 
-    /// What a registration is told even if it is refused: only a gateway that is known is told anything then.
+    /// What a registration is told even if it is refused: only a gateway that is known, and has nothing more to prove, is told
+    /// anything then.
     fn introduction_to_known(
         &self,
         kind: Kind,
         context: Option<usize>,
         challenged: bool,
     ) -> Option<Introduction> {
-        let known = kind == Kind::Registration && self.known.is_some();
-        known.then(|| self.introduction(context.or(self.known), challenged))
+        if kind != Kind::Registration || self.known.is_none() {
+            return None;
+        }
+        let context = context.or(self.known);
+        (self.gate(context) == Gate::Open).then(|| self.introduction(context, challenged))
     }
 
     /// A gateway that does not believe the terminal is answered once more, or not at all.

@@ -317,10 +317,12 @@ fn a_gateway_that_is_known_learns_who_refuses_it() {
             identified_only,
             ..terminal([ppg])
         };
-        let answer = Bench::new(terminal, accepted()).options("");
-        assert_eq!(outcome(&answer), code);
-        assert!(!has(&answer, "x-wap-terminal-id"));
-        assert!(!has(&answer, "x-wap-bearer-indication"));
+        for (headers, code) in [("", code), ("x-wap-push-ota-version: 9.9\n", "204 600")] {
+            let answer = Bench::new(terminal.clone(), accepted()).options(headers);
+            assert_eq!(outcome(&answer), code);
+            assert!(!has(&answer, "x-wap-terminal-id"));
+            assert!(!has(&answer, "x-wap-bearer-indication"));
+        }
     }
 }
 
