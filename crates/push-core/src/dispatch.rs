@@ -248,7 +248,7 @@ impl PushClient {
     ) {
         let suppression = record.suppress_equal_content_millis;
         let fingerprints = [
-            Some(fingerprint::of_transmission(push)),
+            Some(fingerprint::of_transmission(push, Some(record.id))),
             suppression.map(|_| fingerprint::of_content(record.id, push)),
         ];
         if self.is_repeated(ticket, push, fingerprints, now) {

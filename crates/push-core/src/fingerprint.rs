@@ -4,7 +4,7 @@
 //! multiplication. It has no key, so that what is written down still counts after a restart, and it is no defence against
 //! somebody who searches for collisions: whoever does that only loses pushes of their own server.
 
-use push_message::{Headers, ReceivedPush, ServerAddress};
+use push_message::{Headers, Protocol, ReceivedPush, ServerAddress};
 
 use crate::{Fingerprint, RegistrationId};
 
@@ -12,13 +12,23 @@ const SEEDS: [u64; 2] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344];
 const FACTORS: [u64; 2] = [0xa409_3822_299f_31d1, 0x082e_fa98_ec4e_6c89];
 
 /// The fingerprint of a transmission: server, protocol, the terminal's port, transaction identity and octets.
-pub(crate) fn of_transmission(push: &ReceivedPush) -> Fingerprint {
+///
+/// Over HTTP it is the registration that the push is for that counts, not the port: the terminal names transmissions itself,
+/// and one that began on a connection to one port may be repeated on another.
+pub(crate) fn of_transmission(
+    push: &ReceivedPush,
+    registration: Option<RegistrationId>,
+) -> Fingerprint {
     let origin = &push.origin;
     let mut hash = Hash::new();
     hash.field(b"transmission");
     hash.server(&origin.server);
     hash.field(origin.protocol.as_str().as_bytes());
-    hash.word(u64::from(origin.destination_port.unwrap_or(0)));
+    let place = match origin.protocol {
+        Protocol::OtaHttp => registration.map(|registration| registration.0),
+        Protocol::OtaWsp | Protocol::OtaSip => origin.destination_port.map(u64::from),
+    };
+    hash.word(place.unwrap_or(0));
     hash.field(&origin.transaction);
     if let Some(application) = &push.message.application {
         hash.field(application.as_text().as_bytes());
@@ -126,12 +136,12 @@ mod tests {
             base().from_ip([192, 0, 2, 9]),
             base().port(5000),
             base().media_type("text/html"),
-            base().over(push_message::Protocol::OtaHttp, Some(2948)),
+            base().over(Protocol::OtaHttp, Some(2948)),
             PushBuilder::to("2").content("one"),
         ];
         let mut seen: Vec<_> = variants
             .into_iter()
-            .map(|push| of_transmission(&push.received(push_message::UnixMillis(0))))
+            .map(|push| of_transmission(&push.received(push_message::UnixMillis(0)), None))
             .collect();
         seen.sort_unstable();
         seen.dedup();
@@ -141,11 +151,14 @@ mod tests {
     #[test]
     fn time_and_what_is_no_part_of_the_transmission_do_not_count() {
         let push = |at| PushBuilder::to("4").received(push_message::UnixMillis(at));
-        assert_eq!(of_transmission(&push(1)), of_transmission(&push(2)));
+        assert_eq!(
+            of_transmission(&push(1), None),
+            of_transmission(&push(2), None)
+        );
         let proved = PushBuilder::to("4").proving(&["ppg.example"]);
         assert_eq!(
-            of_transmission(&push(1)),
-            of_transmission(&proved.received(push_message::UnixMillis(1)))
+            of_transmission(&push(1), None),
+            of_transmission(&proved.received(push_message::UnixMillis(1)), None)
         );
         let elsewhere = PushBuilder::to("4")
             .from_ip([192, 0, 2, 9])
@@ -159,6 +172,25 @@ mod tests {
         assert_ne!(
             of_content(RegistrationId(2), &push(1)),
             of_content(registration, &push(1))
+        );
+    }
+
+    /// A gateway that sends again what its answer was lost of may do so on another connection, and to another port.
+    #[test]
+    fn over_http_a_transmission_is_the_same_whichever_connection_it_comes_on() {
+        let of = |protocol, port, registration| {
+            let push = PushBuilder::to("4").transaction(7).over(protocol, port);
+            let push = push.received(push_message::UnixMillis(0));
+            of_transmission(&push, Some(RegistrationId(registration)))
+        };
+        let accepted = of(Protocol::OtaHttp, Some(4035), 1);
+        assert_eq!(of(Protocol::OtaHttp, None, 1), accepted);
+        assert_eq!(of(Protocol::OtaHttp, Some(4036), 1), accepted);
+        // Where the port says whom it is for, it is another one.
+        assert_ne!(of(Protocol::OtaHttp, Some(4036), 2), accepted);
+        assert_ne!(
+            of(Protocol::OtaWsp, None, 1),
+            of(Protocol::OtaWsp, Some(2948), 1)
         );
     }
 

@@ -22,7 +22,7 @@ impl PushClient {
 
     /// Keeps a push for nobody yet.
     pub(crate) fn take_held(&mut self, ticket: RequestTicket, push: &Arc<ReceivedPush>, now: Now) {
-        let fingerprints = [Some(fingerprint::of_transmission(push)), None];
+        let fingerprints = [Some(fingerprint::of_transmission(push, None)), None];
         if self.is_repeated(ticket, push, fingerprints, now) {
             return;
         }

@@ -303,8 +303,10 @@ fn every_port_is_a_standard_port_where_the_protocol_says_so() {
         ("x-example:plain", [true, false, false]),
         ("x-example:secure", [false, true, false]),
     ] {
-        for (port, taken) in [Some(4035), Some(4036), None].into_iter().zip(taken) {
-            let verdict = terminal.judged(post(id).over(Protocol::OtaHttp, port));
+        let ports = [Some(4035), Some(4036), None].into_iter().zip(taken);
+        for ((port, taken), transaction) in ports.zip(0..) {
+            let push = post(id).transaction(transaction);
+            let verdict = terminal.judged(push.over(Protocol::OtaHttp, port));
             let accepted = matches!(verdict, Verdict::Accepted { .. });
             assert_eq!(accepted, taken, "{id} at {port:?}: {verdict:?}");
         }
