@@ -31,6 +31,27 @@ fn ota_http_c_007_terminal_identification() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_gateway_that_is_known_is_told_who_refuses_it_and_nobody_else_is() -> anyhow::Result<()> {
+    let stage = Plan::new()?
+        .known_gateway("terminal_id = \"4447700900007\"")
+        .start()?;
+    for (header, value, code) in [
+        ("X-Wap-Push-OTA-Version", "2.0", 600),
+        ("X-Wap-Push-ProvURL", "http://nowhere.example.net", 302),
+    ] {
+        let known = stage.connect()?.register(&[(header, value)])?;
+        known.is(204, code);
+        assert_eq!(known.header(HEADER), Some("4447700900007"));
+        assert!(known.header("X-Wap-Bearer-Indication").is_some());
+        let unknown = stage.connect_from(3)?.register(&[(header, value)])?;
+        unknown.is(204, code);
+        assert_eq!(unknown.header(HEADER), None, "{unknown:?}");
+        assert_eq!(unknown.header("X-Wap-Bearer-Indication"), None);
+    }
+    Ok(())
+}
+
 //= specs/ota-http.md#identification
 //= type=test
 //# The Terminal-ID MUST be a ClientID where no provisioning context gives one.

@@ -95,6 +95,13 @@ fn ota_http_c_006_registration_validation() -> anyhow::Result<()> {
     let none = wire.push(MMS, b"none", &[])?;
     none.is(204, 400);
     assert_eq!(none.header("X-Wap-CPITag"), None);
+    // What is dropped for another reason says so, with the tag where that was not shown.
+    let dropped = wire.push("urn:test:nobody", b"dropped", &[])?;
+    dropped.is(204, 236);
+    assert_eq!(dropped.tag()?, tag);
+    let dropped = wire.push("urn:test:nobody", b"dropped", &[("X-Wap-CPITag", &tag)])?;
+    dropped.is(204, 236);
+    assert_eq!(dropped.header("X-Wap-CPITag"), None);
     assert_eq!(stage.contents()?, [b"right".as_slice(), b"none"]);
     Ok(())
 }
