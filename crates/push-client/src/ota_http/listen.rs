@@ -74,11 +74,18 @@ impl Listener {
 //= specs/ota-http.md#tcp-connections
 //# The terminal MUST take connections without TLS that a gateway opens to it.
 pub(crate) async fn accept(link: Arc<Link>, listener: Listener) {
+    let mut failing = false;
     loop {
         match listener.socket.accept().await {
-            Ok((stream, remote)) => take(&link, stream, remote, listener.secure),
+            Ok((stream, remote)) => {
+                failing = false;
+                take(&link, stream, remote, listener.secure);
+            }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                // Once for all that fail in a row: whoever opens connections does not write the log.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "connections cannot be accepted");
+                }
                 sleep(PAUSE).await;
             }
         }
