@@ -43,7 +43,14 @@ impl Authority {
 
     /// The server side of a gateway with a certificate for `name`, which may ask for one of the terminal.
     fn acceptor(&self, name: &str, mutual: bool) -> TlsAcceptor {
-        let (certificate, key) = self.certificate(name);
+        self.acceptor_with(self.certificate(name), mutual)
+    }
+
+    fn acceptor_with(
+        &self,
+        (certificate, key): (Certificate, KeyPair),
+        mutual: bool,
+    ) -> TlsAcceptor {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -154,6 +161,65 @@ async fn a_gateway_of_another_name_or_authority_is_not_spoken_to() {
     }
     let failed = |status: &push_api::Status| status.counters.get("httpTlsFailed") == Some(&2);
     bench.status_until(failed).await;
+    bench.stop().await;
+}
+
+/// Of a gateway that comes no name is known beforehand, and everything else is asked of it all the same.
+//= specs/ota-http.md#tls
+//= type=test
+//# The terminal MUST process the X.509 certificate of the TLS server.
+#[tokio::test]
+async fn a_certificate_that_is_not_good_proves_nothing() {
+    let authority = Authority::new();
+    let elsewhere = "192.0.2.9:4036".parse().unwrap();
+    let bench = Bench::start(accepting(authority.settings(elsewhere, NAME)));
+    let of = |names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_owned());
+        CertificateParams::new(names.collect::<Vec<_>>()).unwrap()
+    };
+    let key = || KeyPair::generate().unwrap();
+    let signed = |parameters: CertificateParams| {
+        let key = key();
+        (parameters.signed_by(&key, &authority.issuer).unwrap(), key)
+    };
+    let mut expired = of(&[NAME]);
+    expired.not_before = rcgen::date_time_ymd(2001, 1, 1);
+    expired.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    let mut early = of(&[NAME]);
+    early.not_before = rcgen::date_time_ymd(2999, 1, 1);
+    early.not_after = rcgen::date_time_ymd(3000, 1, 1);
+    let mut of_client = of(&[NAME]);
+    of_client.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let own = key();
+    let self_signed = (of(&[NAME]).self_signed(&own).unwrap(), own);
+    // The subject alone is no name, however it reads.
+    let mut nameless = of(&[]);
+    nameless
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, NAME);
+    let wrong = [
+        signed(expired),
+        signed(early),
+        signed(of_client),
+        self_signed,
+        signed(nameless),
+        signed(of(&["127.0.0.1"])),
+        signed(of(&["*.example.net.example"])),
+    ];
+    let count = wrong.len() as u64;
+    for certificate in wrong {
+        let acceptor = authority.acceptor_with(certificate, false);
+        let stream = TcpStream::connect(bench.address()).await.unwrap();
+        if let Ok(stream) = secure(&acceptor, stream).await {
+            Gateway::new(stream).ended().await;
+        }
+    }
+    let failed = |status: &push_api::Status| status.counters.get("httpTlsFailed") == Some(&count);
+    bench.status_until(failed).await;
+    let acceptor = authority.acceptor_with(signed(of(&["a.example", NAME])), false);
+    let stream = TcpStream::connect(bench.address()).await.unwrap();
+    let mut gateway = Gateway::new(secure(&acceptor, stream).await.unwrap());
+    assert_eq!(gateway.ask(options("")).await.http, 204);
     bench.stop().await;
 }
 
