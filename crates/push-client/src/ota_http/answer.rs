@@ -15,9 +15,9 @@ use super::body::{self, NoBody, Read};
 use super::connection::Session;
 use super::life::Phase;
 use super::link::{Exchange, Question, Refused};
-use super::outstanding::{Pusher, UnderWay};
+use super::outstanding::Pusher;
 use super::tally::Method;
-use super::transmissions::Transaction;
+use super::transmissions::digest;
 use crate::masked::Masked;
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
@@ -154,29 +154,23 @@ async fn take_push(
             return Decided::explained(push.broken());
         }
     };
-    let peer = session.remote.ip();
-    let transaction = link
-        .transmissions
-        .name(peer, &head.headers, &body, now.monotonic);
+    let transaction = session.receipts.begin(digest(&head.headers, &body));
     let (push, judging) = match push.body(&body, now.unix, Box::from(transaction)) {
-        Pushed::Answer(answer) => return Decided::of(answer),
+        Pushed::Answer(answer) => {
+            session.receipts.answered(&transaction);
+            return Decided::of(answer);
+        }
         Pushed::Judge(push, judging) => (push, judging),
     };
-    let Some(under_way) = under_way else {
+    let Some(_under_way) = under_way else {
+        session.receipts.answered(&transaction);
         return Decided {
             answer: judging.answer(PushStatus::NoRoom),
             unexplained: Some("maxPushRequests"),
         };
     };
-    let unanswered = Unanswered {
-        session,
-        head,
-        body: &body,
-        transaction,
-        under_way: Some(under_way),
-    };
     let status = judge(session, push).await;
-    unanswered.answered();
+    session.receipts.answered(&transaction);
     // An engine that has ended takes nothing any more; what it did not judge may be sent again.
     Decided::explained(judging.answer(status.unwrap_or(PushStatus::RequestRefused)))
 }
@@ -193,38 +187,6 @@ fn pusher(session: &Session) -> Pusher {
     match session.connection().ppg() {
         Some(ppg) => Pusher::Gateway(ppg.clone()),
         None => Pusher::Address(session.remote.ip()),
-    }
-}
-
-/// A push that is being judged. Where that is given up because the connection is gone, the push is known when it comes again.
-struct Unanswered<'a> {
-    session: &'a Session,
-    head: &'a Parts,
-    body: &'a [u8],
-    transaction: Transaction,
-    under_way: Option<UnderWay>,
-}
-
-impl Unanswered<'_> {
-    /// The answer is there.
-    fn answered(mut self) {
-        self.under_way = None;
-    }
-}
-
-impl Drop for Unanswered<'_> {
-    fn drop(&mut self) {
-        if self.under_way.is_none() {
-            return;
-        }
-        let link = &self.session.link;
-        link.transmissions.remember(
-            self.session.remote.ip(),
-            &self.head.headers,
-            self.body,
-            self.transaction,
-            link.clock.now().monotonic,
-        );
     }
 }
 

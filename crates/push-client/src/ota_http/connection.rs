@@ -18,8 +18,9 @@ use tokio::net::TcpStream;
 use super::answer;
 use super::life::{Deadline, End, Life, Orders, Phase};
 use super::link::{Link, Refused};
-use super::octets::{Octets, Stream};
+use super::octets::{Octets, Shared, Stream};
 use super::places::Place;
+use super::receipts::{AtEnd, Receipts};
 use super::tally::add;
 use crate::masked::Masked;
 
@@ -34,6 +35,7 @@ pub(super) struct Session {
     pub(super) link: Arc<Link>,
     pub(super) life: Arc<Life>,
     pub(super) remote: SocketAddr,
+    pub(super) receipts: Arc<Receipts>,
     connection: Mutex<Connection>,
     /// What was learned last, and under which CPI.
     learned: Mutex<Option<(Notice, Arc<Cpi>)>>,
@@ -79,12 +81,20 @@ pub(super) async fn serve(link: Arc<Link>, life: Arc<Life>, stream: Stream, peer
         move |error| broken(&link, remote, error)
     };
     let write_timeout = link.settings.write_timeout;
-    let octets = Octets::new(stream, limits, Arc::clone(&life), write_timeout, on_fault);
+    let receipts = Receipts::new(Arc::clone(&link), remote.ip());
+    // Dropped behind everything that answers.
+    let _at_end = AtEnd(Arc::clone(&receipts));
+    let shared = Shared {
+        life: Arc::clone(&life),
+        receipts: Arc::clone(&receipts),
+    };
+    let octets = Octets::new(stream, limits, shared, write_timeout, on_fault);
     let connection = Connection::new(Arc::clone(&link.terminal), peer, link.chance());
     let session = Arc::new(Session {
         link: Arc::clone(&link),
         life: Arc::clone(&life),
         remote,
+        receipts,
         connection: Mutex::new(connection),
         learned: Mutex::default(),
     });

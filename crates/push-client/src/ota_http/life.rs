@@ -58,6 +58,8 @@ pub(crate) struct Life {
     waker: Mutex<Option<Waker>>,
     /// Part of a head has come, and not all of it.
     in_head: AtomicBool,
+    /// Requests that hyper has the answers of.
+    answered: AtomicU64,
     /// The peer sent what is no HTTP, or of more than one meaning.
     broken: AtomicBool,
     /// The connection ends although the peer may still be sending.
@@ -77,6 +79,7 @@ impl Life {
             end: AtomicU8::new(0),
             waker: Mutex::default(),
             in_head: AtomicBool::new(false),
+            answered: AtomicU64::new(0),
             broken: AtomicBool::new(false),
             cut_short: AtomicBool::new(false),
             lingering: AtomicBool::new(false),
@@ -171,8 +174,10 @@ impl Life {
     }
 
     /// Whether the last octets of the peer are waited for: who has been told to end does not wait.
-    pub(super) fn lingers(&self) -> bool {
-        let lingers = self.cut_short.load(Ordering::Relaxed) && self.told().is_none();
+    /// `doubtful` if its end tells whether it had the last answer.
+    pub(super) fn lingers(&self, doubtful: bool) -> bool {
+        let wanted = doubtful || self.cut_short.load(Ordering::Relaxed);
+        let lingers = wanted && self.told().is_none();
         self.lingering.store(lingers, Ordering::Relaxed);
         lingers
     }
@@ -180,6 +185,11 @@ impl Life {
     /// Whether nothing is left but to wait for the last octets of the peer.
     pub(super) fn is_lingering(&self) -> bool {
         self.lingering.load(Ordering::Relaxed)
+    }
+
+    /// Requests that hyper has the answers of.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_broken(&self) -> bool {
@@ -211,6 +221,7 @@ pub(super) struct Answering(Arc<Life>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
+        self.0.answered.fetch_add(1, Ordering::Relaxed);
         // The next request may have begun already, behind this one.
         let in_head = self.0.in_head.load(Ordering::Relaxed);
         self.0

@@ -2,6 +2,9 @@
 //!
 //! What cannot be read in one way alone is not given to hyper. The requests before it are answered; then the peer is told,
 //! here, and the connection ends.
+//!
+//! A peer that sends nothing more may still read. So hyper does not hear of that before every request is answered; and
+//! the last octets of a connection tell whether the peer had those answers.
 
 use std::io;
 use std::pin::Pin;
@@ -13,15 +16,18 @@ use push_ota::http::PushStatus;
 use push_ota::http::framing::{Framing, FramingError, FramingLimits};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 use tokio_rustls::client::TlsStream;
 
 use super::life::{Life, Phase};
+use super::receipts::Receipts;
 
 /// Octets that are read and dropped behind the last answer, so that the peer can read it before the connection is reset.
 const LINGER_OCTETS: usize = 256 << 10;
-/// For how long that is done.
+/// For how long that is done, and for how long the peer's system is waited for behind that.
 const LINGER: Duration = Duration::from_secs(2);
+/// How often the system is asked whether the peer's has taken everything: it does not say so by itself.
+const RECEIPT_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A connection over TCP, with TLS or without.
 #[derive(Debug)]
@@ -35,6 +41,12 @@ pub(super) trait OnFault: Fn(FramingError) + Send + Unpin {}
 
 impl<F: Fn(FramingError) + Send + Unpin> OnFault for F {}
 
+/// What the octets share with who answers the requests.
+pub(super) struct Shared {
+    pub(super) life: Arc<Life>,
+    pub(super) receipts: Arc<Receipts>,
+}
+
 /// The octets of one connection.
 pub(super) struct Octets<F> {
     stream: Stream,
@@ -42,6 +54,9 @@ pub(super) struct Octets<F> {
     /// Octets that the framing has seen.
     seen: u64,
     life: Arc<Life>,
+    receipts: Arc<Receipts>,
+    /// The peer sends nothing more.
+    half_closed: bool,
     on_fault: F,
     write_timeout: Duration,
     write_timer: Option<Pin<Box<Sleep>>>,
@@ -60,6 +75,8 @@ enum Farewell {
     ShuttingDown,
     /// What still comes is dropped, so many octets of it at most.
     Lingering(usize, Pin<Box<Sleep>>),
+    /// Both sides are at their end; whether the peer's system has taken everything is still to be seen.
+    Awaiting(Instant, Pin<Box<Sleep>>),
     /// It is over.
     Done,
 }
@@ -68,7 +85,7 @@ impl<F: OnFault> Octets<F> {
     pub(super) fn new(
         stream: Stream,
         limits: FramingLimits,
-        life: Arc<Life>,
+        shared: Shared,
         write_timeout: Duration,
         on_fault: F,
     ) -> Self {
@@ -76,7 +93,9 @@ impl<F: OnFault> Octets<F> {
             stream,
             framing: Framing::new(limits),
             seen: 0,
-            life,
+            life: shared.life,
+            receipts: shared.receipts,
+            half_closed: false,
             on_fault,
             write_timeout,
             write_timer: None,
@@ -130,7 +149,7 @@ impl<F: OnFault> Octets<F> {
                         Farewell::ShuttingDown
                     } else {
                         match ready!(Pin::new(&mut self.stream).poll_write(context, rest)) {
-                            Ok(0) | Err(_) => Farewell::Done,
+                            Ok(0) | Err(_) => self.lost(),
                             Ok(more) => {
                                 *written += more;
                                 continue;
@@ -140,10 +159,11 @@ impl<F: OnFault> Octets<F> {
                 }
                 Farewell::None | Farewell::ShuttingDown => {
                     match ready!(Pin::new(&mut self.stream).poll_shutdown(context)) {
-                        // A peer that asked for the end, or that said nothing wrong, has nothing more to say.
-                        Ok(()) if !self.life.lingers() => Farewell::Done,
+                        Ok(()) if self.half_closed => self.await_receipt(),
+                        // A peer that said nothing wrong, and had its answers, has nothing more to say.
+                        Ok(()) if !self.life.lingers(self.receipts.is_open()) => Farewell::Done,
                         Ok(()) => Farewell::Lingering(LINGER_OCTETS, Box::pin(sleep(LINGER))),
-                        Err(_) => Farewell::Done,
+                        Err(_) => self.lost(),
                     }
                 }
                 Farewell::Lingering(left, timer) => {
@@ -156,7 +176,9 @@ impl<F: OnFault> Octets<F> {
                     let read = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
                     let read = ready!(read).map(|()| buffer.filled().len());
                     match read {
-                        Ok(0) | Err(_) => Farewell::Done,
+                        Ok(0) => self.await_receipt(),
+                        Err(error) if is_bare_end(&error) => self.await_receipt(),
+                        Err(_) => self.lost(),
                         Ok(read) if read >= *left => Farewell::Done,
                         Ok(read) => {
                             *left -= read;
@@ -164,9 +186,51 @@ impl<F: OnFault> Octets<F> {
                         }
                     }
                 }
+                Farewell::Awaiting(until, timer) => match self.stream.receipt() {
+                    Receipt::Given => {
+                        self.receipts.received();
+                        Farewell::Done
+                    }
+                    Receipt::Lost => self.lost(),
+                    Receipt::Open => {
+                        ready!(timer.as_mut().poll(context));
+                        if Instant::now() >= *until {
+                            Farewell::Done
+                        } else {
+                            timer.as_mut().reset(Instant::now() + RECEIPT_INTERVAL);
+                            continue;
+                        }
+                    }
+                },
                 Farewell::Done => return Poll::Ready(()),
             }
         }
+    }
+
+    /// The connection has broken.
+    fn lost(&self) -> Farewell {
+        self.receipts.broken();
+        Farewell::Done
+    }
+
+    /// Both sides have ended.
+    fn await_receipt(&self) -> Farewell {
+        if self.receipts.is_open() {
+            let interval = Box::pin(sleep(RECEIPT_INTERVAL));
+            Farewell::Awaiting(Instant::now() + LINGER, interval)
+        } else {
+            Farewell::Done
+        }
+    }
+
+    /// The peer sends nothing more: the end for hyper, once every request that has come is answered.
+    fn poll_half_closed(&mut self) -> Poll<io::Result<()>> {
+        let answered = self.life.answered() >= self.framing.requests() && !self.unflushed;
+        if self.framing.is_between_requests() && !answered {
+            // The flush of the answer wakes.
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_write_deadline<R>(
@@ -174,19 +238,54 @@ impl<F: OnFault> Octets<F> {
         context: &mut Context<'_>,
         written: Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
-        if written.is_ready() {
+        if let Poll::Ready(result) = &written {
             self.write_timer = None;
+            // Behind our own end, an error says nothing of the peer.
+            if result.is_err() && matches!(self.farewell, Farewell::None) {
+                self.receipts.broken();
+            }
             return written;
         }
         let timeout = self.write_timeout;
         let timer = self
             .write_timer
             .get_or_insert_with(|| Box::pin(sleep(timeout)));
-        timer
-            .as_mut()
-            .poll(context)
-            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+        timer.as_mut().poll(context).map(|()| {
+            self.receipts.broken();
+            Err(io::ErrorKind::TimedOut.into())
+        })
     }
+}
+
+/// What the system knows of the peer's, once both sides have ended.
+enum Receipt {
+    /// The peer's system has taken everything.
+    Given,
+    /// The connection was reset.
+    Lost,
+    /// Nothing yet.
+    Open,
+}
+
+impl Stream {
+    fn receipt(&self) -> Receipt {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Secure(stream) => stream.get_ref().0,
+        };
+        // A socket without a peer is at its end; the error is asked for behind that, because it comes no later.
+        let over = stream.peer_addr().is_err();
+        match stream.take_error() {
+            Ok(None) if over => Receipt::Given,
+            Ok(None) => Receipt::Open,
+            Ok(Some(_)) | Err(_) => Receipt::Lost,
+        }
+    }
+}
+
+/// Whether an error is the end of TCP that TLS did not announce.
+fn is_bare_end(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof
 }
 
 /// The answer to what is not understood: at this layer nothing is known of the request but that it is broken.
@@ -208,11 +307,25 @@ impl<F: OnFault> AsyncRead for Octets<F> {
         if this.life.is_broken() {
             return this.poll_broken(context);
         }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() == before {
-            return Poll::Ready(Ok(()));
+        if this.half_closed {
+            return this.poll_half_closed();
         }
+        let before = buffer.filled().len();
+        match ready!(Pin::new(&mut this.stream).poll_read(context, buffer)) {
+            Ok(()) => {}
+            // An end that TLS was not told of cuts nothing off where no request is begun.
+            Err(error) if is_bare_end(&error) && this.framing.is_between_requests() => {}
+            Err(error) => {
+                this.receipts.broken();
+                return Poll::Ready(Err(error));
+            }
+        }
+        if buffer.filled().len() == before {
+            this.half_closed = true;
+            this.receipts.half_closed();
+            return this.poll_half_closed();
+        }
+        this.receipts.heard();
         this.check(buffer, before);
         if buffer.filled().len() == before {
             // Nothing was good, and an empty read would be the end.
@@ -238,7 +351,8 @@ impl<F: OnFault> AsyncWrite for Octets<F> {
         let this = self.get_mut();
         let flushed = Pin::new(&mut this.stream).poll_flush(context);
         ready!(this.poll_write_deadline(context, flushed))?;
-        if std::mem::take(&mut this.unflushed) && this.life.is_broken() {
+        this.receipts.written();
+        if std::mem::take(&mut this.unflushed) && (this.half_closed || this.life.is_broken()) {
             // Reading waited for this, and nobody else would say so.
             context.waker().wake_by_ref();
         }

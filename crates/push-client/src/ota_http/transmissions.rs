@@ -1,8 +1,8 @@
 //! Telling a push that comes again from a new one.
 //!
 //! HTTP names no transaction, and equal content is a new push. So each request is a transmission of its own, but for one
-//! case: the connection broke before the answer was given. The gateway cannot know what became of that push and sends it
-//! again; what has the same octets from the same address in a while after is that.
+//! case: the connection broke before the gateway had the answer ([`Receipts`](super::receipts::Receipts) tells). It cannot know
+//! what became of that push and sends it again; what has the same octets from the same address in a while after is that.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -16,7 +16,10 @@ use sha1::{Digest as _, Sha1};
 /// What a transmission is called: octets of this start, and a number.
 pub(super) type Transaction = [u8; 16];
 
-/// The pushes whose answer could not be given.
+/// A hash over everything that makes two pushes the same to the terminal.
+pub(super) type Digest = [u8; 20];
+
+/// The pushes whose answer may not have come.
 #[derive(Debug)]
 pub(super) struct Transmissions {
     start: [u8; 8],
@@ -31,7 +34,7 @@ pub(super) struct Transmissions {
 #[derive(Debug)]
 struct Unanswered {
     peer: IpAddr,
-    octets: [u8; 20],
+    octets: Digest,
     transaction: Transaction,
     until: Duration,
 }
@@ -50,15 +53,9 @@ impl Transmissions {
     }
 
     /// What a push is called that has just come: its former name, if it comes again.
-    pub(super) fn name(
-        &self,
-        peer: IpAddr,
-        headers: &HeaderMap,
-        body: &[u8],
-        now: Duration,
-    ) -> Transaction {
+    pub(super) fn name(&self, peer: IpAddr, octets: &Digest, now: Duration) -> Transaction {
         if self.count.load(Ordering::Relaxed) > 0
-            && let Some(transaction) = self.recall(peer, &digest(headers, body), now)
+            && let Some(transaction) = self.recall(peer, octets, now)
         {
             return transaction;
         }
@@ -70,12 +67,11 @@ impl Transmissions {
         transaction
     }
 
-    /// The answer to a push could not be given.
+    /// The answer to a push may not have come.
     pub(super) fn remember(
         &self,
         peer: IpAddr,
-        headers: &HeaderMap,
-        body: &[u8],
+        octets: Digest,
         transaction: Transaction,
         now: Duration,
     ) {
@@ -86,7 +82,7 @@ impl Transmissions {
         if self.most > 0 {
             unanswered.push_back(Unanswered {
                 peer,
-                octets: digest(headers, body),
+                octets,
                 transaction,
                 until: now + self.lifetime,
             });
@@ -94,7 +90,14 @@ impl Transmissions {
         self.count.store(unanswered.len() as u64, Ordering::Relaxed);
     }
 
-    fn recall(&self, peer: IpAddr, octets: &[u8; 20], now: Duration) -> Option<Transaction> {
+    /// The answer has come after all.
+    pub(super) fn forget(&self, transaction: &Transaction) {
+        let mut unanswered = self.lock();
+        unanswered.retain(|one| one.transaction != *transaction);
+        self.count.store(unanswered.len() as u64, Ordering::Relaxed);
+    }
+
+    fn recall(&self, peer: IpAddr, octets: &Digest, now: Duration) -> Option<Transaction> {
         let mut unanswered = self.lock();
         while unanswered.front().is_some_and(|first| first.until <= now) {
             unanswered.pop_front();
@@ -114,8 +117,8 @@ impl Transmissions {
     }
 }
 
-/// A hash over everything that makes two pushes the same to the terminal.
-fn digest(headers: &HeaderMap, body: &[u8]) -> [u8; 20] {
+/// The hash of a push.
+pub(super) fn digest(headers: &HeaderMap, body: &[u8]) -> Digest {
     let mut digest = Sha1::new();
     for name in [
         "x-wap-cpitag",
@@ -141,8 +144,12 @@ mod tests {
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const LIFETIME: Duration = Duration::from_mins(1);
 
+    fn of(body: &[u8]) -> Digest {
+        digest(&HeaderMap::new(), body)
+    }
+
     fn name(transmissions: &Transmissions, body: &[u8], at: u64) -> Transaction {
-        transmissions.name(PEER, &HeaderMap::new(), body, Duration::from_secs(at))
+        transmissions.name(PEER, &of(body), Duration::from_secs(at))
     }
 
     #[test]
@@ -151,16 +158,22 @@ mod tests {
         let first = name(&transmissions, b"push", 0);
         let second = name(&transmissions, b"push", 0);
         assert_ne!(first, second);
-        transmissions.remember(PEER, &HeaderMap::new(), b"push", second, Duration::ZERO);
+        transmissions.remember(PEER, of(b"push"), second, Duration::ZERO);
         assert_ne!(name(&transmissions, b"other", 1), second);
         let elsewhere = IpAddr::from([192, 0, 2, 1]);
         let now = Duration::from_secs(1);
-        assert_ne!(
-            transmissions.name(elsewhere, &HeaderMap::new(), b"push", now),
-            second
-        );
+        assert_ne!(transmissions.name(elsewhere, &of(b"push"), now), second);
         assert_eq!(name(&transmissions, b"push", 1), second);
         assert_ne!(name(&transmissions, b"push", 1), second);
+    }
+
+    #[test]
+    fn an_answer_that_came_after_all_ends_the_doubt() {
+        let transmissions = Transmissions::new([7; 8], 2, LIFETIME);
+        let first = name(&transmissions, b"push", 0);
+        transmissions.remember(PEER, of(b"push"), first, Duration::ZERO);
+        transmissions.forget(&first);
+        assert_ne!(name(&transmissions, b"push", 1), first);
     }
 
     #[test]
@@ -170,7 +183,7 @@ mod tests {
             .map(|body| name(&transmissions, &[body], 0))
             .collect();
         for (body, named) in (0..3_u8).zip(&names) {
-            transmissions.remember(PEER, &HeaderMap::new(), &[body], *named, Duration::ZERO);
+            transmissions.remember(PEER, of(&[body]), *named, Duration::ZERO);
         }
         assert_ne!(name(&transmissions, &[0], 59), names[0]);
         assert_eq!(name(&transmissions, &[1], 59), names[1]);

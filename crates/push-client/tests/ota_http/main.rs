@@ -8,5 +8,6 @@ mod bench;
 mod bounds;
 mod dialled;
 mod framing;
+mod receipts;
 mod session_initiation;
 mod tls;
