@@ -128,7 +128,7 @@ pub(super) async fn serve(link: Arc<Link>, life: Arc<Life>, stream: Stream, peer
     .await;
     match ended {
         Ended::Served(Ok(())) | Ended::Told => {}
-        // hyper has answered 400 by itself.
+        // The peer has been told; this is why.
         Ended::Served(Err(error)) if error.is_parse() => {
             refuse(&link, remote, "unreadable", 0, error.to_string());
         }

@@ -58,6 +58,8 @@ pub(crate) struct Life {
     waker: Mutex<Option<Waker>>,
     /// Part of a head has come, and not all of it.
     in_head: AtomicBool,
+    /// Requests that hyper gave to be answered.
+    begun: AtomicU64,
     /// Requests that hyper has the answers of.
     answered: AtomicU64,
     /// The peer sent what is no HTTP, or of more than one meaning.
@@ -79,6 +81,7 @@ impl Life {
             end: AtomicU8::new(0),
             waker: Mutex::default(),
             in_head: AtomicBool::new(false),
+            begun: AtomicU64::new(0),
             answered: AtomicU64::new(0),
             broken: AtomicBool::new(false),
             cut_short: AtomicBool::new(false),
@@ -90,6 +93,7 @@ impl Life {
     /// A request begins to be answered; the time from here to the drop of what is returned belongs to the answer.
     pub(super) fn begin(self: &Arc<Self>, now: Duration) -> Answering {
         self.asked.store(millis(now), Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::Relaxed);
         self.enter(Phase::Busy);
         Answering(Arc::clone(self))
     }
@@ -185,6 +189,11 @@ impl Life {
     /// Whether nothing is left but to wait for the last octets of the peer.
     pub(super) fn is_lingering(&self) -> bool {
         self.lingering.load(Ordering::Relaxed)
+    }
+
+    /// Requests that hyper gave to be answered.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Requests that hyper has the answers of.

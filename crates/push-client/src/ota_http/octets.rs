@@ -1,7 +1,7 @@
 //! The octets of a connection below hyper: checked for their framing, watched for the time they take.
 //!
 //! What cannot be read in one way alone is not given to hyper. The requests before it are answered; then the peer is told,
-//! here, and the connection ends.
+//! here, and the connection ends. So it is where hyper would answer a request by itself that it cannot read.
 //!
 //! A peer that sends nothing more may still read. So hyper does not hear of that before every request is answered; and
 //! the last octets of a connection tell whether the peer had those answers.
@@ -62,6 +62,8 @@ pub(super) struct Octets<F> {
     write_timer: Option<Pin<Box<Sleep>>>,
     /// Something was written that has not been flushed.
     unflushed: bool,
+    /// Requests whose answers are written.
+    answered: u64,
     farewell: Farewell,
 }
 
@@ -100,6 +102,7 @@ impl<F: OnFault> Octets<F> {
             write_timeout,
             write_timer: None,
             unflushed: false,
+            answered: 0,
             farewell: Farewell::None,
         }
     }
@@ -233,6 +236,17 @@ impl<F: OnFault> Octets<F> {
         Poll::Ready(Ok(()))
     }
 
+    /// Whether hyper writes what answers no request that it gave to be answered: it could not read one, and knows no push
+    /// status. What is written in its place is said at the end, which follows.
+    fn writes_by_itself(&mut self) -> bool {
+        let by_itself = self.life.begun() <= self.answered;
+        if by_itself && matches!(self.farewell, Farewell::None) && self.life.takes_broken_answer() {
+            self.life.cut_short();
+            self.farewell = Farewell::Telling(refusal(), 0);
+        }
+        by_itself
+    }
+
     fn poll_write_deadline<R>(
         &mut self,
         context: &mut Context<'_>,
@@ -342,6 +356,9 @@ impl<F: OnFault> AsyncWrite for Octets<F> {
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.writes_by_itself() {
+            return Poll::Ready(Ok(octets.len()));
+        }
         this.unflushed = true;
         let written = Pin::new(&mut this.stream).poll_write(context, octets);
         this.poll_write_deadline(context, written)
@@ -352,6 +369,7 @@ impl<F: OnFault> AsyncWrite for Octets<F> {
         let flushed = Pin::new(&mut this.stream).poll_flush(context);
         ready!(this.poll_write_deadline(context, flushed))?;
         this.receipts.written();
+        this.answered = this.life.answered();
         if std::mem::take(&mut this.unflushed) && (this.half_closed || this.life.is_broken()) {
             // Reading waited for this, and nobody else would say so.
             context.waker().wake_by_ref();
@@ -375,6 +393,9 @@ impl<F: OnFault> AsyncWrite for Octets<F> {
         octets: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.writes_by_itself() {
+            return Poll::Ready(Ok(octets.iter().map(|piece| piece.len()).sum()));
+        }
         this.unflushed = true;
         let written = Pin::new(&mut this.stream).poll_write_vectored(context, octets);
         this.poll_write_deadline(context, written)

@@ -23,6 +23,7 @@ const CHUNK_DIGITS: u8 = 16;
 /// Octets of the longest header name that means something here.
 const NAME_LENGTH: usize = TRANSFER_ENCODING.len();
 const CONTENT_LENGTH: &[u8] = b"content-length";
+const HOST: &[u8] = b"host";
 const TRANSFER_ENCODING: &[u8] = b"transfer-encoding";
 const CHUNKED: &[u8] = b"chunked";
 /// What a request line ends with, before the minor version.
@@ -75,9 +76,10 @@ macro_rules! framing_faults {
 framing_faults! {
     /// More empty lines before a request line than one.
     EmptyLines "emptyLines" "there is more than one empty line before a request",
-    /// A request line that is not a method, a target without a fragment and a version, with one space between them
-    /// (RFC 9112 3).
-    RequestLine "requestLine" "the request line is not a method, a target without a fragment and a version, with one space between them",
+    /// A request line that is not a method, a target and a version with one space between them (RFC 9112 3).
+    RequestLine "requestLine" "the request line is not three parts with one space between them",
+    /// A request target with an octet that no URI has, or a fragment (RFC 9112 3.2, RFC 3986 2).
+    RequestTarget "requestTarget" "the request target has an octet that no URI has, or a fragment",
     /// A version other than HTTP/1.0 and HTTP/1.1.
     Version "version" "the version is neither HTTP/1.0 nor HTTP/1.1",
     /// A CR that no LF follows (RFC 9112 2.2).
@@ -96,6 +98,8 @@ framing_faults! {
     HeaderName "headerName" "a header's name is no token, or no colon follows it",
     /// White space between a name and its colon (RFC 9112 5.1).
     SpaceBeforeColon "spaceBeforeColon" "white space stands between a header's name and its colon",
+    /// `Host` twice, equal or not (RFC 9112 3.2).
+    RepeatedHost "repeatedHost" "Host stands there twice",
     /// More header lines than the limit.
     TooManyHeaders "tooManyHeaders" "there are too many headers",
     /// More octets of head than the limit.
@@ -156,6 +160,10 @@ pub struct Framing {
 
 /// What is known of a head so far.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about a head"
+)]
 struct Head {
     /// Octets of it found good.
     length: usize,
@@ -166,6 +174,8 @@ struct Head {
     old: bool,
     content_length: Option<u64>,
     chunked: bool,
+    /// `Host` has come.
+    host: bool,
     name: Name,
 }
 
@@ -401,6 +411,7 @@ impl Framing {
             },
             HeadState::Target(begun) => match run(window, is_target) {
                 0 if begun == Begun::Yes && octet == b' ' => HeadState::Version(0),
+                0 if is_visible(octet) => return Err(FramingFault::RequestTarget),
                 0 => return Err(fault(octet, FramingFault::RequestLine)),
                 length => {
                     taken = length;
@@ -534,6 +545,10 @@ impl Framing {
             head.chunked = true;
             return Ok(HeadState::Encoding(Value::Before, 0));
         }
+        // Among trailers it means nothing.
+        if head.name.is(HOST) && !head.trailers && std::mem::replace(&mut head.host, true) {
+            return Err(FramingFault::RepeatedHost);
+        }
         Ok(HeadState::Value)
     }
 
@@ -599,7 +614,7 @@ const fn fault(octet: u8, otherwise: FramingFault) -> FramingFault {
 /// The octets of the first line, if it is a whole and good header with a name that means nothing here.
 fn plain_line(octets: &[u8]) -> Option<usize> {
     let name = run(octets, is_token);
-    if name == 0 || name == CONTENT_LENGTH.len() || name == NAME_LENGTH {
+    if name == 0 || [HOST.len(), CONTENT_LENGTH.len(), NAME_LENGTH].contains(&name) {
         return None;
     }
     let value = octets.get(name..)?.strip_prefix(b":")?;
@@ -667,9 +682,27 @@ const fn is_text(octet: u8) -> bool {
     (octet >= 0x20 && octet != 0x7F) || octet == b'\t'
 }
 
-/// What may stand in a target: whatever is visible, but no fragment, which some keep and others cut off (RFC 9112 3.2).
+const fn is_visible(octet: u8) -> bool {
+    octet.wrapping_sub(0x21) < 0x7F - 0x21
+}
+
+/// The characters of a URI without its fragment (RFC 3986 2), which some keep and others cut off.
 const fn is_target(octet: u8) -> bool {
-    octet.wrapping_sub(0x21) < 0x7F - 0x21 && octet != b'#'
+    const TARGET: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut octet = 0_u8;
+        while octet < 0x80 {
+            table[octet as usize] = octet.is_ascii_alphanumeric()
+                || matches!(
+                    octet,
+                    b'!' | b'$'
+                        ..=b'/' | b':' | b';' | b'=' | b'?' | b'@' | b'[' | b']' | b'_' | b'~'
+                );
+            octet += 1;
+        }
+        table
+    };
+    TARGET[octet as usize]
 }
 
 const fn is_space(octet: u8) -> bool {

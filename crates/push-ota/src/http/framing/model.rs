@@ -168,7 +168,10 @@ impl Reader<'_> {
         }
         self.take(b' ', FramingFault::RequestLine)?;
         let begin = self.at;
-        while self.peek()?.is_ascii_graphic() && self.peek()? != b'#' {
+        while self.peek()?.is_ascii_graphic() {
+            if b"\"#<>\\^`{|}".contains(&self.peek()?) {
+                return refuse(FramingFault::RequestTarget);
+            }
             self.at += 1;
         }
         if self.at == begin {
@@ -194,7 +197,7 @@ impl Reader<'_> {
 
     /// Header lines and the empty line behind them: `Content-Length`, and whether `Transfer-Encoding` stands there.
     fn headers(&mut self, old: bool, trailers: bool) -> Result<(Option<u64>, bool), Stop> {
-        let (mut lines, mut length, mut chunked) = (0, None, false);
+        let (mut lines, mut length, mut chunked, mut host) = (0, None, false, false);
         loop {
             match self.peek()? {
                 b'\r' => {
@@ -249,7 +252,9 @@ impl Reader<'_> {
                     self.spaces()?;
                     self.take(b'\r', FramingFault::Encoding)?;
                 }
+                "host" if host => return refuse(FramingFault::RepeatedHost),
                 _ => {
+                    host |= name == "host" && !trailers;
                     self.at += 1;
                     while self.peek()? != b'\r' {
                         if self.peek()?.is_ascii_control() && self.peek()? != b'\t' {

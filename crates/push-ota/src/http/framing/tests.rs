@@ -84,6 +84,26 @@ fn good_connections_pass_wherever_they_are_cut() {
             1,
         ),
         (
+            "a target of every character that a URI has",
+            "OPTIONS http://[::1]:4035/-._~%20!$&'()*+,;=:@az09?a=b HTTP/1.1\r\n\r\n".into(),
+            End::Between,
+            1,
+        ),
+        (
+            "Host once a request, and what is no Host",
+            format!("{OPTIONS}Host: a\r\nHosts: a\r\nHose: a\r\n\r\n{OPTIONS}Host: a\r\n\r\n"),
+            End::Between,
+            2,
+        ),
+        (
+            "Host among trailers, where it means nothing",
+            format!(
+                "{POST}Host: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nHost: a\r\nHost: b\r\n\r\n"
+            ),
+            End::Between,
+            1,
+        ),
+        (
             "names that begin like those that mean something",
             format!(
                 "{OPTIONS}content-lengths: a\r\nContent-Type: b\r\ntransfer-encodings: c\r\n\r\n"
@@ -166,7 +186,12 @@ const REQUEST_LINES: &Refused = &[
     (F::RequestLine, "OPTIONS / HTTP/1.1^1\r\n"),
     (F::RequestLine, "OPT^:ONS / HTTP/1.1\r\n"),
     (F::RequestLine, "OPTIONS /^\u{e9} HTTP/1.1\r\n"),
-    (F::RequestLine, "OPTIONS /wappush^#a HTTP/1.1\r\n"),
+    (F::RequestTarget, "OPTIONS ^<> HTTP/1.1\r\n"),
+    (F::RequestTarget, "OPTIONS /a^#b HTTP/1.1\r\n"),
+    (F::RequestTarget, "OPTIONS /^\"a\" HTTP/1.1\r\n"),
+    (F::RequestTarget, "OPTIONS /^{a}|b HTTP/1.1\r\n"),
+    (F::RequestTarget, "OPTIONS /a^\\b HTTP/1.1\r\n"),
+    (F::RequestTarget, "OPTIONS /a^`b HTTP/1.1\r\n"),
     // What a handshake of TLS begins with.
     (F::ControlCharacter, "^\u{16}\u{3}\u{1}"),
     (F::ControlCharacter, "OPTIONS /^\0 HTTP/1.1\r\n"),
@@ -194,6 +219,8 @@ const HEADERS: &Refused = &[
     (F::EmptyName, "^: a\r\n"),
     (F::SpaceBeforeColon, "Host^ : a\r\n"),
     (F::SpaceBeforeColon, "Content-Length^\t: 1\r\n"),
+    (F::RepeatedHost, "Host: a\r\nHost^: a\r\n"),
+    (F::RepeatedHost, "host:\r\nX-Own: a\r\nHOST^: b\r\n"),
     (F::HeaderName, "X-O^(wn: a\r\n"),
     (F::HeaderName, "X-Own^\r\n"),
     (F::HeaderName, "X-O^\"wn: a\r\n"),
