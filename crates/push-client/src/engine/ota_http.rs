@@ -522,9 +522,9 @@ fn uri(contact: &Contact) -> String {
     match &contact.host {
         Host::Ip(address) => {
             let address = SocketAddr::new(*address, port);
-            format!("{scheme}://{address}/wappush")
+            format!("{scheme}://{address}")
         }
-        Host::Name(name) => format!("{scheme}://{name}:{port}/wappush"),
+        Host::Name(name) => format!("{scheme}://{name}:{port}"),
     }
 }
 
@@ -540,17 +540,11 @@ mod tests {
             secure,
         };
         let host = Host::Ip("192.0.2.7".parse().unwrap());
-        assert_eq!(uri(&contact(host, false)), "http://192.0.2.7:4035/wappush");
+        assert_eq!(uri(&contact(host, false)), "http://192.0.2.7:4035");
         let host = Host::Ip("2001:db8::7".parse().unwrap());
-        assert_eq!(
-            uri(&contact(host, true)),
-            "https://[2001:db8::7]:4035/wappush"
-        );
+        assert_eq!(uri(&contact(host, true)), "https://[2001:db8::7]:4035");
         let host = Host::Name("ppg.example.net".into());
-        assert_eq!(
-            uri(&contact(host, true)),
-            "https://ppg.example.net:4035/wappush"
-        );
+        assert_eq!(uri(&contact(host, true)), "https://ppg.example.net:4035");
     }
 
     #[test]

@@ -96,7 +96,7 @@ async fn a_registration_opens_a_connection_to_each_gateway_and_waits_for_it() {
         .iter()
         .map(|server| (server.uri.clone(), server.state))
         .collect();
-    let uri = |dialled: &Dialled| format!("http://{}/wappush", dialled.address());
+    let uri = |dialled: &Dialled| format!("http://{}", dialled.address());
     assert_eq!(
         states,
         [
