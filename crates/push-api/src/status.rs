@@ -104,9 +104,12 @@ pub struct ExplainRequest {
     /// Its server's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// The port that it would come to.
+    /// The port that it would come to; left out: the first that is listened on for its protocol, or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// The Push OTA protocol that it would come by: `OTA-WSP`, which it is where this is left out, or `OTA-HTTP`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
 }
 
 /// How pushes were judged, and how one would be.

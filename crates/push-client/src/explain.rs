@@ -11,10 +11,11 @@ use push_message::{
 
 /// The push described; nothing where every field is left out.
 ///
-/// What is left out alone is taken as from the local host, to the standard port, with content of no particular type.
+/// What is left out alone is taken as by OTA-WSP from the local host, to the standard port of the protocol if it has one, with
+/// content of no particular type.
 pub(crate) fn described(
     request: &ExplainRequest,
-    standard_port: Option<u16>,
+    standard_port: impl Fn(Protocol) -> Option<u16>,
     now: Now,
 ) -> Result<Option<ReceivedPush>, Refusal> {
     if *request == ExplainRequest::default() {
@@ -25,7 +26,9 @@ pub(crate) fn described(
         content_type,
         server,
         port,
+        protocol,
     } = request;
+    let protocol = self::protocol(protocol.as_deref())?;
     let message = PushMessage {
         application: push_application_id
             .as_deref()
@@ -40,13 +43,13 @@ pub(crate) fn described(
         trust: InitiatorTrust::default(),
     };
     let origin = Origin {
-        protocol: Protocol::OtaWsp,
+        protocol,
         bearer: Bearer::Ip,
         server: server.as_deref().map_or(
             Ok(ServerAddress::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST))),
             address,
         )?,
-        destination_port: port.or(standard_port),
+        destination_port: port.or_else(|| standard_port(protocol)),
         origin_port: None,
         transaction: Box::default(),
         proved_names: Box::default(),
@@ -58,6 +61,16 @@ pub(crate) fn described(
         origin,
         received: now.unix,
     }))
+}
+
+fn protocol(name: Option<&str>) -> Result<Protocol, Refusal> {
+    let Some(name) = name else {
+        return Ok(Protocol::OtaWsp);
+    };
+    Protocol::from_name(name).ok_or_else(|| {
+        let detail = format!("`{name}` is no Push OTA protocol; OTA-WSP and OTA-HTTP are");
+        Refusal::of_option(Reason::InvalidRequest, "protocol", detail)
+    })
 }
 
 fn application(text: &str) -> Result<PushApplicationId, Refusal> {

@@ -283,7 +283,8 @@ impl From<Outcome> for push_api::Outcome {
 #[command(after_long_help = "\
 Examples:
   pushcai explain
-  pushcai explain --id 4 --content-type application/vnd.wap.mms-message --server 192.0.2.7")]
+  pushcai explain --id 4 --content-type application/vnd.wap.mms-message --server 192.0.2.7
+  pushcai explain --id 4 --protocol OTA-HTTP")]
 pub(crate) struct Explain {
     /// The Push Application ID that the push would name
     #[arg(long, value_name = "ID")]
@@ -297,6 +298,9 @@ pub(crate) struct Explain {
     /// The port that it would come to
     #[arg(long)]
     pub(crate) port: Option<u16>,
+    /// The protocol that it would come by: OTA-WSP unless given, or OTA-HTTP
+    #[arg(long)]
+    pub(crate) protocol: Option<String>,
 }
 
 /// Decode octets in hexadecimal into JSON, one value a line

@@ -1,10 +1,11 @@
 //! Connections that a gateway opens (PO-TCP).
 
-use push_api::Reason;
+use push_api::{ExplainRequest, PushService as _, Reason};
 use push_client::{Builder, ProfileRequest, RegistrationRequest, StoreSettings};
 
 use crate::bench::{
-    Bench, WML, listening, message, next, options, post, post_head, post_with, request, stream,
+    Bench, WML, administrator, listening, message, next, options, post, post_head, post_with,
+    request, stream,
 };
 
 //= specs/ota-http.md#tcp-connections
@@ -120,6 +121,45 @@ async fn each_refusal_of_a_push_has_its_status() {
         bench.refusals().await,
         ["serverNotListed", "contentType", "noSuchApplication"]
     );
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_push_by_http_can_be_explained() {
+    let bench = Bench::start(listening());
+    let http = ProfileRequest {
+        protocol: Some("OTA-HTTP".to_owned()),
+        bearer_type: None,
+        port: None,
+    };
+    let registration = RegistrationRequest {
+        connection_profile: vec![http],
+        ..request(WML)
+    };
+    let application = bench.client.application("app");
+    application.register(registration).await.unwrap();
+    let explained = async |protocol: Option<&str>, port| {
+        let request = ExplainRequest {
+            push_application_id: Some(WML.to_owned()),
+            protocol: protocol.map(str::to_owned),
+            port,
+            ..ExplainRequest::default()
+        };
+        bench.client.explain(administrator(), request).await
+    };
+    let verdict = async |protocol, port| {
+        let answer = explained(protocol, port).await.unwrap();
+        answer.explanation.unwrap().verdict
+    };
+    // By OTA-WSP, on which it is not registered.
+    assert_eq!(verdict(None, None).await, "held");
+    for protocol in ["OTA-HTTP", "ota-http"] {
+        assert_eq!(verdict(Some(protocol), None).await, "accepted");
+    }
+    let port = bench.address().port();
+    assert_eq!(verdict(Some("OTA-HTTP"), Some(port)).await, "accepted");
+    let wrong = explained(Some("OTA-FTP"), None).await.unwrap_err();
+    assert_eq!(wrong.option, Some("protocol"));
     bench.stop().await;
 }
 

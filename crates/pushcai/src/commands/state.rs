@@ -113,6 +113,7 @@ pub(crate) async fn explain(
         content_type: arguments.content_type.clone(),
         server: arguments.server.clone(),
         port: arguments.port,
+        protocol: arguments.protocol.clone(),
     };
     let answer = client.post("/v1/explain", &request).await?;
     if output.is_json() {
