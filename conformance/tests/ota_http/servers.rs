@@ -7,7 +7,7 @@ use crate::{
     wire::{Gateway, eventually},
 };
 
-const FAST: &str = "announce_patience = \"2s\"\nbackoff_base = \"20ms\"\nbackoff_limit = \"200ms\"";
+const FAST: &str = "announce_patience = \"2s\"\ndial_timeout = \"900ms\"\nhandshake_timeout = \"1s\"\nbackoff_base = \"20ms\"\nbackoff_limit = \"200ms\"";
 
 fn state_of(stage: &Stage, id: &str) -> anyhow::Result<Value> {
     let servers = stage.servers()?;

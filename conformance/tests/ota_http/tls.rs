@@ -22,7 +22,7 @@ use crate::{
     wire::{Answer, Gateway, Wire, options, tcp},
 };
 
-const FAST: &str = "announce_patience = \"2s\"\nbackoff_base = \"20ms\"\nbackoff_limit = \"200ms\"";
+const FAST: &str = "announce_patience = \"2s\"\ndial_timeout = \"900ms\"\nhandshake_timeout = \"1s\"\nbackoff_base = \"20ms\"\nbackoff_limit = \"200ms\"";
 
 /// The TLS side of a gateway: a certificate of `authority` for `name`.
 pub(crate) fn server(authority: &TestAuthority, name: &str) -> anyhow::Result<Arc<ServerConfig>> {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use conformance::{
     peer,
-    pushcai::{Daemon, Outcome, run},
+    pushcai::{Outcome, run},
 };
 
 use crate::{
@@ -175,19 +175,28 @@ fn openssl_is_a_gateway_whose_typed_requests_are_answered() -> anyhow::Result<()
     ]);
     command.arg("-quiet");
     let mut gateway = Typed::start(command)?;
-    // openssl serves one connection at a time, and each change is announced on a new one: the application is there before.
-    let stage = plan.start()?;
-    stage.register(MMS)?;
-    let Stage { plan, daemon } = stage;
-    let (_, state) = daemon.terminate()?;
     let keys = format!("ca_file = \"{ca}\"\nbackoff_base = \"20ms\"\nbackoff_limit = \"200ms\"");
-    let plan = plan.keys(&keys).ppg(
-        PPG_ID,
-        &format!("address = \"{place}\"\ntls = true\ntls_name = \"{PPG_ID}\""),
+    // openssl serves one connection at a time: what changes is told on the one that is open.
+    let stage = plan
+        .keys(&keys)
+        .ppg(
+            PPG_ID,
+            &format!(
+                "address = \"{place}\"\ntls = true\ntls_name = \"{PPG_ID}\"\nannounce_on = \"open-connection\""
+            ),
+        )
+        .start()?;
+    let asks = "OPTIONS /wappush HTTP/1.1\r\nHost:\r\nX-Wap-Push-OTA-Version: 1.0\r\n\r\n";
+    gateway.types(asks)?;
+    let said = gateway.shown()?;
+    assert!(said.contains("\nx-wap-push-status: 501 "), "{said}");
+    assert!(!said.contains(MMS), "{said}");
+    let registered = stage.register(MMS)?;
+    assert_eq!(
+        registered["servers"][0]["state"], "announced",
+        "{registered}"
     );
-    let daemon = Daemon::start_in(state, plan.terminal(), &plan.configuration()?)?;
-    let stage = Stage { plan, daemon };
-    gateway.types("OPTIONS /wappush HTTP/1.1\r\nHost:\r\nX-Wap-Push-OTA-Version: 1.0\r\n\r\n")?;
+    gateway.types(asks)?;
     let said = gateway.shown()?;
     for words in ["http/1.1 204 ", "\nx-wap-push-status: 501 ", MMS] {
         assert!(said.contains(words), "{words}: {said}");

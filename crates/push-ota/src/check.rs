@@ -10,8 +10,9 @@ use push_message::{InitiatorTrust, PushMessage, UnixMillis};
 use crate::http::framing::model::{self, End};
 use crate::http::framing::{Framing, FramingLimits};
 use crate::http::{
-    Answer, Authentication, Connect, Connection, Contact, Cpi, CpiSettings, EntityLimits, Host,
-    Peer, Ppg, PpgId, PushStatus, Pushed, Secret, Step, Terminal, TerminalId, Way, parse_entity,
+    AnnounceOn, Answer, Authentication, Connect, Connection, Contact, Cpi, CpiSettings,
+    EntityLimits, Host, Peer, Ppg, PpgId, PushStatus, Pushed, Secret, Step, Terminal, TerminalId,
+    Way, parse_entity,
 };
 
 /// The limits of the check of [`check_http_framing`]: small, so that octets reach them.
@@ -216,6 +217,7 @@ fn terminal() -> Terminal {
         ppg_secret: None,
         bearer: None,
         connect: Connect::Never,
+        announce_on: AnnounceOn::NewConnection,
     };
     let other = Ppg {
         id: PpgId("b".into()),

@@ -63,7 +63,8 @@ pub struct ConnectionSettings {
     pub dialled_idle_timeout: Duration,
     /// How long a peer may leave an answer unread.
     pub write_timeout: Duration,
-    /// How long it may take to resolve a gateway's name and to reach it.
+    /// How long it may take to resolve a gateway's name and to reach it. Together with `handshake_timeout` it should be less than
+    /// [`RegistrarSettings::announce_patience`], so that an announcement hears of a dial that fails.
     pub dial_timeout: Duration,
     /// How long TLS may take to be set up.
     pub handshake_timeout: Duration,
@@ -139,8 +140,8 @@ impl Default for ConnectionSettings {
             idle_timeout: Duration::from_mins(5),
             dialled_idle_timeout: Duration::ZERO,
             write_timeout: Duration::from_secs(30),
-            dial_timeout: Duration::from_secs(8),
-            handshake_timeout: Duration::from_secs(8),
+            dial_timeout: Duration::from_secs(5),
+            handshake_timeout: Duration::from_secs(5),
             keep_alive_interval: Duration::from_mins(1),
             max_head_octets: 16 << 10,
             max_headers: 64,

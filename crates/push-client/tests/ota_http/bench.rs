@@ -172,6 +172,7 @@ pub(crate) fn ppg(id: &str, address: SocketAddr, secure: bool) -> Ppg {
         ppg_secret: None,
         bearer: None,
         connect: push_client::http::Connect::Always,
+        announce_on: push_client::http::AnnounceOn::NewConnection,
     }
 }
 

@@ -64,7 +64,7 @@ pub use connection::{Answer, Connection, Notice, Peer, Registering, Step, Way};
 pub use cpi::{Cpi, CpiSettings, CpiTag};
 pub use entity::{EntityError, EntityErrorCode, EntityLimits, parse_entity};
 pub use provisioning::{
-    Authentication, Connect, Contact, Host, Ppg, PpgId, Secret, Terminal, TerminalId,
+    AnnounceOn, Authentication, Connect, Contact, Host, Ppg, PpgId, Secret, Terminal, TerminalId,
 };
 pub use push::{ContentPush, Judging, Pushed};
 pub use registrar::{

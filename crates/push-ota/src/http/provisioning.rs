@@ -110,6 +110,18 @@ pub struct Ppg {
     pub bearer: Option<u8>,
     /// When it is dialled.
     pub connect: Connect,
+    /// What a change of the CPI is announced by.
+    pub announce_on: AnnounceOn,
+}
+
+/// What a change of the CPI is announced to a gateway by (WAP-235 7.2.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AnnounceOn {
+    /// A connection that is opened for it, which makes most gateways ask.
+    #[default]
+    NewConnection,
+    /// A connection that is open, if there is one: the gateway asks there when it likes. For one that serves one at a time.
+    OpenConnection,
 }
 
 impl Ppg {

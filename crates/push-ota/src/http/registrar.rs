@@ -8,7 +8,8 @@
 //!
 //! Each change of the CPI is announced to every gateway that the terminal may dial. Such a gateway is dialled afresh, even
 //! where a connection is open, because a new connection is what makes a gateway ask; once the new one is open, those that
-//! were dialled for an earlier CPI are retired. There is one dial at a time to a gateway. What is announced while it is under
+//! were dialled for an earlier CPI are retired. A gateway that serves one connection at a time can be told on the one that is open
+//! instead. There is one dial at a time to a gateway. What is announced while it is under
 //! way waits for it, and then one more dial serves all that came. An announcement is answered once each gateway
 //! is reached (or knows, where that is asked for) at a CPI no older than its own, or does not believe the terminal; at the latest
 //! when its patience ends.

@@ -15,7 +15,8 @@ use wap_wire::{DecodeError, DecodeErrorCode};
 
 use super::{Follow, Ignored, MEDIA_TYPE, Outcome, Sia, SiaSettings, SirContacts, UnknownContext};
 use crate::http::{
-    Authentication, Connect, Contact, CpiTag, Host, Ppg, PpgId, PushStatus, Terminal, TerminalId,
+    AnnounceOn, Authentication, Connect, Contact, CpiTag, Host, Ppg, PpgId, PushStatus, Terminal,
+    TerminalId,
 };
 
 mod contacts;
@@ -46,6 +47,7 @@ fn ppg(id: &str, host: Host, port: u16, secure: bool) -> Ppg {
         ppg_secret: None,
         bearer: None,
         connect: Connect::Always,
+        announce_on: AnnounceOn::NewConnection,
     }
 }
 

@@ -21,7 +21,7 @@ use section::{Section, section};
 
 pub use document::ConfigError;
 pub use ota_http::{
-    AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
+    AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
     UnknownContextName, Version,
 };
 pub use reference::reference;

@@ -9,6 +9,7 @@ use push_http::HttpSettings;
 use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplicationId};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use super::value::Span;
 use super::{Config, LimitedEntry, WhitelistEntry};
 
 /// The settings of the parts, every value of the configuration parsed.
@@ -111,6 +112,20 @@ impl Config {
                 "{} is no less than [applications] announce_timeout, {}: a registration would be given up while a gateway \
                  may still come",
                 ota_http.announce_patience, applications.announce_timeout
+            );
+            return Err(wrong("ota_http", "announce_patience")(&message));
+        }
+        let dial = Span(
+            ota_http
+                .dial_timeout
+                .0
+                .saturating_add(ota_http.handshake_timeout.0),
+        );
+        if settings.is_on() && ota_http.announce_patience.0 <= dial.0 {
+            let message = format!(
+                "{} is no more than dial_timeout and handshake_timeout together, {dial}: a registration would be answered \
+                 before it is known why a gateway is not reached",
+                ota_http.announce_patience
             );
             return Err(wrong("ota_http", "announce_patience")(&message));
         }

@@ -5,7 +5,7 @@ use push_message::{
     Bearer, InitiatorTrust, Origin, PushApplicationId, ReceivedPush, ServerAddress,
 };
 
-use super::super::{Connect, Contact, CpiSettings, Host, Pushed, Secret};
+use super::super::{AnnounceOn, Connect, Contact, CpiSettings, Host, Pushed, Secret};
 use super::*;
 
 mod decisions;
@@ -35,6 +35,7 @@ fn ppg() -> Ppg {
         ppg_secret: Some(Secret("ppg-secret".into())),
         bearer: None,
         connect: Connect::Always,
+        announce_on: AnnounceOn::NewConnection,
     }
 }
 

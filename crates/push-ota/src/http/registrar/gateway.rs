@@ -8,7 +8,7 @@ use push_message::UnixMillis;
 
 use super::backoff::Backoff;
 use super::{DialId, Epoch, PpgReport, PpgState, PpgView, RegistrarOutput};
-use crate::http::{Connect, Contact, CpiTag, Host, Notice, Ppg, PpgId, PushStatus};
+use crate::http::{AnnounceOn, Connect, Contact, CpiTag, Host, Notice, Ppg, PpgId, PushStatus};
 
 /// An exchange as an operator sees it: method, push status, when.
 type Exchange = (&'static str, Option<PushStatus>, UnixMillis);
@@ -20,6 +20,7 @@ pub(super) struct Gateway {
     pub(super) contact: Option<Contact>,
     addresses: Vec<IpAddr>,
     connect: Connect,
+    announce_on: AnnounceOn,
     /// The ProvURL of its context.
     prov_url: Option<Box<str>>,
     pub(super) dialling: Option<Dialling>,
@@ -75,6 +76,7 @@ impl Gateway {
             contact: ppg.contact.clone(),
             addresses: ppg.addresses.clone(),
             connect: ppg.connect,
+            announce_on: ppg.announce_on,
             prov_url: ppg.prov_url.clone(),
             dialling: None,
             open: BTreeMap::new(),
@@ -112,8 +114,12 @@ impl Gateway {
         dialling.is_some_and(|dialling| dialling.dial == dial)
     }
 
-    fn is_open_since(&self, cpi: Epoch) -> bool {
-        self.open.values().any(|line| line.cpi >= cpi)
+    /// A connection is open on which it is expected to ask for this CPI.
+    fn is_open_for(&self, cpi: Epoch) -> bool {
+        match self.announce_on {
+            AnnounceOn::NewConnection => self.open.values().any(|line| line.cpi >= cpi),
+            AnnounceOn::OpenConnection => !self.open.is_empty(),
+        }
     }
 
     fn knows_since(&self, cpi: Epoch) -> bool {
@@ -122,7 +128,7 @@ impl Gateway {
 
     /// It can be told no more about this CPI, or knows enough of it.
     fn is_reached(&self, cpi: Epoch) -> bool {
-        self.rejected || self.knows_since(cpi) || self.is_open_since(cpi)
+        self.rejected || self.knows_since(cpi) || self.is_open_for(cpi)
     }
 
     /// An announcement of this CPI need not wait for it.
@@ -345,7 +351,7 @@ impl Gateway {
             PpgState::Rejected
         } else if self.knows_since(cpi) {
             PpgState::Confirmed
-        } else if self.is_open_since(cpi) {
+        } else if self.is_open_for(cpi) {
             PpgState::Announced
         } else if self.unreachable {
             PpgState::Unreachable

@@ -12,8 +12,8 @@ use super::{
     RegistrarSettings,
 };
 use crate::http::{
-    Authentication, Connect, Contact, CpiTag, Host, Notice, Ppg, PpgId, PushStatus, Terminal,
-    TerminalId,
+    AnnounceOn, Authentication, Connect, Contact, CpiTag, Host, Notice, Ppg, PpgId, PushStatus,
+    Terminal, TerminalId,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ fn tag(number: u8) -> CpiTag {
     CpiTag([number; 4])
 }
 
-fn terminal(gateways: &[Connect]) -> Terminal {
+fn terminal(gateways: &[Connect], announce_on: AnnounceOn) -> Terminal {
     let ppg = |(number, connect): (u8, &Connect)| Ppg {
         id: id(number),
         contact: Some(own(number)),
@@ -58,6 +58,7 @@ fn terminal(gateways: &[Connect]) -> Terminal {
         ppg_secret: None,
         bearer: None,
         connect: *connect,
+        announce_on,
     };
     Terminal {
         ppgs: (0..).zip(gateways).map(ppg).collect(),
@@ -96,8 +97,12 @@ struct Bench {
 
 impl Bench {
     fn new(gateways: &[Connect], confirm: bool) -> Self {
+        Self::announcing(gateways, AnnounceOn::NewConnection, confirm)
+    }
+
+    fn announcing(gateways: &[Connect], announce_on: AnnounceOn, confirm: bool) -> Self {
         Self {
-            registrar: Registrar::new(&terminal(gateways), settings(confirm), 1),
+            registrar: Registrar::new(&terminal(gateways, announce_on), settings(confirm), 1),
             now: Duration::from_secs(100),
             next_ticket: 0,
         }

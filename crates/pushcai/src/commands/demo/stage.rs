@@ -4,7 +4,9 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use push_client::http::{Authentication, Connect, Contact, Host, Ppg as Gateway, PpgId};
+use push_client::http::{
+    AnnounceOn, Authentication, Connect, Contact, Host, Ppg as Gateway, PpgId,
+};
 use push_client::{Builder, EngineError, OtaHttpSettings};
 use push_http::HttpSettings;
 use push_lab::ppg::Ppg;
@@ -128,6 +130,7 @@ fn over_http(ppg: &Ppg) -> OtaHttpSettings {
         ppg_secret: None,
         bearer: None,
         connect: Connect::WhenNeeded,
+        announce_on: AnnounceOn::NewConnection,
     }];
     settings
 }

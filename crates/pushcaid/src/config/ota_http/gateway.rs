@@ -60,6 +60,7 @@ fn gateway(table: &Ppg, place: Place, comes_by_tls: bool) -> Result<Gateway, Wro
         ppg_password_file,
         bearer,
         connect,
+        announce_on,
     } = table;
     check_id(table).map_err(|message| place.wrong("id")(&message))?;
     let contact = address
@@ -109,6 +110,7 @@ fn gateway(table: &Ppg, place: Place, comes_by_tls: bool) -> Result<Gateway, Wro
         ppg_secret: secret_of(ppg_password_file.as_deref(), place, "ppg_password_file")?,
         bearer: bearer.map(|bearer| bearer.0),
         connect: (*connect).into(),
+        announce_on: (*announce_on).into(),
     })
 }
 

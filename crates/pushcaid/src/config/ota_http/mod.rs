@@ -15,7 +15,8 @@ use super::section::section;
 use super::value::{Octets, Span};
 
 pub use names::{
-    AuthenticationName, BearerNumber, ConnectName, SirContactsName, UnknownContextName, Version,
+    AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, SirContactsName,
+    UnknownContextName, Version,
 };
 
 section! {
@@ -71,7 +72,8 @@ section! {
         /// For how long a nonce is good that a gateway is challenged with.
         nonce_lifetime: Span = Span(OtaHttpSettings::default().terminal.nonce_lifetime),
         /// How long a gateway may take to be reached, and to ask where `[applications] confirm` waits for it, before a registration
-        /// is answered without it. Less than `[applications] announce_timeout`.
+        /// is answered without it. Less than `[applications] announce_timeout`, and more than `dial_timeout` and `handshake_timeout`
+        /// together, so that it is known why a gateway is not reached.
         announce_patience: Span = Span(OtaHttpSettings::default().registrar.announce_patience),
         /// The first back-off between attempts to dial a gateway; it doubles, with some chance on it.
         backoff_base: Span = Span(OtaHttpSettings::default().registrar.backoff_base),
@@ -165,6 +167,9 @@ section! {
         /// When it is dialled: `always` (a connection is kept open while an application is registered for OTA-HTTP), `when-needed`
         /// (when what gateways are told changes, and on a session initiation request) or `never`.
         connect: ConnectName = ConnectName::Always,
+        /// What makes it ask when what gateways are told changes: `new-connection`, one that is opened for it; or `open-connection`,
+        /// the one that is open, for a gateway that serves one at a time and asks again of its own accord.
+        announce_on: AnnounceOnName = AnnounceOnName::NewConnection,
     }
 }
 

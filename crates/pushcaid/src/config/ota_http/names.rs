@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use push_client::http::{Authentication, Connect};
+use push_client::http::{AnnounceOn, Authentication, Connect};
 use push_client::sia::{SirContacts, UnknownContext};
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -39,6 +39,16 @@ pub enum ConnectName {
     WhenNeeded,
     /// Not at all.
     Never,
+}
+
+/// The name of an [`AnnounceOn`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnnounceOnName {
+    /// On one that is opened for it.
+    NewConnection,
+    /// On one that is open.
+    OpenConnection,
 }
 
 /// The name of a [`SirContacts`].
@@ -171,6 +181,15 @@ impl From<ConnectName> for Connect {
             ConnectName::Always => Self::Always,
             ConnectName::WhenNeeded => Self::WhenNeeded,
             ConnectName::Never => Self::Never,
+        }
+    }
+}
+
+impl From<AnnounceOnName> for AnnounceOn {
+    fn from(name: AnnounceOnName) -> Self {
+        match name {
+            AnnounceOnName::NewConnection => Self::NewConnection,
+            AnnounceOnName::OpenConnection => Self::OpenConnection,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use push_client::TlsFiles;
-use push_client::http::{Authentication, Connect, Contact, Host, TerminalId};
+use push_client::http::{AnnounceOn, Authentication, Connect, Contact, Host, TerminalId};
 use push_client::sia::{SirContacts, UnknownContext};
 use push_message::Address;
 
@@ -37,7 +37,7 @@ languages = ["en", "*"]
 max_value_length = "2 KiB"
 max_authentication_failures = 5
 nonce_lifetime = "1m"
-announce_patience = "9s"
+announce_patience = "14s"
 backoff_base = "3s"
 backoff_limit = "1m"
 max_contacts = 3
@@ -78,6 +78,7 @@ authentication = "digest"
 ppg_password_file = "DIR/theirs"
 bearer = 10
 connect = "when-needed"
+announce_on = "open-connection"
 
 [[ota_http.ppg]]
 id = "b"
@@ -175,7 +176,7 @@ fn every_key_reaches_the_part_that_it_is_for() {
 
     let registrar = &ota_http.registrar;
     assert!(!registrar.confirm);
-    assert_eq!(registrar.announce_patience, Duration::from_secs(9));
+    assert_eq!(registrar.announce_patience, Duration::from_secs(14));
     assert_eq!(registrar.backoff_base, Duration::from_secs(3));
     assert_eq!(registrar.backoff_limit, Duration::from_mins(1));
     assert_eq!(registrar.max_contacts, 3);
@@ -262,6 +263,7 @@ fn every_key_of_a_gateway_reaches_the_terminal() {
     assert_eq!(secret(&first.ppg_secret), "abracadabra");
     assert_eq!(first.bearer, Some(10));
     assert_eq!(first.connect, Connect::WhenNeeded);
+    assert_eq!(first.announce_on, AnnounceOn::OpenConnection);
 
     assert_eq!(&*second.id.0, "b");
     assert_eq!(
@@ -271,6 +273,7 @@ fn every_key_of_a_gateway_reaches_the_terminal() {
     assert_eq!(second.prov_url, None);
     assert_eq!(second.authentication, Authentication::None);
     assert_eq!(second.connect, Connect::Always);
+    assert_eq!(second.announce_on, AnnounceOn::NewConnection);
 }
 
 #[test]
@@ -452,16 +455,32 @@ fn mistakes_in_the_section_are_named_with_their_place() {
             "f:2:18: at least 1 ms is taken",
         ),
         (
-            "[ota_http]\nlisten = [\"127.0.0.1:0\"]\nannounce_patience = \"20s\"".to_owned(),
-            "f:3:21: 20s is no less than [applications] announce_timeout, 20s: ",
-        ),
-        (
             "[ota_http]\nsir_sources = [\"300.1.2.3\"]".to_owned(),
             "f:2:15: `300.1.2.3` is no address of a Push Server",
         ),
         (
             "[ota_http]\nsir_contacts = \"all\"".to_owned(),
             "f:2:16: unknown variant `all`, expected `known` or `any`",
+        ),
+    ]);
+}
+
+#[test]
+fn times_have_to_fit_into_each_other() {
+    mistakes([
+        (
+            "[ota_http]\nlisten = [\"127.0.0.1:0\"]\nannounce_patience = \"20s\"".to_owned(),
+            "f:3:21: 20s is no less than [applications] announce_timeout, 20s: ",
+        ),
+        (
+            "[ota_http]\nlisten = [\"127.0.0.1:0\"]\nannounce_patience = \"10s\"".to_owned(),
+            "f:3:21: 10s is no more than dial_timeout and handshake_timeout together, 10s: ",
+        ),
+        (
+            "[ota_http]\nlisten = [\"127.0.0.1:0\"]\nannounce_patience = \"4s\"\ndial_timeout = \"1s\"\n\
+             handshake_timeout = \"3s\""
+                .to_owned(),
+            "f:3:21: 4s is no more than dial_timeout and handshake_timeout together, 4s: ",
         ),
     ]);
 }
@@ -539,6 +558,10 @@ fn mistakes_in_a_gateway_are_named_with_its_number_and_their_place() {
             gateway("connect = \"sometimes\""),
             "f:4:11: [[ota_http.ppg]] number 1, connect: unknown variant `sometimes`, expected one of `always`, `when-needed`, \
              `never`",
+        ),
+        (
+            gateway("announce_on = \"any\""),
+            "f:4:15: [[ota_http.ppg]] number 1, announce_on: unknown variant `any`, expected `new-connection` or `open-connection`",
         ),
     ]);
 }

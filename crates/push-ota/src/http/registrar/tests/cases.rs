@@ -66,6 +66,40 @@ fn a_gateway_that_does_not_ask_in_time_is_said_to_have_been_told() {
 }
 
 #[test]
+fn a_gateway_may_be_told_on_the_connection_that_is_open() {
+    let told = [Connect::Always];
+    let mut bench = Bench::announcing(&told, AnnounceOn::OpenConnection, false);
+    // While none is open, it is dialled as others are.
+    assert_eq!(bench.announce(1, true), [dial(0, 0)]);
+    assert_eq!(bench.connected(0), [announced(0, &[(Announced, None)])]);
+    bench.knows(0, 1);
+    assert_eq!(
+        bench.announce(2, true),
+        [announced(1, &[(Announced, None)])]
+    );
+    bench.knows(0, 2);
+    assert_eq!(bench.state(0), Confirmed);
+    assert_eq!(bench.registrar.poll_timeout(), None);
+}
+
+#[test]
+fn where_it_is_asked_for_it_has_to_ask_on_the_connection_that_is_open() {
+    let told = [Connect::Always];
+    let mut bench = Bench::announcing(&told, AnnounceOn::OpenConnection, true);
+    bench.announce(1, true);
+    bench.connected(0);
+    bench.knows(0, 1);
+    assert_eq!(bench.announce(2, true), []);
+    assert_eq!(bench.knows(0, 2), [announced(1, &[(Confirmed, None)])]);
+    // One that ends while it is waited for is dialled again.
+    assert_eq!(bench.announce(3, true), []);
+    assert_eq!(bench.closed(0), []);
+    assert_eq!(bench.wake(), [dial(1, 0)]);
+    bench.connected(1);
+    assert_eq!(bench.knows(0, 3), [announced(2, &[(Confirmed, None)])]);
+}
+
+#[test]
 fn what_is_told_already_needs_no_dial() {
     let mut bench = Bench::new(ALWAYS, false);
     bench.announce(1, true);
@@ -311,7 +345,7 @@ fn contact_points_belong_to_their_gateway_and_each_is_dialled() {
 
 #[test]
 fn of_gateways_in_one_place_the_one_in_the_context_that_is_named_is_dialled() {
-    let mut terminal = terminal(&[Connect::Never, Connect::Never]);
+    let mut terminal = terminal(&[Connect::Never, Connect::Never], AnnounceOn::NewConnection);
     terminal.ppgs[1].contact = terminal.ppgs[0].contact.clone();
     for (ppg, url) in terminal.ppgs.iter_mut().zip(["http://a/", "http://b/"]) {
         ppg.prov_url = Some(url.into());
@@ -337,7 +371,7 @@ fn names_are_compared_without_case_and_an_exact_contact_goes_first() {
         port,
         secure: false,
     };
-    let mut terminal = terminal(&[Connect::Never, Connect::Never]);
+    let mut terminal = terminal(&[Connect::Never, Connect::Never], AnnounceOn::NewConnection);
     terminal.ppgs[0].contact = Some(named("push.example", 4035));
     terminal.ppgs[1].contact = Some(named("push.example", 5000));
     let mut registrar = Registrar::new(&terminal, settings(false), 1);

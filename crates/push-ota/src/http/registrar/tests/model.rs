@@ -48,6 +48,7 @@ const STRANGERS: u8 = 5;
 
 struct Model {
     gateways: Vec<Connect>,
+    announce_on: AnnounceOn,
     confirm: bool,
     settings: RegistrarSettings,
     history: Vec<(Duration, Event)>,
@@ -187,10 +188,11 @@ impl Model {
             (_, true) => Some(PpgState::Rejected),
             (true, false) => Some(PpgState::Confirmed),
             (false, false) => {
+                let any = self.announce_on == AnnounceOn::OpenConnection;
                 let open = self
                     .open(gateway)
                     .iter()
-                    .any(|(_, dialled)| *dialled >= cpi);
+                    .any(|(_, dialled)| any || *dialled >= cpi);
                 open.then_some(PpgState::Announced)
             }
         }
@@ -276,11 +278,12 @@ struct Run {
 }
 
 impl Run {
-    fn new(gateways: &[Connect], confirm: bool) -> Self {
+    fn new(gateways: &[Connect], announce_on: AnnounceOn, confirm: bool) -> Self {
         Self {
-            bench: Bench::new(gateways, confirm),
+            bench: Bench::announcing(gateways, announce_on, confirm),
             model: Model {
                 gateways: gateways.to_vec(),
+                announce_on,
                 confirm,
                 settings: settings(confirm),
                 history: Vec::new(),
@@ -583,8 +586,15 @@ fn gateways() -> impl Strategy<Value = Vec<Connect>> {
     prop::collection::vec(connect, 3)
 }
 
-fn run(gateways: &[Connect], confirm: bool, acts: &[Act]) -> Run {
-    let mut run = Run::new(gateways, confirm);
+fn announce_on() -> impl Strategy<Value = AnnounceOn> {
+    prop_oneof![
+        2 => Just(AnnounceOn::NewConnection),
+        1 => Just(AnnounceOn::OpenConnection),
+    ]
+}
+
+fn run(gateways: &[Connect], announce_on: AnnounceOn, confirm: bool, acts: &[Act]) -> Run {
+    let mut run = Run::new(gateways, announce_on, confirm);
     for act in acts {
         run.act(act);
     }
@@ -597,11 +607,12 @@ proptest! {
     #[test]
     fn any_history_is_as_the_model_reads_it(
         gateways in gateways(),
+        announce_on in announce_on(),
         confirm in any::<bool>(),
         acts in prop::collection::vec(act(), 0..60),
     ) {
-        let mut first = run(&gateways, confirm, &acts);
-        let again = run(&gateways, confirm, &acts);
+        let mut first = run(&gateways, announce_on, confirm, &acts);
+        let again = run(&gateways, announce_on, confirm, &acts);
         prop_assert_eq!(&first.log, &again.log);
         // Whatever waits is answered when patience ends, and not twice.
         first.act(&Act::Pass(10_000));
@@ -619,10 +630,11 @@ proptest! {
     #[test]
     fn there_is_no_storm_of_dials(
         gateways in gateways(),
+        announce_on in announce_on(),
         fails in prop::collection::vec(any::<bool>(), 1..20),
         tags in prop::collection::vec(0..3_u8, 0..10),
     ) {
-        let mut run = Run::new(&gateways, false);
+        let mut run = Run::new(&gateways, announce_on, false);
         run.act(&Act::Announce(0, true));
         for tag in &tags {
             run.act(&Act::Announce(*tag, true));

@@ -113,11 +113,11 @@ fn shown(output: &RegistrarOutput) -> String {
     }
 }
 
-fn table(connect: Connect) -> String {
+fn table(connect: Connect, announce_on: AnnounceOn) -> String {
     let mut text = String::new();
     for (state, script) in STATES {
         for (name, input) in INPUTS {
-            let mut bench = Bench::new(&[connect], false);
+            let mut bench = Bench::announcing(&[connect], announce_on, false);
             script(&mut bench);
             let outputs: Vec<_> = input(&mut bench).iter().map(shown).collect();
             let outputs = outputs.join(", ");
@@ -144,10 +144,15 @@ fn table(connect: Connect) -> String {
 
 #[test]
 fn a_gateway_that_is_always_connected() {
-    insta::assert_snapshot!(table(Connect::Always));
+    insta::assert_snapshot!(table(Connect::Always, AnnounceOn::NewConnection));
 }
 
 #[test]
 fn a_gateway_that_is_connected_when_needed() {
-    insta::assert_snapshot!(table(Connect::WhenNeeded));
+    insta::assert_snapshot!(table(Connect::WhenNeeded, AnnounceOn::NewConnection));
+}
+
+#[test]
+fn a_gateway_that_is_told_on_the_connection_that_is_open() {
+    insta::assert_snapshot!(table(Connect::Always, AnnounceOn::OpenConnection));
 }
