@@ -103,6 +103,16 @@ impl Bench {
         self.client.servers(administrator()).await.unwrap()
     }
 
+    /// Waits until the gateways are as wanted.
+    pub(crate) async fn servers_until(&self, wanted: impl Fn(&[push_api::Server]) -> bool) {
+        within(async {
+            while !wanted(&self.servers().await) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// The words of the last refusals, newest first.
     pub(crate) async fn refusals(&self) -> Vec<String> {
         let explained = self
@@ -250,9 +260,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gateway<S> {
         self.stream.write_all(octets.as_ref()).await.unwrap();
     }
 
-    /// Sends one octet, where the other end still takes it.
-    pub(crate) async fn try_send(&mut self, octet: u8) -> std::io::Result<()> {
-        self.stream.write_all(&[octet]).await
+    /// Sends, where the other end still takes it.
+    pub(crate) async fn try_send(&mut self, octets: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.stream.write_all(octets.as_ref()).await
     }
 
     /// Sends, and gives the answer.

@@ -16,7 +16,7 @@ use crate::bench::{
 };
 
 /// A gateway that is dialled.
-struct Dialled(TcpListener);
+pub(crate) struct Dialled(TcpListener);
 
 impl Gateway<TcpStream> {
     /// The port at the other end.
@@ -26,29 +26,29 @@ impl Gateway<TcpStream> {
 }
 
 impl Dialled {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self(TcpListener::bind(LOOPBACK).await.unwrap())
     }
 
-    fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.0.local_addr().unwrap()
     }
 
     /// The connection that the start of the terminal brings about.
-    async fn started(&self) -> Gateway<TcpStream> {
+    pub(crate) async fn started(&self) -> Gateway<TcpStream> {
         let mut gateway = self.connection().await;
         assert_eq!(gateway.ask(options("")).await.statuses(), (204, "501"));
         gateway
     }
 
     /// The next connection of the terminal.
-    async fn connection(&self) -> Gateway<TcpStream> {
+    pub(crate) async fn connection(&self) -> Gateway<TcpStream> {
         Gateway::new(within(self.0.accept()).await.unwrap().0)
     }
 }
 
 /// A terminal that listens nowhere.
-fn dialling(gateways: &[(&str, SocketAddr)]) -> OtaHttpSettings {
+pub(crate) fn dialling(gateways: &[(&str, SocketAddr)]) -> OtaHttpSettings {
     let mut settings = OtaHttpSettings::default();
     let gateways = gateways.iter();
     settings.terminal.ppgs = gateways
@@ -57,9 +57,9 @@ fn dialling(gateways: &[(&str, SocketAddr)]) -> OtaHttpSettings {
     settings
 }
 
-type Registering = JoinHandle<Result<Registered, Refusal>>;
+pub(crate) type Registering = JoinHandle<Result<Registered, Refusal>>;
 
-fn registering(client: &Client, id: &str) -> Registering {
+pub(crate) fn registering(client: &Client, id: &str) -> Registering {
     let application = client.application(format!("owner of {id}"));
     let request = request(id);
     tokio::spawn(async move { application.register(request).await })

@@ -66,7 +66,7 @@ async fn octet_by_octet_means_the_same() {
     let broken = post_with("Content-Length: 5\r\n", "x");
     for octet in [options(""), post("one"), broken].concat().into_bytes() {
         // What is behind the fault may find the connection closed.
-        if tokio::time::timeout(PATIENCE, gateway.try_send(octet))
+        if tokio::time::timeout(PATIENCE, gateway.try_send([octet]))
             .await
             .unwrap()
             .is_err()

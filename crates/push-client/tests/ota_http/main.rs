@@ -10,4 +10,5 @@ mod dialled;
 mod framing;
 mod receipts;
 mod session_initiation;
+mod timeouts;
 mod tls;

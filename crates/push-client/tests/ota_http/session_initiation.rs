@@ -1,9 +1,12 @@
 //! Requests to dial a gateway (SIR).
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use push_client::http::Connect;
+use push_client::sia::SirContacts;
 use push_client::{Builder, OtaHttpSettings};
+use push_message::Address;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::bench::{Bench, Gateway, LOOPBACK, listening, options, post_head, ppg, within};
@@ -123,5 +126,40 @@ async fn a_request_from_anybody_is_ignored() {
     assert_eq!(bench.refusals().await, ["source"]);
     let counters = bench.status().await.counters;
     assert_eq!(counters.get("sessionInitiations.source"), Some(&1));
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn no_more_contact_points_are_followed_at_a_time_than_may_be() {
+    let (one, two) = (gateway().await, gateway().await);
+    let mut settings = listening();
+    settings.sia.contacts = SirContacts::Any;
+    settings.sia.lockout = Duration::ZERO;
+    settings.sia.sources = vec![Address::parse("127.0.0.1").unwrap()];
+    settings.registrar.max_contacts = 1;
+    let bench = Bench::start(settings);
+    let mut asking = bench.gateway().await;
+    // One of them is followed while the other one's place is taken.
+    for contact in [one.0, two.0] {
+        assert_eq!(asking.ask(posted(contact)).await.statuses(), (204, "400"));
+    }
+    let mut first = dialled(&one.1).await;
+    assert_eq!(first.ask(options("")).await.statuses(), (204, "501"));
+    let dialled_too = tokio::time::timeout(Duration::ZERO, two.1.accept()).await;
+    assert!(dialled_too.is_err());
+    // Once it has ended there is room again. How soon that is known nobody says, and so it is asked for until then.
+    drop(first);
+    let mut second = std::pin::pin!(dialled(&two.1));
+    let mut gateway = within(Box::pin(async {
+        loop {
+            tokio::select! {
+                biased;
+                gateway = &mut second => return gateway,
+                asked = asking.ask(posted(two.0)) => assert_eq!(asked.http, 204),
+            }
+        }
+    }))
+    .await;
+    assert_eq!(gateway.ask(options("")).await.statuses(), (204, "501"));
     bench.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use push_client::http::Host;
 use push_client::{BuildError, Builder, OtaHttpSettings};
@@ -17,6 +18,7 @@ use tokio_rustls::server::TlsStream;
 use crate::bench::{
     Bench, Gateway, LOOPBACK, WML, next, options, post, ppg, request, stream, within,
 };
+use crate::timeouts::unreachable;
 
 /// An authority, and where its certificate lies.
 struct Authority {
@@ -247,8 +249,8 @@ async fn a_gateway_is_dialled_with_tls_and_has_to_have_its_name() {
     let authority = Authority::new();
     let listener = TcpListener::bind(LOOPBACK).await.unwrap();
     let mut settings = authority.settings(listener.local_addr().unwrap(), NAME);
-    settings.registrar.announce_patience = std::time::Duration::from_millis(200);
-    settings.registrar.backoff_base = std::time::Duration::from_millis(10);
+    settings.registrar.announce_patience = Duration::from_millis(200);
+    settings.registrar.backoff_base = Duration::from_millis(10);
     // The terminal has a certificate too, for a gateway that asks.
     let (certificate, key) = authority.certificate("terminal.example.net");
     let file = |name: &str, text: String| {
@@ -280,6 +282,47 @@ async fn a_gateway_is_dialled_with_tls_and_has_to_have_its_name() {
     let server = bench.servers().await.remove(0);
     assert!(server.uri.starts_with("https://"), "{}", server.uri);
     assert!(server.reason.unwrap().starts_with("TLS"));
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_says_nothing_of_tls_is_given_up() {
+    let authority = Authority::new();
+    let listener = TcpListener::bind(LOOPBACK).await.unwrap();
+    let mut settings = authority.settings(listener.local_addr().unwrap(), NAME);
+    settings.connections.handshake_timeout = Duration::from_millis(50);
+    let bench = Bench::start(settings);
+    let _silent = within(listener.accept()).await.unwrap();
+    unreachable(&bench, "TLS was not set up within 0.05 s").await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_comes_may_ask_for_the_terminals_certificate() {
+    let authority = Authority::new();
+    let elsewhere = "192.0.2.9:4036".parse().unwrap();
+    let mut settings = accepting(authority.settings(elsewhere, NAME));
+    let asking = authority.acceptor(NAME, true);
+    // Without one it is not spoken to.
+    let bench = Bench::start(settings.clone());
+    let stream = TcpStream::connect(bench.address()).await.unwrap();
+    assert!(secure(&asking, stream).await.is_err());
+    bench.stop().await;
+    let (certificate, key) = authority.certificate("terminal.example.net");
+    let file = |name: &str, text: String| {
+        let path = authority.directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        Some(path)
+    };
+    settings.tls.certificate = file("terminal.pem", certificate.pem());
+    settings.tls.key = file("terminal.key", key.serialize_pem());
+    let bench = Bench::start(settings);
+    let stream = TcpStream::connect(bench.address()).await.unwrap();
+    let stream = secure(&asking, stream).await.unwrap();
+    let shown = stream.get_ref().1.peer_certificates().unwrap();
+    assert_eq!(shown[0], *certificate.der());
+    let mut gateway = Gateway::new(stream);
+    assert_eq!(gateway.ask(options("")).await.http, 204);
     bench.stop().await;
 }
 
