@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::link::Link;
@@ -17,6 +18,8 @@ pub(super) struct Receipts {
     link: Arc<Link>,
     peer: IpAddr,
     open: Mutex<VecDeque<Open>>,
+    /// The peer sends nothing more.
+    half_closed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -45,6 +48,7 @@ impl Receipts {
             link,
             peer,
             open: Mutex::default(),
+            half_closed: AtomicBool::new(false),
         })
     }
 
@@ -63,6 +67,11 @@ impl Receipts {
             answer: Answer::Awaited,
             doubted: false,
         });
+        drop(open);
+        // Its end may have come along with it.
+        if self.half_closed.load(Ordering::Relaxed) {
+            self.half_closed();
+        }
         transaction
     }
 
@@ -91,6 +100,7 @@ impl Receipts {
 
     /// The peer sends nothing more: whether it still reads what has not been written is in doubt.
     pub(super) fn half_closed(&self) {
+        self.half_closed.store(true, Ordering::Relaxed);
         self.doubt(|open| open.answer != Answer::Written);
     }
 

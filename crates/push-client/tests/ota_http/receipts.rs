@@ -70,6 +70,23 @@ async fn a_gateway_that_closes_before_the_answer_has_not_had_it() {
 }
 
 #[tokio::test]
+async fn what_comes_again_before_it_is_judged_is_the_same_push() {
+    let (bench, mut first, mut second) = stage().await;
+    bench.hold(true);
+    // Its end comes along with it.
+    first.send(post("once")).await;
+    drop(first);
+    settled(&mut second).await;
+    second.send(post("once")).await;
+    let mut third = bench.gateway().await;
+    settled(&mut third).await;
+    bench.hold(false);
+    assert_eq!(second.answer().await.statuses(), (204, "400"));
+    assert_eq!(counted(&bench).await, [1, 1]);
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn a_gateway_that_sends_nothing_more_gets_its_answer() {
     let (bench, mut first, mut second) = stage().await;
     let application = bench.client.application(format!("owner of {WML}"));
