@@ -433,18 +433,8 @@ pub(crate) struct LabPpg {
     /// The content type
     #[arg(long = "type", value_name = "TYPE", conflicts_with = "sample")]
     pub(crate) content_type: Option<String>,
-    /// A content of the lab's own, with its content type
-    #[arg(long, value_enum)]
-    pub(crate) sample: Option<Sample>,
-    /// The content as text
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) body: Option<String>,
-    /// The content from a file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) body_file: Option<PathBuf>,
-    /// The content in hexadecimal
-    #[arg(long, value_name = "HEX")]
-    pub(crate) body_hex: Option<String>,
+    #[command(flatten)]
+    pub(crate) content: LabContent,
     /// A push header; may be given several times
     #[arg(long, value_name = "NAME: VALUE", value_parser = pair(':'))]
     pub(crate) header: Vec<(String, String)>,
@@ -503,18 +493,8 @@ pub(crate) struct LabPush {
     /// The content type, with its parameters
     #[arg(long = "type", value_name = "TYPE", conflicts_with_all = ["sample", "datagram"])]
     pub(crate) content_type: Option<String>,
-    /// A content of the lab's own, with its content type
-    #[arg(long, value_enum)]
-    pub(crate) sample: Option<Sample>,
-    /// The content as text
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) body: Option<String>,
-    /// The content from a file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) body_file: Option<PathBuf>,
-    /// The content in hexadecimal
-    #[arg(long, value_name = "HEX")]
-    pub(crate) body_hex: Option<String>,
+    #[command(flatten)]
+    pub(crate) content: LabContent,
     /// The whole datagram in hexadecimal
     #[arg(long, value_name = "HEX", conflicts_with_all = ["id", "header", "parameter", "tid", "same_tid"])]
     pub(crate) datagram: Option<String>,
@@ -544,6 +524,33 @@ pub(crate) struct LabPush {
     pub(crate) print: bool,
     #[command(flatten)]
     pub(crate) misbehaviour: Misbehaviour,
+}
+
+/// The content of a push.
+#[derive(Debug, Args)]
+pub(crate) struct LabContent {
+    /// A content of the lab's own, with its content type
+    #[arg(long, value_enum)]
+    pub(crate) sample: Option<Sample>,
+    /// The content as text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) body: Option<String>,
+    /// The content from a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) body_file: Option<PathBuf>,
+    /// The content in hexadecimal
+    #[arg(long, value_name = "HEX")]
+    pub(crate) body_hex: Option<String>,
+}
+
+impl LabContent {
+    /// Whether any content is given.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.sample.is_some()
+            || self.body.is_some()
+            || self.body_file.is_some()
+            || self.body_hex.is_some()
+    }
 }
 
 /// What the push server shall do wrong.

@@ -1,12 +1,11 @@
 //! `lab push`: a push server for tests.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 
 use push_lab::{ApplicationId, Misbehaviour, Push, Sender, bodies, varied};
 use serde::Serialize;
 
-use crate::arguments::{LabPush, Sample};
+use crate::arguments::{LabContent, LabPush, Sample};
 use crate::commands::decode;
 use crate::failure::Failure;
 use crate::output::{Output, hexadecimal};
@@ -93,13 +92,16 @@ impl Content {
         if let Some(text) = &arguments.datagram {
             return Ok(Self::Datagram(octets("--datagram", text)?));
         }
-        let pushes = if arguments.sample == Some(Sample::Varied) {
+        let pushes = if arguments.content.sample == Some(Sample::Varied) {
             let count = usize::try_from(arguments.count)
                 .unwrap_or(MAX_VARIED)
                 .clamp(1, MAX_VARIED);
             varied(arguments.misbehaviour.seed).take(count).collect()
         } else {
-            vec![content(arguments)?]
+            vec![given(
+                &arguments.content,
+                arguments.content_type.as_deref(),
+            )?]
         };
         let raw = arguments.misbehaviour.raw_headers.as_ref();
         let raw = raw.map_or(Ok(Vec::new()), |text| octets("--raw-headers", text))?;
@@ -173,32 +175,12 @@ fn misbehaviours(arguments: &LabPush, index: u64) -> impl Iterator<Item = Misbeh
     [mutate, noise, truncate].into_iter().flatten()
 }
 
-fn content(arguments: &LabPush) -> Result<Push, Failure> {
-    given(&Given {
-        sample: arguments.sample,
-        content_type: arguments.content_type.as_deref(),
-        body: arguments.body.as_deref(),
-        body_file: arguments.body_file.as_deref(),
-        body_hex: arguments.body_hex.as_deref(),
-    })
-}
-
-/// The content of a push, as a command line gives it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Given<'a> {
-    pub(crate) sample: Option<Sample>,
-    pub(crate) content_type: Option<&'a str>,
-    pub(crate) body: Option<&'a str>,
-    pub(crate) body_file: Option<&'a Path>,
-    pub(crate) body_hex: Option<&'a str>,
-}
-
 /// The push with this content, addressed to nobody yet.
-pub(crate) fn given(given: &Given<'_>) -> Result<Push, Failure> {
-    if let Some(sample) = given.sample {
+pub(crate) fn given(content: &LabContent, content_type: Option<&str>) -> Result<Push, Failure> {
+    if let Some(sample) = content.sample {
         return Ok(sample_push(sample));
     }
-    let (default_type, body) = match (given.body, given.body_file, given.body_hex) {
+    let (default_type, body) = match (&content.body, &content.body_file, &content.body_hex) {
         (Some(text), ..) => ("text/plain; charset=utf-8", text.as_bytes().to_vec()),
         (None, Some(file), _) => (
             "application/octet-stream",
@@ -206,13 +188,13 @@ pub(crate) fn given(given: &Given<'_>) -> Result<Push, Failure> {
         ),
         (None, None, Some(text)) => ("application/octet-stream", octets("--body-hex", text)?),
         (None, None, None) => {
-            return Ok(match given.content_type {
+            return Ok(match content_type {
                 Some(content_type) => Push::new(content_type, Vec::new()),
                 None => sample_push(Sample::Text),
             });
         }
     };
-    Ok(Push::new(given.content_type.unwrap_or(default_type), body))
+    Ok(Push::new(content_type.unwrap_or(default_type), body))
 }
 
 fn sample_push(sample: Sample) -> Push {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{LabPpg, TerminalProof};
 use crate::commands::interrupted;
-use crate::commands::lab::{Given, given};
+use crate::commands::lab::given;
 use crate::failure::Failure;
 use crate::output::{Output, visible};
 
@@ -205,11 +205,7 @@ impl<'a> Job<'a> {
             })?),
             None => None,
         };
-        let given_content = arguments.sample.is_some()
-            || arguments.body.is_some()
-            || arguments.body_file.is_some()
-            || arguments.body_hex.is_some()
-            || arguments.content_type.is_some();
+        let given_content = arguments.content.is_given() || arguments.content_type.is_some();
         Ok(Self {
             arguments,
             push: push(arguments)?,
@@ -349,13 +345,7 @@ impl<'a> Job<'a> {
 }
 
 fn push(arguments: &LabPpg) -> Result<HttpPush, Failure> {
-    let mut push = given(&Given {
-        sample: arguments.sample,
-        content_type: arguments.content_type.as_deref(),
-        body: arguments.body.as_deref(),
-        body_file: arguments.body_file.as_deref(),
-        body_hex: arguments.body_hex.as_deref(),
-    })?;
+    let mut push = given(&arguments.content, arguments.content_type.as_deref())?;
     if let Some(id) = &arguments.application {
         push = push.application(ApplicationId::parse(id));
     }
