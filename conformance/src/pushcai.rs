@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -133,6 +134,35 @@ impl Daemon {
         Running::start("pushcai", &mut self.command(arguments)?)
     }
 
+    /// The next `number` events that `pushcai events --follow --ack` writes, and each of them is acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// It ends otherwise, or writes something else.
+    pub fn events(&self, number: usize) -> anyhow::Result<Vec<Value>> {
+        let count = number.to_string();
+        let arguments = ["events", "--follow", "--ack", "--json", "--count", &count];
+        let following = self.follow(&arguments)?;
+        let lines = (0..number).map(|_| following.next_line());
+        let events = lines
+            .map(|line| Ok(serde_json::from_str(&line?)?))
+            .collect::<anyhow::Result<Vec<Value>>>()?;
+        let status = following.wait()?;
+        if !status.success() {
+            bail!("pushcai {arguments:?} ended with {status} after {events:?}");
+        }
+        Ok(events)
+    }
+
+    /// The events that wait at this moment, taken without waiting for more and acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// `pushcai` fails or writes something else.
+    pub fn waiting(&self) -> anyhow::Result<Vec<Value>> {
+        self.pushcai_json(&["events", "--ack", "--json"])
+    }
+
     /// Asks the daemon to end and returns how it ended, and the directory with its state.
     ///
     /// # Errors
@@ -151,6 +181,18 @@ impl Daemon {
         self.running.kill()?;
         Ok(self.directory)
     }
+}
+
+/// The octets of an event's content.
+///
+/// # Errors
+///
+/// There is none, or it is no base64.
+pub fn content(event: &Value) -> anyhow::Result<Vec<u8>> {
+    let text = event["content"]
+        .as_str()
+        .context("the event has no content")?;
+    Ok(STANDARD.decode(text)?)
 }
 
 /// A `pushcaid` command with its configuration and state in `directory`.

@@ -1,4 +1,4 @@
-//! Applications come and go while pushes keep coming (DESIGN: what a server is told).
+//! Applications come and go while pushes keep coming.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

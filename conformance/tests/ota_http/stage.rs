@@ -6,8 +6,8 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context, bail};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use anyhow::Context;
+pub(crate) use conformance::pushcai::content;
 use conformance::{loopback::Network, process::Running, pushcai::Daemon};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -170,23 +170,12 @@ impl Stage {
 
     /// The next `number` events, each acknowledged.
     pub(crate) fn events(&self, number: usize) -> anyhow::Result<Vec<Value>> {
-        let count = number.to_string();
-        let arguments = ["events", "--follow", "--ack", "--json", "--count", &count];
-        let following = self.daemon.follow(&arguments)?;
-        let lines = (0..number).map(|_| following.next_line());
-        let events = lines
-            .map(|line| Ok(serde_json::from_str(&line?)?))
-            .collect::<anyhow::Result<Vec<Value>>>()?;
-        let status = following.wait()?;
-        if !status.success() {
-            bail!("pushcai {arguments:?} ended with {status} after {events:?}");
-        }
-        Ok(events)
+        self.daemon.events(number)
     }
 
     /// The events that wait at this moment, acknowledged.
     pub(crate) fn waiting(&self) -> anyhow::Result<Vec<Value>> {
-        self.daemon.pushcai_json(&["events", "--ack", "--json"])
+        self.daemon.waiting()
     }
 
     /// The contents of the events that wait at this moment, acknowledged.
@@ -218,14 +207,6 @@ impl Stage {
 
 fn register_arguments(id: &str) -> [&str; 5] {
     ["register", id, "--profile", "OTA-HTTP", "--json"]
-}
-
-/// The octets of an event's content.
-pub(crate) fn content(event: &Value) -> anyhow::Result<Vec<u8>> {
-    let text = event["content"]
-        .as_str()
-        .context("the event has no content")?;
-    Ok(STANDARD.decode(text)?)
 }
 
 /// The items of a header that is a list.

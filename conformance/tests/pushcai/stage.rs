@@ -1,7 +1,7 @@
 //! A gateway, a daemon, and short words for what tests do with them.
 
-use anyhow::{Context, bail};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use anyhow::Context;
+pub(crate) use conformance::pushcai::content;
 use conformance::{kannel::Kannel, pap::Submission, pushcai::Daemon};
 use serde_json::Value;
 
@@ -72,30 +72,11 @@ impl Stage {
 
     /// The next `number` events that `pushcai events --follow --ack` writes, and each of them is acknowledged.
     pub(crate) fn events(&self, number: usize) -> anyhow::Result<Vec<Value>> {
-        let count = number.to_string();
-        let arguments = ["events", "--follow", "--ack", "--json", "--count", &count];
-        let following = self.daemon.follow(&arguments)?;
-        let lines = (0..number).map(|_| following.next_line());
-        let events = lines
-            .map(|line| Ok(serde_json::from_str(&line?)?))
-            .collect::<anyhow::Result<Vec<Value>>>()?;
-        let status = following.wait()?;
-        if !status.success() {
-            bail!("pushcai {arguments:?} ended with {status} after {events:?}");
-        }
-        Ok(events)
+        self.daemon.events(number)
     }
 
     /// The events that wait at this moment, taken without waiting for more and acknowledged.
     pub(crate) fn waiting(&self) -> anyhow::Result<Vec<Value>> {
-        self.daemon.pushcai_json(&["events", "--ack", "--json"])
+        self.daemon.waiting()
     }
-}
-
-/// The octets of an event's content.
-pub(crate) fn content(event: &Value) -> anyhow::Result<Vec<u8>> {
-    let text = event["content"]
-        .as_str()
-        .context("the event has no content")?;
-    Ok(STANDARD.decode(text)?)
 }
