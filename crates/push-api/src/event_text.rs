@@ -118,7 +118,10 @@ fn write_server(text: &mut Vec<u8>, server: &ServerAddress) {
             text.push(b'"');
         }
         ServerAddress::Ip(address @ IpAddr::V6(_)) => write_string(text, &address.to_string()),
-        ServerAddress::E164(address) | ServerAddress::Sip(address) => write_string(text, address),
+        ServerAddress::E164(address)
+        | ServerAddress::Alphanumeric(address)
+        | ServerAddress::Sip(address) => write_string(text, address),
+        ServerAddress::Unknown => write_string(text, &server.to_string()),
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) fn described(
         transaction: Box::default(),
         proved_names: Box::default(),
         instance: None,
+        short_message: None,
         answerable: false,
     };
     Ok(Some(ReceivedPush {

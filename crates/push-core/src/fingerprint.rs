@@ -94,7 +94,10 @@ impl Hash {
         match server {
             ServerAddress::Ip(std::net::IpAddr::V4(address)) => self.field(&address.octets()),
             ServerAddress::Ip(std::net::IpAddr::V6(address)) => self.field(&address.octets()),
-            ServerAddress::E164(text) | ServerAddress::Sip(text) => self.field(text.as_bytes()),
+            ServerAddress::E164(text)
+            | ServerAddress::Alphanumeric(text)
+            | ServerAddress::Sip(text) => self.field(text.as_bytes()),
+            ServerAddress::Unknown => self.field(&[]),
         }
     }
 

@@ -18,7 +18,10 @@ pub use application::{
 };
 pub use headers::Headers;
 pub use media_type::{ContentType, InvalidMediaType, MediaType};
-pub use message::{InitiatorTrust, Origin, PushMessage, ReceivedPush, ServerAddress, UnixMillis};
+pub use message::{
+    InitiatorTrust, Origin, PushMessage, ReceivedPush, ServerAddress, ShortMessageOrigin,
+    UnixMillis,
+};
 pub use profile::{Bearer, ConnectionProfile, Protocol};
 pub use reason::{Reason, Refusal};
 pub use whitelist::{Address, DefaultWhitelistEntry, InvalidAddress, Whitelist};

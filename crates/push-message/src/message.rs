@@ -53,17 +53,22 @@ pub struct InitiatorTrust {
 pub enum ServerAddress {
     /// An address on an IP bearer.
     Ip(IpAddr),
-    /// An SMS centre (or originator) in E.164, with its `+`.
+    /// An SMS centre in E.164, with its `+`; the originator of the short message where the bearer does not show the centre.
     E164(Box<str>),
+    /// An originator of short messages that has a name instead of a number (3GPP TS 23.040 9.1.2.5). No whitelist names one.
+    Alphanumeric(Box<str>),
     /// A SIP or SIPS URI that our own core asserted.
     Sip(Box<str>),
+    /// The bearer shows nobody. No whitelist names it.
+    Unknown,
 }
 
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(address) => address.fmt(f),
-            Self::E164(text) | Self::Sip(text) => f.write_str(text),
+            Self::E164(text) | Self::Alphanumeric(text) | Self::Sip(text) => f.write_str(text),
+            Self::Unknown => f.write_str("unknown"),
         }
     }
 }
@@ -88,8 +93,19 @@ pub struct Origin {
     pub transaction: Box<[u8]>,
     /// The instance that the push addresses, where the protocol has one (OTA-SIP: the IARI).
     pub instance: Option<Box<str>>,
+    /// What a short message bearer shows beside the server; absent on other bearers.
+    pub short_message: Option<Box<ShortMessageOrigin>>,
     /// Whether the protocol carries an answer back to the server.
     pub answerable: bool,
+}
+
+/// What a short message bearer shows beside the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShortMessageOrigin {
+    /// The originating address: a number in E.164 with its `+`, other digits, or a name; absent where the bearer shows none.
+    pub originator: Option<Box<str>>,
+    /// The modem or link that it came by, as the configuration or its service names it.
+    pub device: Box<str>,
 }
 
 /// A push message, its origin, and when it came.
@@ -133,6 +149,8 @@ mod tests {
         for (server, text) in [
             (ServerAddress::Ip(IpAddr::from([192, 0, 2, 1])), "192.0.2.1"),
             (ServerAddress::E164("+4917099999".into()), "+4917099999"),
+            (ServerAddress::Alphanumeric("Operator".into()), "Operator"),
+            (ServerAddress::Unknown, "unknown"),
             (
                 ServerAddress::Sip("sip:psa@example.net".into()),
                 "sip:psa@example.net",

@@ -229,6 +229,7 @@ fn push() -> Result<ReceivedPush> {
             transaction: [7].into(),
             proved_names: Box::default(),
             instance: None,
+            short_message: None,
             answerable: false,
         },
         received: UnixMillis(1_700_000_000_000),

@@ -4,15 +4,16 @@
 //!
 //! | octets    | what |
 //! |-----------|------|
-//! | 1         | version, 1 or 2 |
+//! | 1         | version, 1, 2 or 3 |
 //! | 1         | protocol: 1 OTA-WSP, 2 OTA-HTTP, 3 OTA-SIP |
 //! | 1         | bearer: 1 IP, 2 GSM-SMS, 3 GSM-USSD, 4 IS-95-CDMA-SMS |
 //! | 1         | flags: 1 answerable, 2 authenticated, 4 trusted, 8 last, 16 application, 32 instance, 64 destination port, 128 origin port |
-//! | text      | server, its kind in front: 4 an IPv4 address (4 octets follow), 6 an IPv6 address (16 octets), 1 E.164 (text), 2 SIP (text) |
+//! | text      | server, its kind in front: 4 an IPv4 address (4 octets follow), 6 an IPv6 address (16 octets), 1 E.164 (text), 2 SIP (text), 3 alphanumeric (text), 0 unknown |
 //! | 2 each    | destination port, origin port, big-endian, where flagged |
 //! | octets    | transaction |
 //! | text      | instance, where flagged |
-//! | names     | names that the server proved: their number, then each as text; version 2 only |
+//! | names     | names that the server proved: their number, then each as text; versions 2 and 3 only |
+//! | short message | 1 octet: 1 if there is an originator; the originator as text if there is one; the device as text; version 3 only |
 //! | text      | application in its canonical form, where flagged |
 //! | text      | media type |
 //! | headers   | parameters of the media type |
@@ -22,19 +23,21 @@
 //! Texts and octets have their length in front, as base-128 digits with the lowest first and 128 added to each digit but
 //! the last. Headers are their number, then a name and a value each. The time of arrival has a column of its own.
 //!
-//! Version 2 is written where the server proved a name, version 1 otherwise; both are read.
+//! Version 3 is written for what came by a short message, version 2 otherwise where the server proved a name, version 1
+//! for the rest; all are read.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use push_message::{
     Bearer, ContentType, Headers, InitiatorTrust, MediaType, Origin, Protocol, PushApplicationId,
-    PushMessage, ReceivedPush, ServerAddress, UnixMillis,
+    PushMessage, ReceivedPush, ServerAddress, ShortMessageOrigin, UnixMillis,
 };
 
 use crate::text::Malformed;
 
 const VERSION: u8 = 1;
 const VERSION_WITH_NAMES: u8 = 2;
+const VERSION_WITH_SHORT_MESSAGE: u8 = 3;
 
 const ANSWERABLE: u8 = 1;
 const AUTHENTICATED: u8 = 2;
@@ -45,8 +48,10 @@ const INSTANCE: u8 = 32;
 const DESTINATION_PORT: u8 = 64;
 const ORIGIN_PORT: u8 = 128;
 
+const SERVER_UNKNOWN: u8 = 0;
 const SERVER_E164: u8 = 1;
 const SERVER_SIP: u8 = 2;
+const SERVER_ALPHANUMERIC: u8 = 3;
 const SERVER_IPV4: u8 = 4;
 const SERVER_IPV6: u8 = 6;
 
@@ -69,12 +74,8 @@ pub(crate) fn encode_push(push: &ReceivedPush, out: &mut Vec<u8>) {
         origin,
         received: _,
     } = push;
-    let has_names = !origin.proved_names.is_empty();
-    out.push(if has_names {
-        VERSION_WITH_NAMES
-    } else {
-        VERSION
-    });
+    let version = version_for(origin);
+    out.push(version);
     out.push(number_of(&PROTOCOLS, origin.protocol));
     out.push(number_of(&BEARERS, origin.bearer));
     out.push(flags(message, origin));
@@ -89,11 +90,14 @@ pub(crate) fn encode_push(push: &ReceivedPush, out: &mut Vec<u8>) {
     if let Some(instance) = &origin.instance {
         put_octets(instance.as_bytes(), out);
     }
-    if has_names {
+    if version >= VERSION_WITH_NAMES {
         put_length(origin.proved_names.len(), out);
         for name in &origin.proved_names {
             put_octets(name.as_bytes(), out);
         }
+    }
+    if let Some(short_message) = &origin.short_message {
+        put_short_message(short_message, out);
     }
     if let Some(application) = &message.application {
         put_octets(application.as_text().as_bytes(), out);
@@ -107,11 +111,10 @@ pub(crate) fn encode_push(push: &ReceivedPush, out: &mut Vec<u8>) {
 /// Reads back what [`encode_push`] wrote; absent where the blob is none of its.
 pub(crate) fn decode_push(blob: &[u8], received: UnixMillis) -> Option<ReceivedPush> {
     let mut input = Input(blob);
-    let has_names = match input.octet()? {
-        VERSION => false,
-        VERSION_WITH_NAMES => true,
-        _ => return None,
-    };
+    let version = input.octet()?;
+    if !(VERSION..=VERSION_WITH_SHORT_MESSAGE).contains(&version) {
+        return None;
+    }
     let protocol = value_of(&PROTOCOLS, input.octet()?)?;
     let bearer = value_of(&BEARERS, input.octet()?)?;
     let flags = input.octet()?;
@@ -128,9 +131,13 @@ pub(crate) fn decode_push(blob: &[u8], received: UnixMillis) -> Option<ReceivedP
             .ok()?
             .map(Box::from),
         proved_names: input
-            .when(has_names, Input::names)
+            .when(version >= VERSION_WITH_NAMES, Input::names)
             .ok()?
             .unwrap_or_default(),
+        short_message: input
+            .when(version == VERSION_WITH_SHORT_MESSAGE, Input::short_message)
+            .ok()?
+            .map(Box::new),
         answerable: flagged(ANSWERABLE),
     };
     let application = input.when(flagged(APPLICATION), Input::application).ok()?;
@@ -156,6 +163,16 @@ pub(crate) fn decode_push(blob: &[u8], received: UnixMillis) -> Option<ReceivedP
         origin,
         received,
     })
+}
+
+fn version_for(origin: &Origin) -> u8 {
+    if origin.short_message.is_some() {
+        VERSION_WITH_SHORT_MESSAGE
+    } else if origin.proved_names.is_empty() {
+        VERSION
+    } else {
+        VERSION_WITH_NAMES
+    }
 }
 
 fn flags(message: &PushMessage, origin: &Origin) -> u8 {
@@ -206,7 +223,20 @@ fn put_server(server: &ServerAddress, out: &mut Vec<u8>) {
             out.push(SERVER_SIP);
             put_octets(text.as_bytes(), out);
         }
+        ServerAddress::Alphanumeric(text) => {
+            out.push(SERVER_ALPHANUMERIC);
+            put_octets(text.as_bytes(), out);
+        }
+        ServerAddress::Unknown => out.push(SERVER_UNKNOWN),
     }
+}
+
+fn put_short_message(short_message: &ShortMessageOrigin, out: &mut Vec<u8>) {
+    out.push(short_message.originator.is_some().into());
+    if let Some(originator) = &short_message.originator {
+        put_octets(originator.as_bytes(), out);
+    }
+    put_octets(short_message.device.as_bytes(), out);
 }
 
 fn put_headers(headers: &Headers, out: &mut Vec<u8>) {
@@ -292,6 +322,8 @@ impl<'a> Input<'a> {
             SERVER_IPV6 => ServerAddress::Ip(Ipv6Addr::from(self.array::<16>()?).into()),
             SERVER_E164 => ServerAddress::E164(self.text()?.into()),
             SERVER_SIP => ServerAddress::Sip(self.text()?.into()),
+            SERVER_ALPHANUMERIC => ServerAddress::Alphanumeric(self.text()?.into()),
+            SERVER_UNKNOWN => ServerAddress::Unknown,
             _ => return None,
         })
     }
@@ -312,6 +344,19 @@ impl<'a> Input<'a> {
             names.push(self.text()?.into());
         }
         Some(names.into())
+    }
+
+    fn short_message(&mut self) -> Option<ShortMessageOrigin> {
+        let has_originator = match self.octet()? {
+            0 => false,
+            1 => true,
+            _ => return None,
+        };
+        let originator = self.when(has_originator, Self::text).ok()?;
+        Some(ShortMessageOrigin {
+            originator: originator.map(Box::from),
+            device: self.text()?.into(),
+        })
     }
 
     /// Reads a part where it is flagged.

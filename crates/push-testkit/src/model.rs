@@ -307,7 +307,10 @@ impl Model {
         }
         let is_welcome = match &push.origin.server {
             ServerAddress::Ip(server) => listed.contains(server),
-            ServerAddress::E164(_) | ServerAddress::Sip(_) => false,
+            ServerAddress::E164(_)
+            | ServerAddress::Alphanumeric(_)
+            | ServerAddress::Sip(_)
+            | ServerAddress::Unknown => false,
         };
         if !listed.is_empty() && !is_welcome {
             return ModelVerdict::ServerNotListed;

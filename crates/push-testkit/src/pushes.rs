@@ -34,6 +34,7 @@ impl Default for PushBuilder {
                 transaction: Box::from([0]),
                 proved_names: Box::default(),
                 instance: None,
+                short_message: None,
                 answerable: false,
             },
             received: UnixMillis(0),

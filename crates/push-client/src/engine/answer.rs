@@ -253,6 +253,7 @@ fn origin_of(decision: &Decision) -> Origin {
         transaction: Box::default(),
         proved_names: Box::default(),
         instance: None,
+        short_message: None,
         answerable: false,
     }
 }

@@ -275,6 +275,7 @@ fn origin(peer: &Peer, proved_names: Box<[Box<str>]>, transaction: Box<[u8]>) ->
         origin_port: Some(peer.remote.port()),
         transaction,
         instance: None,
+        short_message: None,
         answerable: true,
     }
 }

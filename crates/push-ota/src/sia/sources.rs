@@ -23,7 +23,10 @@ pub(super) fn is_allowed(
     let is_gateway = |ppg: &Ppg| {
         let by_address = match &origin.server {
             ServerAddress::Ip(address) => host_at(ppg, *address, resolves).is_some(),
-            ServerAddress::E164(_) | ServerAddress::Sip(_) => false,
+            ServerAddress::E164(_)
+            | ServerAddress::Alphanumeric(_)
+            | ServerAddress::Sip(_)
+            | ServerAddress::Unknown => false,
         };
         by_address || has_proved(ppg, &origin.proved_names)
     };

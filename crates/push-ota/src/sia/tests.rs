@@ -113,6 +113,7 @@ fn from(server: ServerAddress, content: &[u8]) -> ReceivedPush {
             origin_port: Some(9200),
             transaction: Box::default(),
             instance: None,
+            short_message: None,
             answerable: false,
         },
         received: UnixMillis(0),

@@ -143,6 +143,7 @@ fn origin(datagram: &Datagram<'_>, transaction: u8) -> Origin {
         transaction: Box::new([transaction]),
         proved_names: Box::default(),
         instance: None,
+        short_message: None,
         answerable: false,
     }
 }

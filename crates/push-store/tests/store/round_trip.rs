@@ -12,7 +12,7 @@ use push_core::{
 use push_message::{
     Accept, ApplicationId, Bearer, ConnectionProfile, ContentType, Headers, InitiatorTrust,
     MediaType, Origin, Owner, Protocol, PushApplicationId, PushMessage, ReceivedPush,
-    ServerAddress, UnixMillis, Whitelist,
+    ServerAddress, ShortMessageOrigin, UnixMillis, Whitelist,
 };
 use push_store::{SqliteStore, Store as _, StoreSettings};
 
@@ -113,7 +113,18 @@ fn server() -> impl Strategy<Value = ServerAddress> {
         any::<IpAddr>().prop_map(ServerAddress::Ip),
         any::<String>().prop_map(|text| ServerAddress::E164(text.into())),
         any::<String>().prop_map(|text| ServerAddress::Sip(text.into())),
+        any::<String>().prop_map(|text| ServerAddress::Alphanumeric(text.into())),
+        Just(ServerAddress::Unknown),
     ]
+}
+
+prop_compose! {
+    fn short_message()(originator in of(any::<String>()), device in any::<String>()) -> Box<ShortMessageOrigin> {
+        Box::new(ShortMessageOrigin {
+            originator: originator.map(String::into_boxed_str),
+            device: device.into(),
+        })
+    }
 }
 
 prop_compose! {
@@ -126,6 +137,7 @@ prop_compose! {
         transaction in any::<Vec<u8>>(),
         instance in of(any::<String>()),
         proved_names in prop::collection::vec(any::<String>(), 0..3),
+        short_message in of(short_message()),
         answerable in any::<bool>(),
     ) -> Origin {
         Origin {
@@ -137,6 +149,7 @@ prop_compose! {
             transaction: transaction.into(),
             instance: instance.map(String::into_boxed_str),
             proved_names: proved_names.into_iter().map(String::into_boxed_str).collect(),
+            short_message,
             answerable,
         }
     }

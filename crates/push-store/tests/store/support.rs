@@ -47,6 +47,7 @@ pub(crate) fn push(number: u64) -> ReceivedPush {
             transaction: number.to_be_bytes()[7..].into(),
             proved_names: Box::default(),
             instance: None,
+            short_message: None,
             answerable: false,
         },
         received: UnixMillis(number ^ 0x18b_cfe5_6800),

@@ -108,6 +108,7 @@ fn a_push() {
             origin_port: Some(40_000),
             transaction: Box::new([7]),
             instance: None,
+            short_message: None,
             answerable: true,
         }
     );
