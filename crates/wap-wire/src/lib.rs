@@ -39,6 +39,7 @@ pub mod omna;
 mod text;
 pub mod uintvar;
 pub mod wsp;
+pub mod wtp;
 
 pub use date::Date;
 pub use error::{DecodeError, DecodeErrorCode, EncodeError};
