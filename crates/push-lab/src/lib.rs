@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bodies;
+mod events;
 mod misbehaviour;
 pub mod ppg;
 mod push;
@@ -27,6 +28,7 @@ mod tables;
 mod values;
 mod varied;
 
+pub use events::Events;
 pub use misbehaviour::Misbehaviour;
 pub use push::{ApplicationId, EncodeError, Push};
 pub use random::Random;

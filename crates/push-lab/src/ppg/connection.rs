@@ -12,10 +12,11 @@ use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::authentication::{Challenge, basic};
-use super::events::{Log, PpgEvent};
+use super::events::PpgEvent;
 use super::message::{HttpPush, OptionsRequest, Tag};
 use super::settings::{PpgSettings, Secret};
 use super::wire::{self, AnswerError, Limits, Reader};
+use crate::events::Log;
 
 /// Who opened a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +94,7 @@ pub(super) struct About {
 struct Shared {
     about: About,
     settings: Arc<PpgSettings>,
-    log: Log,
+    log: Log<PpgEvent>,
     writer: AsyncMutex<Option<WriteHalf<BoxedStream>>>,
     waiting: Arc<Waiting>,
     unasked: AsyncMutex<mpsc::Receiver<Result<Answer, AnswerError>>>,
@@ -172,7 +173,7 @@ impl Connection {
         about: About,
         stream: BoxedStream,
         settings: Arc<PpgSettings>,
-        log: Log,
+        log: Log<PpgEvent>,
     ) -> Self {
         let (reading, writing) = tokio::io::split(stream);
         let limits = Limits {
@@ -534,7 +535,7 @@ struct ReaderTask {
     reader: Reader<ReadHalf<BoxedStream>>,
     waiting: Arc<Waiting>,
     unasked: mpsc::Sender<Result<Answer, AnswerError>>,
-    log: Log,
+    log: Log<PpgEvent>,
 }
 
 impl ReaderTask {

@@ -15,11 +15,12 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connection::{About, BoxedStream, Connection, ConnectionError, Direction};
 use super::cpi::{Context, CpiStore};
-use super::events::{Events, Log, PpgEvent};
+use super::events::{Events, PpgEvent};
 use super::registration::{self, RegisterError, Registration};
 use super::settings::PpgSettings;
 use super::tls::{TestAuthority, TlsError};
 use super::wire::AnswerError;
+use crate::events::Log;
 
 /// Why a gateway cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +58,7 @@ impl Drop for Guard {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) settings: Arc<PpgSettings>,
-    pub(super) log: Log,
+    pub(super) log: Log<PpgEvent>,
     authority: TestAuthority,
     acceptor: DebugAcceptor,
     listening: Vec<SocketAddr>,
