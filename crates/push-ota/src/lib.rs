@@ -6,5 +6,6 @@ pub mod check;
 
 pub mod http;
 pub mod sia;
+pub mod sms;
 pub mod wsp;
 pub mod wtp;

@@ -100,7 +100,16 @@ impl Refusal {
 
 /// Makes a push of a datagram.
 pub fn receive(datagram: &Datagram<'_>, limits: &Limits) -> Result<ReceivedPush, Refusal> {
-    let octets = datagram.octets;
+    let (transaction, message) = unit_push(datagram.octets, limits)?;
+    Ok(ReceivedPush {
+        message,
+        origin: origin(datagram, transaction),
+        received: datagram.received,
+    })
+}
+
+/// The transaction and the message of a Push PDU that came without a session, whatever bearer brought it.
+pub(crate) fn unit_push(octets: &[u8], limits: &Limits) -> Result<(u8, PushMessage), Refusal> {
     if octets.len() > limits.datagram_length {
         return Err(Refusal::DatagramTooLong {
             length: octets.len(),
@@ -115,11 +124,7 @@ pub fn receive(datagram: &Datagram<'_>, limits: &Limits) -> Result<ReceivedPush,
             most: limits.headers_length,
         });
     }
-    Ok(ReceivedPush {
-        message: message(&unit.push, limits)?,
-        origin: origin(datagram, unit.tid),
-        received: datagram.received,
-    })
+    Ok((unit.tid, message(&unit.push, limits)?))
 }
 
 fn refuse(octets: &[u8], error: DecodeError) -> Refusal {

@@ -1,0 +1,75 @@
+//! A whole message becomes a push.
+
+use push_message::{Bearer, Origin, Protocol, ReceivedPush, ServerAddress, ShortMessageOrigin};
+
+use super::{Concatenation, Originator, WholeMessage, Width};
+use crate::wsp::connectionless::{self, Limits, Refusal};
+
+/// Makes a push of the user data of a short message, which holds a connectionless Push PDU (WAP-235 6.1.1) as a datagram does.
+pub fn receive(message: &WholeMessage, limits: &Limits) -> Result<ReceivedPush, Refusal> {
+    let (tid, push) = connectionless::unit_push(&message.octets, limits)?;
+    Ok(ReceivedPush {
+        message: push,
+        origin: origin(message, tid),
+        received: message.received,
+    })
+}
+
+fn origin(message: &WholeMessage, tid: u8) -> Origin {
+    Origin {
+        protocol: Protocol::OtaWsp,
+        bearer: Bearer::GsmSms,
+        server: server(message),
+        proved_names: Box::default(),
+        destination_port: message.ports.map(|ports| ports.destination),
+        origin_port: message.ports.map(|ports| ports.originator),
+        transaction: transaction(message, tid),
+        instance: None,
+        short_message: Some(Box::new(ShortMessageOrigin {
+            originator: message.originator.as_ref().map(Originator::shown),
+            device: message.device.clone(),
+        })),
+        answerable: false,
+    }
+}
+
+/// The SMS centre where it is known, else the originator.
+fn server(message: &WholeMessage) -> ServerAddress {
+    if let Some(centre) = &message.service_centre {
+        return number(centre);
+    }
+    match &message.originator {
+        Some(Originator::Number(digits)) => number(digits),
+        Some(Originator::Name(name)) => ServerAddress::Alphanumeric(name.clone()),
+        None => ServerAddress::Unknown,
+    }
+}
+
+/// Digits without a `+`, such as those of a short code, name different parties in different networks: no whitelist can mean them.
+fn number(digits: &str) -> ServerAddress {
+    if digits.starts_with('+') {
+        ServerAddress::E164(digits.into())
+    } else {
+        ServerAddress::Alphanumeric(digits.into())
+    }
+}
+
+/// What a repetition by the network has in common with the message, and no other message has: the time stamp of the SMS centre and the
+/// reference. The identifier of the push stands for them where the source shows neither.
+fn transaction(message: &WholeMessage, tid: u8) -> Box<[u8]> {
+    let mut octets = vec![tid];
+    if let Some(sent) = message.sent {
+        octets.extend(sent.0.to_be_bytes());
+    }
+    if let Some(Concatenation {
+        reference, width, ..
+    }) = message.concatenation
+    {
+        octets.push(match width {
+            Width::Eight => 8,
+            Width::Sixteen => 16,
+        });
+        octets.extend(reference.to_be_bytes());
+    }
+    octets.into()
+}
