@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use push_core::{ProtocolSettings, PushClient, Settings, Snapshot};
+use push_core::{BearerSettings, ProtocolSettings, PushClient, Settings, Snapshot};
 use push_message::{Bearer, MediaType, Protocol, PushApplicationId};
 use push_store::{SqliteStore, StoreError, StoreSettings, Writer, WriterSettings};
 use tokio::sync::{Semaphore, mpsc};
@@ -256,8 +256,8 @@ impl Builder {
             explicit_registration: true,
             tells_instances_apart: false,
             any_port_is_standard: true,
-            bearers: BTreeMap::from([(Bearer::Ip, ports)]),
-            own_ports: false,
+            bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(ports))]),
+            session_port: None,
         };
         self.core.protocols.insert(Protocol::OtaHttp, settings);
         self.core
@@ -287,8 +287,8 @@ impl Builder {
             explicit_registration: false,
             tells_instances_apart: false,
             any_port_is_standard: false,
-            bearers: BTreeMap::from([(Bearer::Ip, ports)]),
-            own_ports: false,
+            bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(ports))]),
+            session_port: None,
         };
         self.core.protocols.insert(Protocol::OtaWsp, settings);
     }

@@ -8,7 +8,9 @@ use push_message::{
     Refusal, Whitelist,
 };
 
-use crate::{ProfileRequest, ProtocolSettings, RegistrationRequest, Settings};
+use crate::{
+    BearerSettings, OwnPorts, ProfileRequest, ProtocolSettings, RegistrationRequest, Settings,
+};
 
 /// The most octets that an event handler may have.
 const MAX_HANDLER_LENGTH: usize = 1024;
@@ -350,7 +352,7 @@ struct Places<'a>(Vec<Place<'a>>);
 struct Place<'a> {
     protocol: Protocol,
     bearer: Bearer,
-    ports: &'a [u16],
+    offer: &'a BearerSettings,
     settings: &'a ProtocolSettings,
 }
 
@@ -358,10 +360,10 @@ impl<'a> Places<'a> {
     fn new(places: &BTreeMap<&Protocol, &'a ProtocolSettings>, bearer: Option<Bearer>) -> Self {
         let all = places.iter().flat_map(|(protocol, place)| {
             let bearers = place.bearers.iter();
-            bearers.map(|(bearer, ports)| Place {
+            bearers.map(|(bearer, offer)| Place {
                 protocol: **protocol,
                 bearer: *bearer,
-                ports,
+                offer,
                 settings: place,
             })
         });
@@ -374,10 +376,10 @@ impl<'a> Places<'a> {
     /// The profiles that this port gives, or why it cannot be had.
     fn with_port(&self, port: u16) -> Result<Vec<ConnectionProfile>, Refusal> {
         let standard = self.profiles(None, |place| {
-            !place.settings.any_port_is_standard && place.ports.first() == Some(&port)
+            !place.settings.any_port_is_standard && place.offer.is_standard(port)
         });
-        let open = self.profiles(Some(port), |place| place.ports.contains(&port));
-        let own = self.profiles(Some(port), |place| place.settings.own_ports);
+        let open = self.profiles(Some(port), |place| place.offer.ports.contains(&port));
+        let own = self.profiles(Some(port), |place| place.offer.own_ports != OwnPorts::No);
         if !standard.is_empty() {
             Ok(standard)
         } else if self.is_wtls(port) {
@@ -439,7 +441,7 @@ impl<'a> Places<'a> {
             .0
             .iter()
             .filter_map(|place| {
-                let port = place.ports.first()?;
+                let port = place.offer.ports.first()?;
                 Some(format!("{port} ({} over {})", place.protocol, place.bearer))
             })
             .collect();

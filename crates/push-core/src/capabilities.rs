@@ -54,15 +54,14 @@ impl PushClient {
             applications: self.settings.own_applications.clone(),
             instances: BTreeSet::new(),
             accept: own.map(|own| own.as_str().into()).collect(),
+            sessions_asked_for: false,
         };
-        let tells_apart = self
-            .settings
-            .protocols
-            .get(&protocol)
-            .is_some_and(|settings| settings.tells_instances_apart);
+        let settings = self.settings.protocols.get(&protocol);
+        let tells_apart = settings.is_some_and(|settings| settings.tells_instances_apart);
         for record in self.registry.announced() {
             if uses(record, protocol) {
                 add(&mut capabilities, record, tells_apart);
+                capabilities.sessions_asked_for |= names_sessions(record, settings);
             }
         }
         capabilities
@@ -77,6 +76,12 @@ fn uses(record: &RegistrationRecord, protocol: Protocol) -> bool {
                 .protocol
                 .is_none_or(|candidate| candidate == protocol)
         })
+}
+
+/// Whether a registration asks for push sessions by their port.
+fn names_sessions(record: &RegistrationRecord, settings: Option<&ProtocolSettings>) -> bool {
+    let port = settings.and_then(|settings| settings.session_port);
+    port.is_some() && record.profiles.iter().any(|profile| profile.port == port)
 }
 
 fn add(capabilities: &mut Capabilities, record: &RegistrationRecord, tells_apart: bool) {

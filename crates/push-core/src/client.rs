@@ -90,9 +90,14 @@ impl PushClient {
                 owner,
                 request,
             } => self.deregister(ticket, owner, &request, now),
-            Input::Push { ticket, push } => self.take_push(ticket, &Arc::new(push), now),
+            Input::Push {
+                ticket,
+                push,
+                segments,
+            } => self.take_push(ticket, &Arc::new(push), segments, now),
             Input::Persisted { ticket, result } => self.persisted(ticket, result, now),
             Input::Announced { ticket, servers } => self.announced(ticket, servers, now),
+            Input::PortOpened { .. } => {}
             Input::Resolved { host, addresses } => self.resolved(&host, addresses, now),
             Input::Subscribe {
                 subscriber,
@@ -248,6 +253,8 @@ impl PushClient {
             | Change::InsertEvent(_)
             | Change::AssignEvent { .. }
             | Change::RemoveEvent(_)
+            | Change::PutSegment(_)
+            | Change::RemoveSegments(_)
             | Change::Remember { .. }) => Some(other),
         });
         let changes = changes.collect();

@@ -21,7 +21,8 @@ use crate::timers::Timer;
 use crate::whitelist::Listing;
 use crate::{
     Change, Decision, EventId, EventRecord, EventState, Fingerprint, Now, Occurrence, Output,
-    PersistTicket, PushRefusal, RegistrationRecord, RequestTicket, Verdict, fingerprint,
+    PersistTicket, ProtocolSettings, PushRefusal, RegistrationRecord, RequestTicket, Verdict,
+    fingerprint,
 };
 
 /// Hears how a push is judged, step by step.
@@ -193,12 +194,7 @@ impl PushClient {
         let Some(protocol) = self.settings.protocols.get(&origin.protocol) else {
             return false;
         };
-        let standard_port = protocol
-            .bearers
-            .get(&origin.bearer)
-            .and_then(|ports| ports.first().copied())
-            .filter(|_| !protocol.any_port_is_standard);
-        let fits = |profile: &ConnectionProfile| fits(*profile, origin, standard_port);
+        let fits = |profile: &ConnectionProfile| fits(*profile, origin, protocol);
         let any = ConnectionProfile {
             protocol: None,
             bearer: None,
@@ -228,7 +224,13 @@ impl PushClient {
     }
 
     /// Takes a push: judges it, and writes it down where somebody is to have it.
-    pub(crate) fn take_push(&mut self, ticket: RequestTicket, push: &Arc<ReceivedPush>, now: Now) {
+    pub(crate) fn take_push(
+        &mut self,
+        ticket: RequestTicket,
+        push: &Arc<ReceivedPush>,
+        _segments: Box<[crate::SegmentId]>,
+        now: Now,
+    ) {
         match self.judge(push, &mut Silent) {
             Judgement::For(record) => self.take_for(ticket, push, &record, now),
             Judgement::Unmatched if self.holds(push) => self.take_held(ticket, push, now),
@@ -515,10 +517,17 @@ pub(crate) fn addressee<'a>(
         .map_or(&WML_UA, |(_, application)| application)
 }
 
-fn fits(profile: ConnectionProfile, origin: &Origin, standard_port: Option<u16>) -> bool {
+fn fits(profile: ConnectionProfile, origin: &Origin, protocol: &ProtocolSettings) -> bool {
     let port_fits = match (profile.port, origin.destination_port) {
-        (Some(own), port) => port == Some(own),
-        (None, Some(port)) => standard_port.is_none_or(|standard| standard == port),
+        (Some(own), None) => protocol.session_port == Some(own),
+        (Some(own), Some(port)) => port == own,
+        (None, Some(port)) => {
+            protocol.any_port_is_standard
+                || protocol
+                    .bearers
+                    .get(&origin.bearer)
+                    .is_none_or(|bearer| bearer.ports.is_empty() || bearer.is_standard(port))
+        }
         (None, None) => true,
     };
     port_fits

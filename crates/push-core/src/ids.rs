@@ -35,6 +35,12 @@ textual_id! {
     EventId
 }
 
+textual_id! {
+    /// A segment of a push that has not arrived whole. The driver chooses it; none that is stored is used twice. Written as
+    /// 16 hexadecimal digits.
+    SegmentId
+}
+
 /// Names a request of the driver, so that its answer finds the way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestTicket(pub u64);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use push_message::{Owner, ReceivedPush};
 
-use crate::{EventId, PersistTicket, RequestTicket, ServerReport, SubscriberId};
+use crate::{EventId, PersistTicket, RequestTicket, SegmentId, ServerReport, SubscriberId};
 
 /// One thing that happened outside.
 #[derive(Debug)]
@@ -34,6 +34,11 @@ pub enum Input {
         ticket: RequestTicket,
         /// The push.
         push: ReceivedPush,
+        /// The stored segments that it was put together from; none where it came in one piece. They are removed in the
+        /// write that journals it; where it is a duplicate or is refused for good, in a write of its own before the
+        /// verdict. They stay where the verdict is [`NoRoom`](crate::PushRefusal::NoRoom) or
+        /// [`NotYet`](crate::PushRefusal::NotYet): the push is to be offered again.
+        segments: Box<[SegmentId]>,
     },
     /// The store answered a [`Persist`](crate::Output::Persist): everything of it is durable, or nothing of it is written.
     Persisted {
@@ -48,6 +53,13 @@ pub enum Input {
         ticket: PersistTicket,
         /// What each server said; none where no server is provisioned.
         servers: Vec<ServerReport>,
+    },
+    /// What became of an [`OpenPort`](crate::Output::OpenPort).
+    PortOpened {
+        /// The request answered.
+        ticket: PersistTicket,
+        /// Why the port could not be opened, in words for people.
+        result: Result<(), String>,
     },
     /// What a host name of a whitelist resolves to; answers [`Resolve`](crate::Output::Resolve).
     Resolved {

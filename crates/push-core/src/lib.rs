@@ -42,7 +42,7 @@ mod whitelist;
 
 pub use client::PushClient;
 pub use explain::{ExplainedVerdict, Explanation};
-pub use ids::{EventId, PersistTicket, RegistrationId, RequestTicket, SubscriberId};
+pub use ids::{EventId, PersistTicket, RegistrationId, RequestTicket, SegmentId, SubscriberId};
 pub use input::{
     Acknowledgement, DeregistrationRequest, Input, Outcome, ProfileRequest, RegistrationRequest,
     Selector,
@@ -52,9 +52,10 @@ pub use output::{
     ServerState, Verdict,
 };
 pub use record::{
-    Change, EventRecord, EventState, Fingerprint, RegistrationRecord, RegistrationState, Snapshot,
+    Change, EventRecord, EventState, Fingerprint, RegistrationRecord, RegistrationState,
+    SegmentRecord, Snapshot,
 };
-pub use settings::{ProtocolSettings, Settings};
+pub use settings::{BearerSettings, OwnPorts, ProtocolSettings, Settings};
 pub use views::{Counts, RegistrationView};
 
 use std::time::Duration;

@@ -31,6 +31,27 @@ pub enum Output {
         /// The whole of what is to hold, one entry a protocol that has explicit registration.
         capabilities: Vec<Capabilities>,
     },
+    /// Open a port for applications that asked for one of their own; answer with
+    /// [`Input::PortOpened`](crate::Input::PortOpened).
+    OpenPort {
+        /// Names the answer.
+        ticket: PersistTicket,
+        /// The protocol.
+        protocol: Protocol,
+        /// The bearer below it.
+        bearer: Bearer,
+        /// The port, which is none of those that are listened on whoever is registered.
+        port: u16,
+    },
+    /// Close a port that was opened: nobody needs it any more.
+    ClosePort {
+        /// The protocol.
+        protocol: Protocol,
+        /// The bearer below it.
+        bearer: Bearer,
+        /// The port.
+        port: u16,
+    },
     /// Resolve a host name of a whitelist; answer with [`Input::Resolved`](crate::Input::Resolved).
     Resolve {
         /// The name.
@@ -105,6 +126,8 @@ pub struct Capabilities {
     pub instances: BTreeSet<ApplicationId>,
     /// The client's own types and the union of what applications asked for; `*/*` where one named none.
     pub accept: BTreeSet<Box<str>>,
+    /// Whether an application asked for push sessions by name.
+    pub sessions_asked_for: bool,
 }
 
 /// What one Push Server said to an announcement.

@@ -7,7 +7,7 @@ use push_message::{
     Whitelist,
 };
 
-use crate::{EventId, RegistrationId};
+use crate::{EventId, RegistrationId, SegmentId};
 
 /// A registration with everything that a deregistration needs later (Push-CAI 5.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,15 @@ pub struct EventState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub u128);
 
+/// A segment of a push that has not arrived whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentRecord {
+    /// Its id.
+    pub id: SegmentId,
+    /// What the driver wrote into it.
+    pub octets: Box<[u8]>,
+}
+
 /// One change to what is written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -100,6 +109,10 @@ pub enum Change {
     },
     /// Remove an event: delivered, expired, or its application is gone.
     RemoveEvent(EventId),
+    /// Insert a segment, or put this in the place of the one with the same id.
+    PutSegment(SegmentRecord),
+    /// Remove segments. Those that are not there are no error.
+    RemoveSegments(Box<[SegmentId]>),
     /// Remember a transmission until then; the store forgets it by itself afterwards.
     Remember {
         /// The transmission.
@@ -116,6 +129,8 @@ pub struct Snapshot {
     pub registrations: Vec<RegistrationRecord>,
     /// The journal.
     pub events: Vec<EventRecord>,
+    /// The segments of pushes that had not arrived whole. The machine leaves them to the driver.
+    pub segments: Vec<SegmentRecord>,
     /// The transmissions remembered.
     pub remembered: Vec<(Fingerprint, UnixMillis)>,
     /// The greatest event id ever written, so that none is used twice; 0 where there was none.

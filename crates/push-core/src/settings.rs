@@ -86,14 +86,60 @@ pub struct ProtocolSettings {
     pub explicit_registration: bool,
     /// Applications that share an id are told apart by their own name (OTA-SIP: the IARI).
     pub tells_instances_apart: bool,
-    /// The bearers present, each with the ports that it listens on; the first is the standard port. None: the terminal
-    /// opens its connections itself.
-    pub bearers: BTreeMap<Bearer, Vec<u16>>,
+    /// The bearers present.
+    pub bearers: BTreeMap<Bearer, BearerSettings>,
     /// Every port listened on is a standard port: a registration that names no port takes pushes that came to any of them,
     /// or to none, on a connection that the terminal opened.
     pub any_port_is_standard: bool,
-    /// Whether an application may ask for a port of its own. False: refused as `optionNotAvailable`.
-    pub own_ports: bool,
+    /// The port whose name in a profile means push sessions (OTA-WSP: 9201, WAP-259 appendix B): pushes that come on
+    /// them, and that one is asked for where a server is to be asked only then. Absent: there are no sessions.
+    pub session_port: Option<u16>,
+}
+
+/// What one bearer of a protocol offers here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BearerSettings {
+    /// The ports that are listened on whoever is registered; the first is the standard port. None: the terminal opens its
+    /// connections itself.
+    pub ports: Vec<u16>,
+    /// Those of [`ports`](Self::ports) whose pushes are taken like those of the standard port. Others mean nothing.
+    pub also_standard: BTreeSet<u16>,
+    /// Whether an application may ask for a further port, for itself alone.
+    pub own_ports: OwnPorts,
+}
+
+impl BearerSettings {
+    /// A bearer that listens on these ports and offers no others.
+    pub fn listening(ports: impl Into<Vec<u16>>) -> Self {
+        Self {
+            ports: ports.into(),
+            ..Self::default()
+        }
+    }
+
+    /// The same bearer, on which applications may have ports of their own in this way.
+    #[must_use]
+    pub fn with_own_ports(self, own_ports: OwnPorts) -> Self {
+        Self { own_ports, ..self }
+    }
+
+    /// Whether pushes to this port are for applications that named none.
+    pub fn is_standard(&self, port: u16) -> bool {
+        self.ports.first() == Some(&port)
+            || (self.also_standard.contains(&port) && self.ports.contains(&port))
+    }
+}
+
+/// Whether an application may have a port for itself (Push-CAI 5.1, the second exception).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OwnPorts {
+    /// None: asked for, it is refused as `optionNotAvailable`.
+    #[default]
+    No,
+    /// One that is opened for it ([`Output::OpenPort`](crate::Output::OpenPort)) and closed when nobody has it any more.
+    Opened,
+    /// Any: every port reaches the terminal, and shows (short messages from a source that does not hide them).
+    Shown,
 }
 
 impl Default for Settings {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use push_core::{
-    Acknowledgement, Input, Now, Outcome, Output, ProtocolSettings, PushClient,
+    Acknowledgement, BearerSettings, Input, Now, Outcome, Output, ProtocolSettings, PushClient,
     RegistrationRequest, RequestTicket, Selector, Settings, Snapshot, SubscriberId,
 };
 use push_message::{Bearer, Owner, Protocol, UnixMillis};
@@ -69,8 +69,8 @@ fn client() -> PushClient {
         explicit_registration: false,
         tells_instances_apart: false,
         any_port_is_standard: false,
-        bearers: BTreeMap::from([(Bearer::Ip, vec![2948])]),
-        own_ports: false,
+        bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(vec![2948]))]),
+        session_port: None,
     };
     let settings = Settings {
         protocols: BTreeMap::from([(Protocol::OtaWsp, wsp)]),
@@ -126,7 +126,11 @@ fn registrations_and_pushes_are_cheap() {
         let push = PushBuilder::to(&id).transaction(number).received(NOW.unix);
         let ticket = RequestTicket(u64::from(number));
         let start = BLOCKS.load(Ordering::Relaxed);
-        let input = Input::Push { ticket, push };
+        let input = Input::Push {
+            ticket,
+            push,
+            segments: Box::default(),
+        };
         client.handle_input(input, NOW);
         let acknowledgements = settle(&mut client)
             .into_iter()

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use push_core::{
-    Answer, DeregistrationRequest, EventId, Occurrence, Outcome, ProfileRequest, ProtocolSettings,
-    PushRefusal, RegistrationRequest, Selector, ServerState, Settings, SubscriberId, Verdict,
+    Answer, BearerSettings, DeregistrationRequest, EventId, Occurrence, Outcome, OwnPorts,
+    ProfileRequest, ProtocolSettings, PushRefusal, RegistrationRequest, Selector, ServerState,
+    Settings, SubscriberId, Verdict,
 };
 use push_message::{Address, Bearer, DefaultWhitelistEntry, Protocol, Reason};
 use push_testkit::{
@@ -203,15 +204,18 @@ fn settings() -> Settings {
         explicit_registration: false,
         tells_instances_apart: false,
         any_port_is_standard: false,
-        bearers: BTreeMap::from([(Bearer::Ip, vec![2948])]),
-        own_ports: true,
+        bearers: BTreeMap::from([(
+            Bearer::Ip,
+            BearerSettings::listening(vec![2948]).with_own_ports(OwnPorts::Opened),
+        )]),
+        session_port: None,
     };
     let sip = ProtocolSettings {
         explicit_registration: true,
         tells_instances_apart: true,
         any_port_is_standard: false,
-        bearers: BTreeMap::from([(Bearer::Ip, Vec::new())]),
-        own_ports: false,
+        bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(Vec::new()))]),
+        session_port: None,
     };
     Settings {
         protocols: BTreeMap::from([(Protocol::OtaWsp, wsp), (Protocol::OtaSip, sip)]),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use push_core::{
     Change, EventId, EventRecord, Fingerprint, PersistTicket, RegistrationId, RegistrationRecord,
-    Snapshot,
+    SegmentId, SegmentRecord, Snapshot,
 };
 use push_message::UnixMillis;
 
@@ -28,6 +28,7 @@ pub struct Store {
     pub answer: StoreAnswer,
     registrations: BTreeMap<RegistrationId, RegistrationRecord>,
     events: BTreeMap<EventId, EventRecord>,
+    segments: BTreeMap<SegmentId, SegmentRecord>,
     remembered: BTreeMap<Fingerprint, UnixMillis>,
     last_event: u64,
     last_registration: u64,
@@ -91,6 +92,11 @@ impl Store {
         self.events.values()
     }
 
+    /// The segments written down.
+    pub fn segments(&self) -> impl Iterator<Item = SegmentId> {
+        self.segments.keys().copied()
+    }
+
     /// The machine has ended: what waits is lost; returns what was written.
     pub fn crash(&mut self) -> Snapshot {
         self.waiting.clear();
@@ -102,6 +108,7 @@ impl Store {
         Snapshot {
             registrations: self.registrations.values().cloned().collect(),
             events: self.events.values().cloned().collect(),
+            segments: self.segments.values().cloned().collect(),
             remembered: self
                 .remembered
                 .iter()
@@ -144,6 +151,12 @@ impl Store {
             }
             Change::RemoveEvent(event) => {
                 self.events.remove(&event);
+            }
+            Change::PutSegment(record) => {
+                self.segments.insert(record.id, record);
+            }
+            Change::RemoveSegments(segments) => {
+                self.segments.retain(|id, _| !segments.contains(id));
             }
             Change::Remember { fingerprint, until } => {
                 self.remembered.insert(fingerprint, until);

@@ -142,7 +142,11 @@ impl Terminal {
     pub fn push(&mut self, push: PushBuilder) -> RequestTicket {
         let ticket = self.ticket();
         let push = push.received(self.clock.now().unix);
-        self.input(Input::Push { ticket, push });
+        self.input(Input::Push {
+            ticket,
+            push,
+            segments: Box::default(),
+        });
         ticket
     }
 
@@ -267,6 +271,13 @@ impl Terminal {
                 let servers = self.servers.take(ticket, capabilities)?;
                 return Some(Input::Announced { ticket, servers });
             }
+            Output::OpenPort { ticket, .. } => {
+                return Some(Input::PortOpened {
+                    ticket,
+                    result: Ok(()),
+                });
+            }
+            Output::ClosePort { .. } => {}
             Output::Resolve { host } => self.out.hosts.push(host),
             Output::Answer { ticket, answer } => {
                 if let Answer::Fetched(deliveries) = &answer {

@@ -400,7 +400,15 @@ impl Engine {
             }
             Ok(push) => {
                 let ticket = self.next_push();
-                self.core.handle_input(Input::Push { ticket, push }, now);
+                let segments = Box::default();
+                self.core.handle_input(
+                    Input::Push {
+                        ticket,
+                        push,
+                        segments,
+                    },
+                    now,
+                );
             }
             Err(refusal) => {
                 self.counters.refuse_datagram(refusal.as_str());
@@ -443,6 +451,13 @@ impl Engine {
                 ticket,
                 capabilities,
             } => self.announce(ticket, capabilities, now),
+            Output::OpenPort { ticket, .. } => {
+                let result = Err("no further port can be opened here".to_owned());
+                self.core
+                    .handle_input(Input::PortOpened { ticket, result }, now);
+            }
+            // None is ever opened.
+            Output::ClosePort { .. } => {}
             Output::Resolve { host } => self.resolver.resolve(host),
             Output::Answer { ticket, answer } => self.answer(ticket, answer),
             // The connectionless service carries no answer.

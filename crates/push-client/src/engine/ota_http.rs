@@ -299,7 +299,15 @@ impl Engine {
         if let Some(http) = &mut self.ota_http {
             http.judging.insert(ticket, answer);
         }
-        self.core.handle_input(Input::Push { ticket, push }, now);
+        let segments = Box::default();
+        self.core.handle_input(
+            Input::Push {
+                ticket,
+                push,
+                segments,
+            },
+            now,
+        );
     }
 
     /// A push has been judged; the connection that it came on is told, if it came on one.

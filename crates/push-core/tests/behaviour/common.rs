@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use push_core::{
-    Answer, DeregistrationRequest, EventId, ProfileRequest, ProtocolSettings, PushRefusal,
-    RegistrationId, RegistrationRequest, RequestTicket, Settings, Verdict,
+    Answer, BearerSettings, DeregistrationRequest, EventId, OwnPorts, ProfileRequest,
+    ProtocolSettings, PushRefusal, RegistrationId, RegistrationRequest, RequestTicket, Settings,
+    Verdict,
 };
 use push_message::{Bearer, MediaType, Protocol, Reason, Refusal};
 use push_testkit::{PushBuilder, Terminal};
@@ -17,7 +18,7 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// OTA-WSP over IP at port 2948, without a further port.
 pub(crate) fn wsp() -> Settings {
     Settings {
-        protocols: BTreeMap::from([(Protocol::OtaWsp, wsp_protocol(false))]),
+        protocols: BTreeMap::from([(Protocol::OtaWsp, wsp_protocol(OwnPorts::No))]),
         own_content_types: vec![MediaType::parse("application/vnd.wap.sic").unwrap()],
         ..Settings::default()
     }
@@ -29,25 +30,28 @@ pub(crate) fn wsp_and_sip() -> Settings {
         explicit_registration: true,
         tells_instances_apart: true,
         any_port_is_standard: false,
-        bearers: BTreeMap::from([(Bearer::Ip, Vec::new())]),
-        own_ports: false,
+        bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(Vec::new()))]),
+        session_port: None,
     };
     Settings {
         protocols: BTreeMap::from([
-            (Protocol::OtaWsp, wsp_protocol(true)),
+            (Protocol::OtaWsp, wsp_protocol(OwnPorts::Opened)),
             (Protocol::OtaSip, sip),
         ]),
         ..wsp()
     }
 }
 
-pub(crate) fn wsp_protocol(own_ports: bool) -> ProtocolSettings {
+pub(crate) fn wsp_protocol(own_ports: OwnPorts) -> ProtocolSettings {
     ProtocolSettings {
         explicit_registration: false,
         tells_instances_apart: false,
         any_port_is_standard: false,
-        bearers: BTreeMap::from([(Bearer::Ip, vec![2948])]),
-        own_ports,
+        bearers: BTreeMap::from([(
+            Bearer::Ip,
+            BearerSettings::listening([2948]).with_own_ports(own_ports),
+        )]),
+        session_port: None,
     }
 }
 
@@ -57,12 +61,12 @@ pub(crate) fn http(ports: &[u16]) -> Settings {
         explicit_registration: true,
         tells_instances_apart: false,
         any_port_is_standard: true,
-        bearers: BTreeMap::from([(Bearer::Ip, ports.to_vec())]),
-        own_ports: false,
+        bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(ports.to_vec()))]),
+        session_port: None,
     };
     Settings {
         protocols: BTreeMap::from([
-            (Protocol::OtaWsp, wsp_protocol(false)),
+            (Protocol::OtaWsp, wsp_protocol(OwnPorts::No)),
             (Protocol::OtaHttp, http),
         ]),
         ..wsp()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use push_core::{ProtocolSettings, RegistrationRequest, Settings};
+use push_core::{BearerSettings, OwnPorts, ProtocolSettings, RegistrationRequest, Settings};
 use push_message::{Bearer, Protocol, Reason};
 use push_testkit::{PushBuilder, Terminal};
 
@@ -18,14 +18,20 @@ fn settings() -> Settings {
         tells_instances_apart: false,
         any_port_is_standard: false,
         bearers: BTreeMap::from([
-            (Bearer::Ip, vec![2948, 4900, 900]),
-            (Bearer::GsmSms, vec![2948]),
+            (
+                Bearer::Ip,
+                BearerSettings::listening([2948, 4900, 900]).with_own_ports(OwnPorts::Opened),
+            ),
+            (
+                Bearer::GsmSms,
+                BearerSettings::listening([2948]).with_own_ports(OwnPorts::Shown),
+            ),
         ]),
-        own_ports: true,
+        session_port: None,
     };
     let http = ProtocolSettings {
-        bearers: BTreeMap::from([(Bearer::Ip, vec![4035])]),
-        own_ports: false,
+        bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(vec![4035]))]),
+        session_port: None,
         explicit_registration: false,
         tells_instances_apart: false,
         any_port_is_standard: false,

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use push_core::{
-    EventId, EventRecord, EventState, Fingerprint, RegistrationId, RegistrationRecord, Snapshot,
+    EventId, EventRecord, EventState, Fingerprint, RegistrationId, RegistrationRecord, SegmentId,
+    SegmentRecord, Snapshot,
 };
 use push_message::{Accept, ApplicationId, Owner, PushApplicationId, UnixMillis};
 use rusqlite::{Connection, Row};
@@ -19,6 +20,7 @@ const REGISTRATIONS: &str = "SELECT id, owner, application_id, push_application_
                              accept, suppress_equal_content_millis, registered, state FROM registrations";
 const EVENTS: &str =
     "SELECT id, registration, received, attempts, not_before, dead, push FROM events";
+const SEGMENTS: &str = "SELECT id, octets FROM segments";
 const REMEMBERED: &str = "SELECT id, records FROM remembered ORDER BY id";
 const META: &str = "SELECT value, name FROM meta";
 
@@ -32,6 +34,12 @@ pub(super) fn read_snapshot(
     registrations.sort_unstable_by_key(|registration| registration.id);
     let mut events = source.rows("events", EVENTS, event)?;
     events.sort_unstable_by_key(|event| event.id);
+    let mut segments = source.rows("segments", SEGMENTS, |id, row| {
+        let octets = row.get_ref(1)?.as_blob()?.into();
+        let id = SegmentId(id);
+        Ok(Some(SegmentRecord { id, octets }))
+    })?;
+    segments.sort_unstable_by_key(|segment| segment.id);
     let remembered = source.rows("remembered", REMEMBERED, |id, row| {
         Ok(records(row.get_ref(1)?.as_blob()?).map(|records| (id, records)))
     })?;
@@ -51,6 +59,7 @@ pub(super) fn read_snapshot(
     let snapshot = Snapshot {
         registrations,
         events,
+        segments,
         remembered: remembered
             .into_iter()
             .flat_map(|(_, records)| records)

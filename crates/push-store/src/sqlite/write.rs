@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use push_core::{
     Change, EventId, EventRecord, EventState, Fingerprint, RegistrationId, RegistrationRecord,
+    SegmentId, SegmentRecord,
 };
 use push_message::{ApplicationId, UnixMillis};
 use rusqlite::{CachedStatement, Connection, params};
@@ -38,6 +39,8 @@ const PUT_REGISTRATION: &str = "INSERT OR REPLACE INTO registrations (id, owner,
                                 event_handler, whitelist, profiles, accept, suppress_equal_content_millis, registered, \
                                 state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const REMOVE_REGISTRATION: &str = "DELETE FROM registrations WHERE id = ?1";
+const PUT_SEGMENT: &str = "INSERT OR REPLACE INTO segments (id, octets) VALUES (?1, ?2)";
+const REMOVE_SEGMENT: &str = "DELETE FROM segments WHERE id = ?1";
 const REMEMBER: &str = "INSERT INTO remembered (id, records) VALUES (?1, ?2)";
 const SOONEST_REMEMBERED: &str = "SELECT id, length(records) FROM remembered ORDER BY id LIMIT 9";
 const FORGET: &str = "DELETE FROM remembered WHERE id <= ?1";
@@ -168,6 +171,8 @@ impl<'a> Statements<'a> {
                 } => self.assign_event(*event, *registration)?,
                 Change::SetEventState { event, state } => self.set_event_state(*event, *state)?,
                 Change::RemoveEvent(id) => self.removals.push(id.0),
+                Change::PutSegment(segment) => self.put_segment(segment)?,
+                Change::RemoveSegments(ids) => self.remove_segments(ids)?,
                 Change::Remember { fingerprint, until } => self.remember(*fingerprint, *until),
             }
         }
@@ -306,6 +311,25 @@ impl<'a> Statements<'a> {
         let doing = "writing the state of an event";
         let changed = execute(self.connection, doing, SET_EVENT_STATE, values)?;
         must_be_there(event, changed)
+    }
+
+    fn put_segment(&self, segment: &SegmentRecord) -> Result<(), StoreError> {
+        let values = params![segment.id.0.cast_signed(), segment.octets];
+        execute(self.connection, "writing a segment", PUT_SEGMENT, values)?;
+        Ok(())
+    }
+
+    fn remove_segments(&self, ids: &[SegmentId]) -> Result<(), StoreError> {
+        for id in ids {
+            let values = params![id.0.cast_signed()];
+            execute(
+                self.connection,
+                "removing a segment",
+                REMOVE_SEGMENT,
+                values,
+            )?;
+        }
+        Ok(())
     }
 
     fn remember(&mut self, fingerprint: Fingerprint, until: UnixMillis) {
