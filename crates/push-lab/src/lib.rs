@@ -24,6 +24,7 @@ pub mod ppg;
 mod push;
 mod random;
 mod sender;
+pub mod smsc;
 mod tables;
 mod values;
 mod varied;

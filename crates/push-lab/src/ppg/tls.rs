@@ -117,7 +117,7 @@ impl TestAuthority {
     }
 
     /// What takes TLS connections with a certificate for these names.
-    pub(super) fn acceptor(
+    pub(crate) fn acceptor(
         &self,
         names: &[String],
         ask_for_certificate: bool,
