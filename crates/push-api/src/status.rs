@@ -30,15 +30,16 @@ pub struct Status {
     pub counters: std::collections::BTreeMap<String, u64>,
 }
 
-/// A Push Server that the client registers with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A Push Server that the client registers with, or a source of short messages.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Server {
     /// The server.
     pub uri: String,
     /// The Push OTA protocol.
     pub protocol: String,
-    /// `requested`, `announced`, `confirmed`, `rejected` or `unreachable`.
+    /// `requested`, `announced`, `confirmed`, `rejected` or `unreachable`; of a source `connecting`, `connected` or
+    /// `unreachable`.
     pub state: String,
     /// Why, where it refused or could not be reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]

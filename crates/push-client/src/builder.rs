@@ -6,17 +6,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use push_core::{BearerSettings, ProtocolSettings, PushClient, Settings, Snapshot};
+use push_core::{BearerSettings, OwnPorts, ProtocolSettings, PushClient, Settings, Snapshot};
 use push_message::{Bearer, MediaType, Protocol, PushApplicationId};
 use push_store::{SqliteStore, StoreError, StoreSettings, Writer, WriterSettings};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::engine::{Backing, Engine, Listener, OtaHttp, Parts};
+use crate::engine::{Backing, Engine, Listener, OtaHttp, Parts, ShortMessages};
 use crate::mailbox::{Mailbox, Notice};
 use crate::ota_http::{self, LinkParts, OtaHttpSettings, Tls, TlsError};
 use crate::settings::{ClientSettings, Durability};
+use crate::short_messages::{ShortMessageSettings, Source};
+
+/// The registered port of connectionless pushes (WAP-259 appendix B).
+const CONNECTIONLESS_PORT: u16 = 2948;
 
 /// Puts a Push Client together.
 ///
@@ -30,6 +34,8 @@ pub struct Builder {
     durability: Durability,
     listen: Vec<SocketAddr>,
     ota_http: OtaHttpSettings,
+    short_messages: ShortMessageSettings,
+    sources: Vec<Arc<dyn Source>>,
 }
 
 /// Why a Push Client could not be started.
@@ -121,6 +127,20 @@ impl Builder {
         self
     }
 
+    /// The bounds of short messages, and whether they are submitted.
+    #[must_use]
+    pub fn short_messages(mut self, settings: ShortMessageSettings) -> Self {
+        self.short_messages = settings;
+        self
+    }
+
+    /// Takes short messages from one more source, which runs beside the engine.
+    #[must_use]
+    pub fn source(mut self, source: impl Source) -> Self {
+        self.sources.push(Arc::new(source));
+        self
+    }
+
     /// Opens the store, binds the sockets, and gives the handle and the engine that has to run for it.
     ///
     /// Has to be called within a tokio runtime with I/O and time.
@@ -153,6 +173,7 @@ impl Builder {
         });
         let services = ota_http.as_ref().map(OtaHttp::services);
         let services = services.unwrap_or_default().to_vec();
+        let (short_messages, intake) = ShortMessages::new(&self.short_messages, self.sources);
         let listening = listeners.iter().map(Listener::address).collect();
         let client = Client::new(
             sender,
@@ -160,6 +181,7 @@ impl Builder {
             max_window,
             listening,
             services,
+            intake,
         );
         let engine = Engine::new(Parts {
             core,
@@ -167,6 +189,7 @@ impl Builder {
             settings: self.client,
             listeners,
             ota_http,
+            short_messages,
             backing,
             mailbox,
             requests,
@@ -270,7 +293,16 @@ impl Builder {
         }
     }
 
-    /// Offers the ports that are listened on to applications.
+    /// Ports of applications need sources that show the ports of short messages.
+    fn own_short_message_ports(&self) -> OwnPorts {
+        if self.short_messages.submitted || self.sources.iter().any(|source| source.shows_ports()) {
+            OwnPorts::Shown
+        } else {
+            OwnPorts::No
+        }
+    }
+
+    /// Offers OTA-WSP to applications on the bearers that are there.
     fn offer(&mut self, listeners: &[Listener]) {
         let mut ports: Vec<u16> = Vec::new();
         for listener in listeners {
@@ -279,7 +311,17 @@ impl Builder {
                 ports.push(port);
             }
         }
-        if ports.is_empty() {
+        let mut bearers = BTreeMap::new();
+        if !ports.is_empty() {
+            bearers.insert(Bearer::Ip, BearerSettings::listening(ports));
+        }
+        if self.short_messages.submitted || !self.sources.is_empty() {
+            bearers.insert(
+                Bearer::GsmSms,
+                BearerSettings::listening([CONNECTIONLESS_PORT]).with_own_ports(self.own_short_message_ports()),
+            );
+        }
+        if bearers.is_empty() {
             self.core.protocols.remove(&Protocol::OtaWsp);
             return;
         }
@@ -287,7 +329,7 @@ impl Builder {
             explicit_registration: false,
             tells_instances_apart: false,
             any_port_is_standard: false,
-            bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(ports))]),
+            bearers,
             session_port: None,
         };
         self.core.protocols.insert(Protocol::OtaWsp, settings);

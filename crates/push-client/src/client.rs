@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::engine::{Request, Subscription};
 use crate::event::{Event, Events};
 use crate::mailbox::{Mailbox, Notice};
+use crate::short_messages::Intake;
 
 /// A handle to a Push Client. Cheap to clone; every clone talks to the same engine, which ends when the last one is dropped.
 ///
@@ -33,6 +34,7 @@ struct Shared {
     max_window: u32,
     listening: Vec<std::net::SocketAddr>,
     services: Vec<(&'static str, std::net::SocketAddr)>,
+    intake: Intake,
 }
 
 /// An application of this process (Push-CAI 5), with the owner that its embedder states.
@@ -58,6 +60,7 @@ impl Client {
         max_window: u32,
         listening: Vec<std::net::SocketAddr>,
         services: Vec<(&'static str, std::net::SocketAddr)>,
+        intake: Intake,
     ) -> Self {
         let shared = Shared {
             mailbox,
@@ -65,6 +68,7 @@ impl Client {
             max_window,
             listening,
             services,
+            intake,
         };
         Self {
             shared: Arc::new(shared),
@@ -88,6 +92,11 @@ impl Client {
     /// The TCP addresses that are listened on, in the order in which they were asked for: `OTA-HTTP`, then `OTA-HTTP-TLS`.
     pub fn listening_tcp(&self) -> &[(&'static str, std::net::SocketAddr)] {
         &self.shared.services
+    }
+
+    /// Where short messages are handed over that no source beside the engine delivers.
+    pub fn intake(&self) -> Intake {
+        self.shared.intake.clone()
     }
 
     /// Asks the engine to stop: it takes nothing more, writes what is under way, ends every stream and closes the store.

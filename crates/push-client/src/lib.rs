@@ -40,6 +40,7 @@ mod recent;
 mod resolver;
 mod service;
 mod settings;
+pub mod short_messages;
 
 pub use builder::{BuildError, Builder};
 pub use client::{Application, Client, Registered};
@@ -48,8 +49,8 @@ pub use event::{Event, Events};
 pub use masked::Masked;
 pub use ota_http::{ConnectionSettings, OtaHttpSettings, TlsError, TlsFiles};
 pub use push_core::{
-    Acknowledgement, DeregistrationRequest, Outcome, ProfileRequest, RegistrationRequest, Selector,
-    Settings,
+    Acknowledgement, DeregistrationRequest, Outcome, ProfileRequest, PushRefusal,
+    RegistrationRequest, Selector, Settings, Verdict,
 };
 pub use push_ota::wsp::connectionless::Limits as DatagramLimits;
 pub use push_ota::{http, sia};

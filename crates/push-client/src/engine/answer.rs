@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use push_api::{ExplainAnswer, ExplainRequest, Registration, Status};
+use push_api::{ExplainAnswer, ExplainRequest, Registration, Server, Status};
 use push_core::{
     Decision, Explanation, Input, Now, Occurrence, PersistTicket, RegistrationState,
     RegistrationView,
@@ -42,6 +42,13 @@ impl Engine {
             }
             Request::Ask { .. } | Request::Subscribe(_) | Request::ShutDown => {}
         }
+    }
+
+    /// The Push Servers, and the sources of short messages.
+    fn servers(&mut self, now: Now) -> Vec<Server> {
+        let mut servers = self.http_servers(now);
+        servers.extend(self.short_messages.servers());
+        servers
     }
 
     fn registrations(&self, owner: Option<&Owner>) -> Vec<Registration> {

@@ -6,6 +6,7 @@ mod drops;
 mod ota_http;
 mod persistence;
 mod request;
+mod short_messages;
 mod sia;
 mod socket;
 mod timer;
@@ -37,6 +38,7 @@ use timer::Timer;
 pub(crate) use ota_http::OtaHttp;
 pub(crate) use persistence::Backing;
 pub(crate) use request::{Request, Subscription};
+pub(crate) use short_messages::ShortMessages;
 pub(crate) use socket::Listener;
 
 /// Requests taken from the channel before others get their turn.
@@ -67,6 +69,7 @@ pub struct Engine {
     recent: Recent,
     announcing: Announcing,
     ota_http: Option<OtaHttp>,
+    short_messages: ShortMessages,
     store_failure: Option<String>,
     pushes: u64,
     stopping: bool,
@@ -81,6 +84,7 @@ pub(crate) struct Parts {
     pub(crate) settings: ClientSettings,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) ota_http: Option<OtaHttp>,
+    pub(crate) short_messages: ShortMessages,
     pub(crate) backing: Backing,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) requests: mpsc::Receiver<Request>,
@@ -102,6 +106,7 @@ impl Engine {
             settings,
             listeners,
             ota_http,
+            short_messages,
             backing,
             mailbox,
             requests,
@@ -135,6 +140,7 @@ impl Engine {
             counters: Counters::default(),
             announcing: Announcing::default(),
             ota_http,
+            short_messages,
             store_failure: None,
             pushes: 0,
             stopping: false,
@@ -147,6 +153,7 @@ impl Engine {
     pub async fn run(mut self) -> Result<(), EngineError> {
         let now = self.clock.now();
         self.start_http(now);
+        self.short_messages.start();
         self.carry_out(now);
         while !self.has_ended() {
             self.wait().await;
@@ -167,6 +174,7 @@ impl Engine {
             && self.persistence.is_idle()
             && self.drains_left == 0
             && self.ota_http.as_ref().is_none_or(OtaHttp::has_ended)
+            && self.short_messages.has_ended()
     }
 
     /// Waits until there is something to do.
@@ -200,6 +208,13 @@ impl Engine {
         {
             ready |= http.poll_questions(context);
         }
+        // The same holds for sources, which are put off.
+        if self.persistence.has_room() {
+            ready |= self.short_messages.poll_submissions(context);
+        }
+        if self.stopping {
+            ready |= self.short_messages.poll_ended(context);
+        }
         if self.takes_datagrams() {
             for listener in &mut self.listeners {
                 ready |= listener.poll_readable(context);
@@ -228,10 +243,12 @@ impl Engine {
         self.take_requests(now);
         self.take_notices(now);
         self.take_questions(now);
+        self.take_submissions(now);
         let more = self.take_datagrams(now);
         if self.timer.is_due(now) {
             self.core.handle_timeout(now);
             self.http_timeout(now);
+            self.short_messages_timeout(now);
         }
         self.carry_out(now);
         self.drain(more)
@@ -311,7 +328,9 @@ impl Engine {
         self.requests.close();
         // What the kernel holds was sent to us: it is taken before the end.
         self.drains_left = MAX_DRAINS;
-        self.stop_http(self.clock.now());
+        let now = self.clock.now();
+        self.stop_http(now);
+        self.stop_short_messages(now);
         tracing::info!("stopping");
     }
 
@@ -441,7 +460,9 @@ impl Engine {
         }
         let core = self.core.poll_timeout().map(|(deadline, _)| deadline);
         let http = self.ota_http.as_ref().and_then(OtaHttp::poll_timeout);
-        self.timer.arm(core.into_iter().chain(http).min());
+        let short_messages = self.short_messages.poll_timeout();
+        self.timer
+            .arm(core.into_iter().chain(http).chain(short_messages).min());
     }
 
     fn carry_out_one(&mut self, output: Output, now: Now) {
@@ -461,7 +482,10 @@ impl Engine {
             Output::Resolve { host } => self.resolver.resolve(host),
             Output::Answer { ticket, answer } => self.answer(ticket, answer),
             // The connectionless service carries no answer.
-            Output::Judged { ticket, verdict } => self.judged(ticket, verdict),
+            Output::Judged { ticket, verdict } => {
+                self.judged_short_message(ticket, &verdict);
+                self.judged(ticket, verdict);
+            }
             Output::Deliver {
                 subscriber,
                 delivery,

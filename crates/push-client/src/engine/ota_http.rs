@@ -403,8 +403,8 @@ impl Engine {
         any
     }
 
-    /// The Push Servers, as an operator sees them.
-    pub(super) fn servers(&mut self, now: Now) -> Vec<Server> {
+    /// The gateways of OTA-HTTP, as an operator sees them.
+    pub(super) fn http_servers(&mut self, now: Now) -> Vec<Server> {
         let Some(http) = &mut self.ota_http else {
             return Vec::new();
         };

@@ -1,0 +1,77 @@
+//! What the tests have in common.
+
+use std::time::Duration;
+
+use push_api::{Caller, Owner, PushService as _};
+use push_client::{
+    Builder, Client, EngineError, Event, Events, ProfileRequest, RegistrationRequest,
+};
+use tokio::task::JoinHandle;
+
+/// How long a test waits for what has to come.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A client that runs.
+pub struct Bench {
+    pub client: Client,
+    engine: JoinHandle<Result<(), EngineError>>,
+}
+
+impl Bench {
+    pub fn start(builder: Builder) -> Self {
+        let (client, engine) = builder.build().unwrap();
+        Self {
+            client,
+            engine: tokio::spawn(engine.run()),
+        }
+    }
+
+    pub async fn stop(self) {
+        self.client.shut_down().await;
+        let stopped = tokio::time::timeout(PATIENCE, self.engine).await;
+        stopped.unwrap().unwrap().unwrap();
+    }
+}
+
+pub fn request(id: &str) -> RegistrationRequest {
+    RegistrationRequest {
+        push_application_id: id.to_owned(),
+        ..RegistrationRequest::default()
+    }
+}
+
+/// A request for this bearer and port of OTA-WSP.
+pub fn request_on(id: &str, bearer: Option<&str>, port: Option<&str>) -> RegistrationRequest {
+    let profile = ProfileRequest {
+        protocol: Some("OTA-WSP".to_owned()),
+        bearer_type: bearer.map(str::to_owned),
+        port: port.map(str::to_owned),
+    };
+    RegistrationRequest {
+        connection_profile: vec![profile],
+        ..request(id)
+    }
+}
+
+pub async fn next(events: &mut Events) -> Event {
+    let next = tokio::time::timeout(PATIENCE, events.next_event());
+    next.await.unwrap().unwrap()
+}
+
+pub fn administrator() -> Caller {
+    Caller {
+        owner: Owner::proved("test"),
+        administrator: true,
+    }
+}
+
+/// The counters of the client, by name.
+pub async fn counter(client: &Client, name: &str) -> u64 {
+    let status = client.status(administrator()).await.unwrap();
+    status.counters.get(name).copied().unwrap_or_default()
+}
+
+/// A Push PDU to OMNA number 4 with this body.
+pub fn unit_push(transaction: u8, body: &[u8]) -> Vec<u8> {
+    [&[transaction, 0x06, 0x03, 0xBE, 0xAF, 0x84], body].concat()
+}

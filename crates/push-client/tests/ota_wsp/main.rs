@@ -1,0 +1,6 @@
+//! OTA-WSP on its several roads: short messages, ports of applications, sessions.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bench;
+mod short_messages;
