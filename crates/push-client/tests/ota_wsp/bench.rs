@@ -9,16 +9,16 @@ use push_client::{
 use tokio::task::JoinHandle;
 
 /// How long a test waits for what has to come.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A client that runs.
-pub struct Bench {
-    pub client: Client,
+pub(crate) struct Bench {
+    pub(crate) client: Client,
     engine: JoinHandle<Result<(), EngineError>>,
 }
 
 impl Bench {
-    pub fn start(builder: Builder) -> Self {
+    pub(crate) fn start(builder: Builder) -> Self {
         let (client, engine) = builder.build().unwrap();
         Self {
             client,
@@ -26,14 +26,14 @@ impl Bench {
         }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.client.shut_down().await;
         let stopped = tokio::time::timeout(PATIENCE, self.engine).await;
         stopped.unwrap().unwrap().unwrap();
     }
 }
 
-pub fn request(id: &str) -> RegistrationRequest {
+pub(crate) fn request(id: &str) -> RegistrationRequest {
     RegistrationRequest {
         push_application_id: id.to_owned(),
         ..RegistrationRequest::default()
@@ -41,7 +41,7 @@ pub fn request(id: &str) -> RegistrationRequest {
 }
 
 /// A request for this bearer and port of OTA-WSP.
-pub fn request_on(id: &str, bearer: Option<&str>, port: Option<&str>) -> RegistrationRequest {
+pub(crate) fn request_on(id: &str, bearer: Option<&str>, port: Option<&str>) -> RegistrationRequest {
     let profile = ProfileRequest {
         protocol: Some("OTA-WSP".to_owned()),
         bearer_type: bearer.map(str::to_owned),
@@ -53,12 +53,12 @@ pub fn request_on(id: &str, bearer: Option<&str>, port: Option<&str>) -> Registr
     }
 }
 
-pub async fn next(events: &mut Events) -> Event {
+pub(crate) async fn next(events: &mut Events) -> Event {
     let next = tokio::time::timeout(PATIENCE, events.next_event());
     next.await.unwrap().unwrap()
 }
 
-pub fn administrator() -> Caller {
+pub(crate) fn administrator() -> Caller {
     Caller {
         owner: Owner::proved("test"),
         administrator: true,
@@ -66,12 +66,12 @@ pub fn administrator() -> Caller {
 }
 
 /// The counters of the client, by name.
-pub async fn counter(client: &Client, name: &str) -> u64 {
+pub(crate) async fn counter(client: &Client, name: &str) -> u64 {
     let status = client.status(administrator()).await.unwrap();
     status.counters.get(name).copied().unwrap_or_default()
 }
 
 /// A Push PDU to OMNA number 4 with this body.
-pub fn unit_push(transaction: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn unit_push(transaction: u8, body: &[u8]) -> Vec<u8> {
     [&[transaction, 0x06, 0x03, 0xBE, 0xAF, 0x84], body].concat()
 }
