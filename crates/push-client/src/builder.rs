@@ -318,7 +318,8 @@ impl Builder {
         if self.short_messages.submitted || !self.sources.is_empty() {
             bearers.insert(
                 Bearer::GsmSms,
-                BearerSettings::listening([CONNECTIONLESS_PORT]).with_own_ports(self.own_short_message_ports()),
+                BearerSettings::listening([CONNECTIONLESS_PORT])
+                    .with_own_ports(self.own_short_message_ports()),
             );
         }
         if bearers.is_empty() {

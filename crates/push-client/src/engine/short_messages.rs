@@ -133,7 +133,14 @@ impl Engine {
                 let ticket = self.next_push();
                 self.short_messages.judging.insert(ticket, answer);
                 let segments = Box::default();
-                self.core.handle_input(Input::Push { ticket, push, segments }, now);
+                self.core.handle_input(
+                    Input::Push {
+                        ticket,
+                        push,
+                        segments,
+                    },
+                    now,
+                );
             }
             Err(settled) => drop(answer.send(settled)),
         }

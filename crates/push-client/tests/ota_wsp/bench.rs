@@ -41,7 +41,11 @@ pub(crate) fn request(id: &str) -> RegistrationRequest {
 }
 
 /// A request for this bearer and port of OTA-WSP.
-pub(crate) fn request_on(id: &str, bearer: Option<&str>, port: Option<&str>) -> RegistrationRequest {
+pub(crate) fn request_on(
+    id: &str,
+    bearer: Option<&str>,
+    port: Option<&str>,
+) -> RegistrationRequest {
     let profile = ProfileRequest {
         protocol: Some("OTA-WSP".to_owned()),
         bearer_type: bearer.map(str::to_owned),
