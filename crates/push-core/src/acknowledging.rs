@@ -72,13 +72,15 @@ impl PushClient {
         let (failures, stage) = (standing.failures, standing.stage);
         let mut settlement = standing
             .settlement
+            .as_deref()
+            .copied()
             .unwrap_or_else(|| self.settlement(failures, stage, outcome, now));
         if settlement.state.is_some() && self.is_ending(event) {
             return None;
         }
         settlement.requests += 1;
         let standing = self.journal.get_mut(event)?;
-        standing.settlement = Some(settlement);
+        standing.settlement = Some(Box::new(settlement));
         if let Stage::UnderWay { overdue, .. } = standing.stage {
             self.timers.stop(overdue, Timer::Acknowledgement(event));
         }
@@ -142,13 +144,13 @@ impl PushClient {
                     .take_if(|settlement| settlement.number == number)
             });
             if let Some(settlement) = settlement {
-                self.carry_out(event, settlement, owner, now);
+                self.carry_out(event, &settlement, owner, now);
             }
         }
         self.bound_dead_letters(now);
     }
 
-    fn carry_out(&mut self, event: EventId, settlement: Settlement, owner: &Owner, now: Now) {
+    fn carry_out(&mut self, event: EventId, settlement: &Settlement, owner: &Owner, now: Now) {
         let is_dead = self.journal.dead().contains(&event);
         match settlement.state {
             None => self.complete(event, owner, now),

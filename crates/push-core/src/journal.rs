@@ -7,6 +7,7 @@ use std::time::Duration;
 use push_message::{Owner, ReceivedPush};
 
 use crate::queue::Queue;
+use crate::sparse::Sparse;
 use crate::{Change, EventId, EventState, Outcome, RegistrationId, SubscriberId, fingerprint};
 
 /// What an event counts for beside its content and header text.
@@ -64,13 +65,14 @@ pub(crate) struct Event {
     /// Delivered, and not put off since.
     pub(crate) delivered: bool,
     pub(crate) stage: Stage,
-    pub(crate) settlement: Option<Settlement>,
+    /// There is one only while it is being written, and it is large.
+    pub(crate) settlement: Option<Box<Settlement>>,
 }
 
 /// Every event. Octets are counted from the moment that an event is to be written.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
-    events: BTreeMap<EventId, Event>,
+    events: Sparse<EventId, Event>,
     queues: BTreeMap<RegistrationId, (u64, Queue)>,
     /// The queues of each owner, by a hash of the owner.
     queued: BTreeSet<(u64, RegistrationId)>,
@@ -81,11 +83,11 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn get(&self, id: EventId) -> Option<&Event> {
-        self.events.get(&id)
+        self.events.get(id)
     }
 
     pub(crate) fn get_mut(&mut self, id: EventId) -> Option<&mut Event> {
-        self.events.get_mut(&id)
+        self.events.get_mut(id)
     }
 
     pub(crate) fn octets(&self) -> usize {
@@ -124,7 +126,7 @@ impl Journal {
     /// The event that a registration's application gets next, if it may have one at all.
     pub(crate) fn head(&self, registration: RegistrationId) -> Option<(EventId, &Event)> {
         let id = self.queue(registration)?.waiting.first()?;
-        let event = self.events.get(&id)?;
+        let event = self.events.get(id)?;
         (event.stage == Stage::Waiting && event.settlement.is_none()).then_some((id, event))
     }
 
@@ -155,7 +157,7 @@ impl Journal {
 
     /// Takes an event out, wherever it stands.
     pub(crate) fn remove(&mut self, id: EventId) -> Option<Event> {
-        let event = self.events.remove(&id)?;
+        let event = self.events.remove(id)?;
         self.octets -= event.octets;
         self.held.remove(&id);
         self.dead.remove(&id);
@@ -167,7 +169,7 @@ impl Journal {
 
     /// Marks an event that nobody had as durable.
     pub(crate) fn hold(&mut self, id: EventId) {
-        if let Some(event) = self.events.get_mut(&id) {
+        if let Some(event) = self.events.get_mut(id) {
             event.stage = Stage::Held;
             event.registration = None;
             self.held.insert(id);
@@ -176,7 +178,7 @@ impl Journal {
 
     /// Puts a held event into the queue of a registration, where it waits until that is written down.
     pub(crate) fn assign(&mut self, id: EventId, registration: RegistrationId, owner: &Owner) {
-        let Some(event) = self.events.get_mut(&id) else {
+        let Some(event) = self.events.get_mut(id) else {
             return;
         };
         event.stage = Stage::Assigning;
@@ -188,7 +190,7 @@ impl Journal {
 
     /// Takes an event back that could not be given to a registration.
     pub(crate) fn unassign(&mut self, id: EventId) {
-        let Some(event) = self.events.get(&id) else {
+        let Some(event) = self.events.get(id) else {
             return;
         };
         if let (Stage::Assigning, Some(registration)) = (event.stage, event.registration) {
@@ -205,7 +207,7 @@ impl Journal {
         taker: Option<SubscriberId>,
         overdue: Duration,
     ) -> Option<&mut Event> {
-        let event = self.events.get_mut(&id)?;
+        let event = self.events.get_mut(id)?;
         event.stage = Stage::UnderWay { taker, overdue };
         if let Some((_, queue)) = event.registration.and_then(|id| self.queues.get_mut(&id)) {
             queue.waiting.remove(id);
@@ -216,7 +218,7 @@ impl Journal {
 
     /// Puts an event that was under way, or dead, back among those that wait.
     pub(crate) fn come_back(&mut self, id: EventId, owner: &Owner) {
-        let Some(event) = self.events.get_mut(&id) else {
+        let Some(event) = self.events.get_mut(id) else {
             return;
         };
         let Some(registration) = event.registration else {
@@ -234,7 +236,7 @@ impl Journal {
 
     /// Makes an event a dead letter.
     pub(crate) fn bury(&mut self, id: EventId) {
-        let Some(event) = self.events.get_mut(&id) else {
+        let Some(event) = self.events.get_mut(id) else {
             return;
         };
         event.stage = Stage::Dead;
@@ -250,7 +252,7 @@ impl Journal {
         let queue = self.queue(registration).into_iter();
         let is_its = |id: &EventId| {
             self.events
-                .get(id)
+                .get(*id)
                 .is_some_and(|event| event.registration == Some(registration))
         };
         let dead = self.dead.iter().copied().filter(is_its);
@@ -259,7 +261,7 @@ impl Journal {
 
     /// The change that writes down how far the delivery of an event got, as it stands at this time.
     pub(crate) fn state_change(&self, id: EventId, now: crate::Now) -> Option<Change> {
-        let event = self.events.get(&id)?;
+        let event = self.events.get(id)?;
         let delay = event.not_before.saturating_sub(now.monotonic);
         let state = EventState {
             attempts: event.failures,

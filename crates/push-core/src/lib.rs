@@ -33,6 +33,7 @@ mod resolving;
 mod restoring;
 mod rising;
 mod settings;
+mod sparse;
 mod subscribers;
 mod subscribing;
 mod timers;

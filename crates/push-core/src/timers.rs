@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::rising::Rising;
+use crate::sparse::Sparse;
 use crate::{EventId, PersistTicket, RegistrationId, RequestTicket};
 
 /// What there is to do at a deadline.
@@ -42,24 +43,37 @@ impl Timer {
 pub(crate) struct Timers {
     /// Those of acknowledgements: all are equally far off, so they come and go in order.
     acknowledgements: Rising<(Duration, EventId)>,
+    /// Those of events that expire behind all that are there already: nearly all do, because they live equally long.
+    expiries: Sparse<(Duration, EventId), ()>,
     others: BTreeSet<(Duration, Timer)>,
 }
 
 impl Timers {
     pub(crate) fn start(&mut self, deadline: Duration, timer: Timer) {
-        if let Timer::Acknowledgement(event) = timer {
-            self.acknowledgements.add((deadline, event));
-        } else {
-            self.others.insert((deadline, timer));
+        match timer {
+            Timer::Acknowledgement(event) => self.acknowledgements.add((deadline, event)),
+            Timer::Expiry(event) if self.expiries.last() <= Some((deadline, event)) => {
+                self.expiries.insert((deadline, event), ());
+            }
+            Timer::Expiry(_)
+            | Timer::Resumption(_)
+            | Timer::Fetch(_)
+            | Timer::Announcement(_)
+            | Timer::Resolution => {
+                self.others.insert((deadline, timer));
+            }
         }
     }
 
     pub(crate) fn stop(&mut self, deadline: Duration, timer: Timer) {
         if let Timer::Acknowledgement(event) = timer {
             self.acknowledgements.remove((deadline, event));
-        } else {
-            self.others.remove(&(deadline, timer));
+            return;
         }
+        if let Timer::Expiry(event) = timer {
+            self.expiries.remove((deadline, event));
+        }
+        self.others.remove(&(deadline, timer));
     }
 
     /// The next deadline and why.
@@ -79,7 +93,9 @@ impl Timers {
         let acknowledgement = self.acknowledgements.first();
         let acknowledgement =
             acknowledgement.map(|(deadline, event)| (deadline, Timer::Acknowledgement(event)));
+        let expiry = self.expiries.first();
+        let expiry = expiry.map(|(deadline, event)| (deadline, Timer::Expiry(event)));
         let other = self.others.first().copied();
-        acknowledgement.into_iter().chain(other).min()
+        [acknowledgement, expiry, other].into_iter().flatten().min()
     }
 }

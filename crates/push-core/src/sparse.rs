@@ -1,0 +1,141 @@
+//! A sorted queue with gaps.
+
+use std::collections::VecDeque;
+
+/// Gaps that are left however few values there are: below this, closing them up gains nothing.
+const FEW: usize = 32;
+
+/// A map whose keys come in rising order and leave in any, as events and their deadlines do: many at once, most of them
+/// one after another, and some long after their neighbours.
+///
+/// What leaves out of order leaves a gap. Gaps at either end are given up at once, and those in between once there are more of
+/// them than values, so that adding and removing cost no more, on the average, than a search, and memory stays bounded by
+/// twice what is held.
+#[derive(Debug)]
+pub(crate) struct Sparse<K, V> {
+    /// Sorted by key; the first and the last are no gaps.
+    slots: VecDeque<(K, Option<V>)>,
+    held: usize,
+}
+
+impl<K, V> Default for Sparse<K, V> {
+    fn default() -> Self {
+        Self {
+            slots: VecDeque::new(),
+            held: 0,
+        }
+    }
+}
+
+impl<K: Ord + Copy, V> Sparse<K, V> {
+    pub(crate) fn first(&self) -> Option<K> {
+        self.slots.front().map(|&(key, _)| key)
+    }
+
+    pub(crate) fn last(&self) -> Option<K> {
+        self.slots.back().map(|&(key, _)| key)
+    }
+
+    pub(crate) fn get(&self, key: K) -> Option<&V> {
+        let index = self.search(key).ok()?;
+        self.slots.get(index)?.1.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut V> {
+        let index = self.search(key).ok()?;
+        self.slots.get_mut(index)?.1.as_mut()
+    }
+
+    /// Puts a value in, in place of the one that stands there. A key that is not the last costs as much as lies behind it.
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        let place = match self.slots.back() {
+            Some(&(last, _)) if last >= key => self.search(key),
+            Some(_) | None => Err(self.slots.len()),
+        };
+        match place {
+            Ok(index) => {
+                if let Some((_, slot)) = self.slots.get_mut(index) {
+                    self.held += usize::from(slot.is_none());
+                    *slot = Some(value);
+                }
+            }
+            Err(index) => {
+                self.held += 1;
+                self.slots.insert(index, (key, Some(value)));
+            }
+        }
+    }
+
+    /// Takes a value out.
+    pub(crate) fn remove(&mut self, key: K) -> Option<V> {
+        let index = self.search(key).ok()?;
+        let value = self.slots.get_mut(index)?.1.take()?;
+        self.held -= 1;
+        self.close_gaps();
+        Some(value)
+    }
+
+    fn close_gaps(&mut self) {
+        while self.slots.front().is_some_and(|(_, value)| value.is_none()) {
+            self.slots.pop_front();
+        }
+        while self.slots.back().is_some_and(|(_, value)| value.is_none()) {
+            self.slots.pop_back();
+        }
+        if self.slots.len() > 2 * self.held + FEW {
+            self.slots.retain(|(_, value)| value.is_some());
+        }
+        if self.slots.capacity() > 4 * self.slots.len() + 4 * FEW {
+            self.slots.shrink_to(2 * self.slots.len());
+        }
+    }
+
+    fn search(&self, key: K) -> Result<usize, usize> {
+        match self.slots.front() {
+            Some(&(first, _)) if first == key => Ok(0),
+            Some(_) => self.slots.binary_search_by_key(&key, |&(key, _)| key),
+            None => Err(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_does_what_a_map_does(steps in prop::collection::vec((0..120_u8, any::<Option<u8>>()), 0..300)) {
+            let (mut sparse, mut map) = (Sparse::default(), BTreeMap::new());
+            for (key, value) in steps {
+                if let Some(value) = value {
+                    sparse.insert(key, value);
+                    map.insert(key, value);
+                } else {
+                    prop_assert_eq!(sparse.remove(key), map.remove(&key));
+                }
+                prop_assert_eq!(sparse.get(key), map.get(&key));
+                prop_assert_eq!(sparse.get_mut(key), map.get_mut(&key));
+                prop_assert_eq!(sparse.first(), map.keys().next().copied());
+                prop_assert_eq!(sparse.last(), map.keys().next_back().copied());
+            }
+        }
+
+        #[test]
+        fn gaps_take_no_more_room_than_values(leaving in Just((0..400_u32).collect::<Vec<_>>()).prop_shuffle()) {
+            let mut sparse = Sparse::default();
+            for key in 0..400 {
+                sparse.insert(key, ());
+            }
+            for (left, key) in (0..400).rev().zip(leaving) {
+                prop_assert_eq!(sparse.remove(key), Some(()));
+                prop_assert!(sparse.slots.len() <= 2 * left + FEW);
+                prop_assert!(sparse.slots.capacity() <= 4 * (2 * left + FEW) + 4 * FEW);
+            }
+        }
+    }
+}
