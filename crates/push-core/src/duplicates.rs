@@ -11,9 +11,13 @@ use crate::{Fingerprint, PersistTicket};
 /// Each is kept with the write that it came with: while that is under way, the transmission is not durable.
 #[derive(Debug, Default)]
 pub(crate) struct Duplicates {
-    seen: BTreeMap<Fingerprint, (Duration, PersistTicket)>,
-    lapses: Rising<(Duration, Fingerprint)>,
+    seen: BTreeMap<Fingerprint, (Nanoseconds, PersistTicket)>,
+    /// In the order in which they lapse; what lapses together, in the order in which it came.
+    lapses: Rising<(Nanoseconds, PersistTicket, Fingerprint)>,
 }
+
+/// A time on the monotonic clock. There are many of these, and a `Duration` has twice the octets.
+type Nanoseconds = u64;
 
 impl Duplicates {
     pub(crate) fn len(&self) -> usize {
@@ -23,7 +27,7 @@ impl Duplicates {
     /// The write that this transmission came with, where it counts at this time.
     pub(crate) fn seen(&self, fingerprint: Fingerprint, now: Duration) -> Option<PersistTicket> {
         let &(until, write) = self.seen.get(&fingerprint)?;
-        (until > now).then_some(write)
+        (until > nanoseconds(now)).then_some(write)
     }
 
     /// Remembers a transmission, and drops what has lapsed and what is over the bound.
@@ -35,11 +39,12 @@ impl Duplicates {
         now: Duration,
         bound: usize,
     ) {
-        if let Some((earlier, _)) = self.seen.insert(fingerprint, (until, write)) {
-            self.lapses.remove((earlier, fingerprint));
+        let (until, now) = (nanoseconds(until), nanoseconds(now));
+        if let Some((until, write)) = self.seen.insert(fingerprint, (until, write)) {
+            self.lapses.remove((until, write, fingerprint));
         }
-        self.lapses.add((until, fingerprint));
-        while let Some((until, fingerprint)) = self.lapses.first()
+        self.lapses.add((until, write, fingerprint));
+        while let Some((until, _, fingerprint)) = self.lapses.first()
             && (until <= now || self.seen.len() > bound)
         {
             self.forget(fingerprint);
@@ -58,8 +63,12 @@ impl Duplicates {
     }
 
     fn forget(&mut self, fingerprint: Fingerprint) {
-        if let Some((until, _)) = self.seen.remove(&fingerprint) {
-            self.lapses.remove((until, fingerprint));
+        if let Some((until, write)) = self.seen.remove(&fingerprint) {
+            self.lapses.remove((until, write, fingerprint));
         }
     }
+}
+
+fn nanoseconds(time: Duration) -> Nanoseconds {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

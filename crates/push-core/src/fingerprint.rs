@@ -13,8 +13,10 @@ const FACTORS: [u64; 2] = [0xa409_3822_299f_31d1, 0x082e_fa98_ec4e_6c89];
 
 /// The fingerprint of a transmission: server, protocol, the terminal's port, transaction identity and octets.
 ///
-/// Over HTTP it is the registration that the push is for that counts, not the port: the terminal names transmissions itself,
-/// and one that began on a connection to one port may be repeated on another.
+/// Over HTTP the terminal names transmissions itself, so that the name alone tells them apart, whatever they hold. It is
+/// the registration that the push is for that counts, not the port: one that began on a connection to one port may be
+/// repeated on another. The end of the name counts up from push to push, and stands in the fingerprint as it is:
+/// fingerprints that rise are remembered at less cost.
 pub(crate) fn of_transmission(
     push: &ReceivedPush,
     registration: Option<RegistrationId>,
@@ -29,6 +31,12 @@ pub(crate) fn of_transmission(
         Protocol::OtaWsp | Protocol::OtaSip => origin.destination_port.map(u64::from),
     };
     hash.word(place.unwrap_or(0));
+    if origin.protocol == Protocol::OtaHttp
+        && let Some((start, count)) = origin.transaction.split_last_chunk()
+    {
+        hash.field(start);
+        return hash.finish_with(u64::from_be_bytes(*count));
+    }
     hash.field(&origin.transaction);
     if let Some(application) = &push.message.application {
         hash.field(application.as_text().as_bytes());
@@ -117,7 +125,14 @@ impl Hash {
     fn finish(mut self) -> Fingerprint {
         self.word(0);
         self.word(0);
-        Fingerprint((u128::from(self.lanes[0]) << 64) | u128::from(self.lanes[1]))
+        let [first, second] = self.lanes;
+        Fingerprint((u128::from(first) << 64) | u128::from(second))
+    }
+
+    /// With a number in place of the second half.
+    fn finish_with(self, number: u64) -> Fingerprint {
+        let Fingerprint(whole) = self.finish();
+        Fingerprint(whole >> 64 << 64 | u128::from(number))
     }
 }
 
@@ -149,6 +164,21 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), 10);
+    }
+
+    #[test]
+    fn over_http_the_name_alone_tells_a_transmission_apart() {
+        let of = |start: u64, number: u64, content| {
+            let push = PushBuilder::to("4").over(Protocol::OtaHttp, Some(4035));
+            let mut push = push.content(content).received(push_message::UnixMillis(0));
+            let name = [start.to_be_bytes(), number.to_be_bytes()];
+            push.origin.transaction = name.as_flattened().into();
+            of_transmission(&push, Some(RegistrationId(1)))
+        };
+        assert_eq!(of(1, 1, "one"), of(1, 1, "two"));
+        assert_ne!(of(1, 1, "one"), of(2, 1, "one"));
+        assert!(of(1, 1, "one") < of(1, 2, "one"));
+        assert!(of(1, 255, "one") < of(1, 256, "one"));
     }
 
     #[test]
