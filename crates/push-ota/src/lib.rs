@@ -1,5 +1,6 @@
 //! Push OTA protocol machines without I/O: octets of a bearer in, [`push_message::ReceivedPush`]es out.
 
+mod backoff;
 #[cfg(any(test, feature = "check"))]
 #[doc(hidden)]
 pub mod check;

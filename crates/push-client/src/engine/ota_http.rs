@@ -16,7 +16,7 @@ use push_ota::http::{
     AnnounceTicket, Contact, Cpi, CpiSettings, DialId, Host, PpgId, PpgReport, PpgState, PpgView,
     PushStatus, Registrar, RegistrarInput, RegistrarOutput,
 };
-use push_ota::sia::Sia;
+use push_ota::sia::{Reach, Sia};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -90,7 +90,13 @@ impl OtaHttp {
             ),
             dials: BTreeMap::new(),
             logged: BTreeMap::new(),
-            sia: Sia::new(Arc::clone(&link.terminal), settings.sia.clone()),
+            sia: Sia::new(
+                Reach {
+                    http: Some(Arc::clone(&link.terminal)),
+                    sessions: None,
+                },
+                settings.sia.clone(),
+            ),
             hosts: Hosts::of(settings),
             shutdown_timeout: settings.connections.shutdown_timeout,
             link,

@@ -107,6 +107,7 @@ impl Engine {
             contacts,
             prov_url,
             left_alone,
+            ..
         } = follow;
         self.count_session_initiation("followed");
         tracing::debug!(

@@ -25,7 +25,6 @@
 //! A contact point in a session initiation request that is a provisioned gateway's belongs to that gateway. Others are dialled once and
 //! followed until they end.
 
-mod backoff;
 mod gateway;
 #[cfg(test)]
 mod tests;
@@ -36,7 +35,7 @@ use std::time::Duration;
 use push_message::UnixMillis;
 
 use super::{Contact, CpiTag, Notice, PpgId, PushStatus, Terminal};
-use backoff::Backoff;
+use crate::backoff::Backoff;
 use gateway::{Gateway, Invitation};
 
 /// Names an announcement.

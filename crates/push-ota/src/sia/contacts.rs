@@ -8,6 +8,7 @@ use wap_wire::wsp::{Address, ProvUrl, Sia, SiaProtocols};
 use super::sources::host_at;
 use super::{Follow, Ignored, SiaSettings, SirContacts, UnknownContext};
 use crate::http::{Connect, Contact, CpiTag, Host, Ppg, Terminal};
+use crate::wsp::sessions::WantedApplications;
 
 /// The registered push port.
 const PORT: u16 = 4035;
@@ -33,6 +34,8 @@ pub(super) fn follow(
     let mut follow = Follow {
         contacts: Vec::new(),
         prov_url: context.prov_url.clone(),
+        sessions: Vec::new(),
+        applications: WantedApplications::Any,
         left_alone: Vec::new(),
     };
     for point in points {
@@ -55,8 +58,6 @@ pub(super) fn follow(
 
 /// The contact points for protocols other than OTA-WSP, each with its protocol and the tag that its gateway assumes.
 //= specs/ota-http.md#sir
-//# Of the two lists of contact points in a session initiation request the terminal MUST use one only.
-//= specs/ota-http.md#sir
 //# Contact points for a protocol that the terminal does not speak MUST NOT be contacted by another protocol.
 fn contact_points<'a>(request: &Sia<'a>) -> Result<Vec<ContactPoint<'a>>, Ignored> {
     let addresses: Vec<_> = request
@@ -64,13 +65,6 @@ fn contact_points<'a>(request: &Sia<'a>) -> Result<Vec<ContactPoint<'a>>, Ignore
         .into_iter()
         .collect::<Result<_, _>>()
         .map_err(Ignored::Malformed)?;
-    if addresses.is_empty() {
-        return Err(if request.wsp_contact_points.as_bytes().is_empty() {
-            Ignored::NoContactPoint
-        } else {
-            Ignored::OtaWspOnly
-        });
-    }
     let protocols = protocols(request.protocols, addresses.len());
     let tagged = |protocol: u32| protocol == SiaProtocols::OTA_HTTP_WITH_CPI_TAG;
     let count = protocols
@@ -261,7 +255,7 @@ fn is_at_port(ppg: &Ppg, port: Option<u16>) -> bool {
 }
 
 /// The address of a contact point, if it is one that a single host can have.
-fn dialable(address: &Address<'_>) -> Option<IpAddr> {
+pub(super) fn dialable(address: &Address<'_>) -> Option<IpAddr> {
     let ip = address.ip()?.to_canonical();
     let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
     let fits = !ip.is_unspecified() && !ip.is_multicast() && !is_broadcast;

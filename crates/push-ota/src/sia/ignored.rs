@@ -33,10 +33,16 @@ pub enum Ignored {
     #[error("it names no contact point")]
     NoContactPoint,
     /// There are contact points for sessions of OTA-WSP alone.
-    #[error(
-        "it names contact points for sessions of OTA-WSP alone, which this terminal does not open"
-    )]
+    #[error("it names contact points for sessions of OTA-WSP alone, which are switched off")]
     OtaWspOnly,
+    /// There are contact points for OTA-HTTP alone, which is off.
+    #[error("it names contact points for OTA-HTTP alone, which is switched off")]
+    OtaHttpOnly,
+    /// A contact point for a session over WTLS.
+    #[error(
+        "a contact point is at a port of WTLS, which this terminal does not speak; the port for sessions without it is 9201"
+    )]
+    Secure,
     /// No gateway is in the context that the ProvURL names.
     #[error("its ProvURL is that of no gateway; give the gateway the prov_url of its context")]
     UnknownContext,
@@ -68,6 +74,8 @@ impl Ignored {
             Self::Malformed(_) => "malformed",
             Self::NoContactPoint => "noContactPoint",
             Self::OtaWspOnly => "otaWspOnly",
+            Self::OtaHttpOnly => "otaHttpOnly",
+            Self::Secure => "secure",
             Self::UnknownContext => "unknownContext",
             Self::Protocol(_) => "protocol",
             Self::Address => "address",
@@ -87,6 +95,8 @@ impl Ignored {
             | Self::Malformed(_)
             | Self::NoContactPoint
             | Self::OtaWspOnly
+            | Self::OtaHttpOnly
+            | Self::Secure
             | Self::UnknownContext
             | Self::Protocol(_)
             | Self::Address

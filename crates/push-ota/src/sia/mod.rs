@@ -1,11 +1,13 @@
 //! The Session Initiation Application (WAP-235 section 8): what becomes of a request to connect to a gateway.
 //!
 //! Such a request comes as a push to `x-wap-application:push.sia`. Anybody could send one, so it is followed only if it comes
-//! from a gateway or from somebody listed, names hosts that it may name, and no other one was followed just before. The
-//! contact points for OTA-HTTP that are left are dialled; those for OTA-WSP sessions are not, and never by another protocol.
+//! from a gateway or from somebody listed, names hosts that it may name, and no other one was followed just before. Its contact
+//! points for OTA-HTTP are dialled, or sessions are opened with those for OTA-WSP: with those of one list alone, and never by the
+//! protocol of the other.
 
 mod contacts;
 mod ignored;
+mod sessions;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -14,10 +16,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use push_message::{Address, MediaType, PushApplicationId, ReceivedPush};
+use push_message::{Address, MediaType, Origin, PushApplicationId, ReceivedPush};
 use wap_wire::wsp;
 
 use crate::http::{Contact, CpiTag, Terminal};
+use crate::wsp::sessions::{ContactPoint, SessionContact, SessionGateway, WantedApplications};
 
 pub use ignored::Ignored;
 
@@ -40,6 +43,11 @@ pub struct SiaSettings {
     pub max_contacts: usize,
     /// Octets of a request.
     pub max_length: usize,
+    /// Which contact points count of a request that has some for each protocol.
+    pub preference: SirPreference,
+    /// Contact points for sessions that are no addresses are taken for the address that the request came from, and the registered
+    /// port: there are gateways that write theirs in letters.
+    pub malformed_contacts: bool,
 }
 
 impl Default for SiaSettings {
@@ -51,8 +59,29 @@ impl Default for SiaSettings {
             lockout: Duration::from_mins(1),
             max_contacts: 4,
             max_length: 4096,
+            preference: SirPreference::default(),
+            malformed_contacts: true,
         }
     }
+}
+
+/// Which contact points count of a request that has some for each protocol (WAP-235 8: the terminal uses one list).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SirPreference {
+    /// Those for OTA-HTTP.
+    #[default]
+    OtaHttp,
+    /// Those for OTA-WSP.
+    OtaWsp,
+}
+
+/// Whom the terminal can connect to, by protocol.
+#[derive(Debug, Clone)]
+pub struct Reach {
+    /// The terminal on OTA-HTTP; absent where that is off.
+    pub http: Option<Arc<Terminal>>,
+    /// The gateways with which there are sessions of OTA-WSP; absent where sessions are off.
+    pub sessions: Option<Arc<[SessionGateway]>>,
 }
 
 /// Whom a session initiation request may have dialled.
@@ -91,6 +120,10 @@ pub struct Follow {
     pub contacts: Vec<(Contact, Option<CpiTag>)>,
     /// The ProvURL of the context to use, where the request named one that is known.
     pub prov_url: Option<Box<str>>,
+    /// Where to open sessions, in order. Empty where `contacts` is not, and the other way round.
+    pub sessions: Vec<SessionContact>,
+    /// The applications that the request names.
+    pub applications: WantedApplications,
     /// Contact points that are left alone, each with the reason.
     pub left_alone: Vec<Ignored>,
 }
@@ -100,7 +133,7 @@ pub struct Follow {
 //# A terminal that speaks OTA-HTTP MUST have a Session Initiation Application.
 #[derive(Debug)]
 pub struct Sia {
-    terminal: Arc<Terminal>,
+    reach: Reach,
     settings: SiaSettings,
     lockout: Option<Lockout>,
 }
@@ -112,13 +145,15 @@ struct Lockout {
     until: Duration,
     /// What is not open yet.
     awaited: Vec<Contact>,
+    /// Sessions that are not open yet.
+    awaited_sessions: Vec<ContactPoint>,
 }
 
 impl Sia {
-    /// The Session Initiation Application of `terminal`, which has followed no request yet.
-    pub const fn new(terminal: Arc<Terminal>, settings: SiaSettings) -> Self {
+    /// The Session Initiation Application of a terminal that can connect to these; it has followed no request yet.
+    pub const fn new(reach: Reach, settings: SiaSettings) -> Self {
         Self {
-            terminal,
+            reach,
             settings,
             lockout: None,
         }
@@ -155,10 +190,27 @@ impl Sia {
     pub fn established(&mut self, contact: &Contact) {
         if let Some(lockout) = &mut self.lockout {
             lockout.awaited.retain(|awaited| awaited != contact);
-            if lockout.awaited.is_empty() {
-                self.lockout = None;
-            }
         }
+        self.unlock();
+    }
+
+    /// A session with a contact point is open, as [`established`](Self::established).
+    //= specs/ota-wsp.md#sir-security
+    //# The lockout timer SHOULD be reset once the sessions that were asked for are open.
+    pub fn session_established(&mut self, contact: &ContactPoint) {
+        if let Some(lockout) = &mut self.lockout {
+            lockout
+                .awaited_sessions
+                .retain(|awaited| awaited != contact);
+        }
+        self.unlock();
+    }
+
+    fn unlock(&mut self) {
+        let open = |lockout: &mut Lockout| {
+            lockout.awaited.is_empty() && lockout.awaited_sessions.is_empty()
+        };
+        self.lockout.take_if(open);
     }
 
     /// Until when requests are dropped, on the monotonic clock.
@@ -177,7 +229,7 @@ impl Sia {
         }
         //= specs/ota-http.md#sir-security
         //# A session initiation request from a source that is not on that list SHOULD be ignored.
-        if !sources::is_allowed(&self.terminal, &self.settings, &push.origin, resolves) {
+        if !sources::is_allowed(&self.reach, &self.settings, &push.origin, resolves) {
             return Err(Ignored::Source);
         }
         //= specs/ota-http.md#sir-security
@@ -194,7 +246,39 @@ impl Sia {
             });
         }
         let request = wsp::Sia::decode(content).map_err(Ignored::Malformed)?;
-        contacts::follow(&self.terminal, &self.settings, &request, resolves)
+        self.choose(&request, &push.origin, resolves)
+    }
+
+    /// Follows the one list of contact points or the other: the preferred one, unless nobody in it may be contacted.
+    //= specs/ota-http.md#sir
+    //# Of the two lists of contact points in a session initiation request the terminal MUST use one only.
+    //= specs/ota-wsp.md#sir
+    //# Of the two lists of contact points in a session initiation request the terminal MUST use one only.
+    fn choose(
+        &self,
+        request: &wsp::Sia<'_>,
+        origin: &Origin,
+        resolves: &dyn Fn(&str, IpAddr) -> bool,
+    ) -> Result<Follow, Ignored> {
+        let http = || match &self.reach.http {
+            Some(terminal) => contacts::follow(terminal, &self.settings, request, resolves),
+            None => Err(Ignored::OtaHttpOnly),
+        };
+        let wsp = || match &self.reach.sessions {
+            Some(gateways) => sessions::follow(gateways, &self.settings, request, origin, resolves),
+            None => Err(Ignored::OtaWspOnly),
+        };
+        let has_http = !request.contact_points.as_bytes().is_empty();
+        let has_wsp = !request.wsp_contact_points.as_bytes().is_empty();
+        match (has_http, has_wsp, self.settings.preference) {
+            (false, false, _) => Err(Ignored::NoContactPoint),
+            (true, false, _) => http(),
+            (false, true, _) => wsp(),
+            (true, true, SirPreference::OtaHttp) => {
+                http().or_else(|ignored| wsp().or(Err(ignored)))
+            }
+            (true, true, SirPreference::OtaWsp) => wsp().or_else(|ignored| http().or(Err(ignored))),
+        }
     }
 
     fn lock(&mut self, follow: &Follow, now: Duration) {
@@ -202,6 +286,11 @@ impl Sia {
         self.lockout = Some(Lockout {
             until: now.saturating_add(self.settings.lockout),
             awaited: contacts.map(|(contact, _)| contact.clone()).collect(),
+            awaited_sessions: follow
+                .sessions
+                .iter()
+                .map(|one| one.contact.clone())
+                .collect(),
         });
     }
 }

@@ -4,14 +4,17 @@ use std::net::IpAddr;
 
 use push_message::{Origin, ServerAddress};
 
-use super::SiaSettings;
-use crate::http::{Host, Ppg, Terminal};
+use super::{Reach, SiaSettings};
+use crate::http::{Host, Ppg};
+use crate::wsp::sessions::SessionGateway;
 
 /// Whether the sender is a gateway, or is listed.
 //= specs/ota-http.md#sir-security
 //# The source address of a session initiation request SHOULD be compared with a list of gateways that is there beforehand.
+//= specs/ota-wsp.md#sir-security
+//# The source address of a session initiation request SHOULD be compared with a list of gateways that is there beforehand.
 pub(super) fn is_allowed(
-    terminal: &Terminal,
+    reach: &Reach,
     settings: &SiaSettings,
     origin: &Origin,
     resolves: &dyn Fn(&str, IpAddr) -> bool,
@@ -20,17 +23,28 @@ pub(super) fn is_allowed(
         .sources
         .iter()
         .any(|entry| entry.names(&origin.server, &origin.proved_names, resolves));
-    let is_gateway = |ppg: &Ppg| {
-        let by_address = match &origin.server {
-            ServerAddress::Ip(address) => host_at(ppg, *address, resolves).is_some(),
-            ServerAddress::E164(_)
-            | ServerAddress::Alphanumeric(_)
-            | ServerAddress::Sip(_)
-            | ServerAddress::Unknown => false,
-        };
-        by_address || has_proved(ppg, &origin.proved_names)
+    let address = match &origin.server {
+        ServerAddress::Ip(address) => Some(*address),
+        ServerAddress::E164(_)
+        | ServerAddress::Alphanumeric(_)
+        | ServerAddress::Sip(_)
+        | ServerAddress::Unknown => None,
     };
-    listed || terminal.ppgs.iter().any(is_gateway)
+    let is_gateway = |ppg: &Ppg| {
+        let by_address = address.and_then(|address| host_at(ppg, address, resolves));
+        by_address.is_some() || has_proved(ppg, &origin.proved_names)
+    };
+    let has_sessions = |gateway: &SessionGateway| {
+        let by_address = address.and_then(|address| session_host_at(gateway, address, resolves));
+        by_address.is_some()
+            || origin
+                .proved_names
+                .iter()
+                .any(|name| **name == *gateway.id.0)
+    };
+    let ppgs = reach.http.iter().flat_map(|terminal| &terminal.ppgs);
+    let gateways = reach.sessions.iter().flat_map(|gateways| gateways.iter());
+    listed || ppgs.into_iter().any(is_gateway) || gateways.into_iter().any(has_sessions)
 }
 
 /// Whether a server proved to be this gateway: by its identity, or by the name that its certificate has to carry.
@@ -46,15 +60,38 @@ pub(super) fn host_at(
     address: IpAddr,
     resolves: &dyn Fn(&str, IpAddr) -> bool,
 ) -> Option<Host> {
+    let of_contact = ppg.contact.as_ref().map(|contact| &contact.host);
+    at_address(of_contact, &ppg.addresses, address, resolves)
+}
+
+/// The host of a gateway with which there are sessions that has this address, as it is provisioned.
+pub(super) fn session_host_at(
+    gateway: &SessionGateway,
+    address: IpAddr,
+    resolves: &dyn Fn(&str, IpAddr) -> bool,
+) -> Option<Host> {
+    at_address(
+        Some(&gateway.contact.host),
+        &gateway.addresses,
+        address,
+        resolves,
+    )
+}
+
+fn at_address(
+    host: Option<&Host>,
+    addresses: &[IpAddr],
+    address: IpAddr,
+    resolves: &dyn Fn(&str, IpAddr) -> bool,
+) -> Option<Host> {
     let address = address.to_canonical();
     let has = |host: &&Host| match host {
         Host::Ip(own) => own.to_canonical() == address,
         Host::Name(name) => resolves(name, address),
     };
-    let of_contact = ppg.contact.as_ref().map(|contact| &contact.host);
     let other = || {
         let own = |own: &&IpAddr| own.to_canonical() == address;
-        ppg.addresses.iter().find(own).copied().map(Host::Ip)
+        addresses.iter().find(own).copied().map(Host::Ip)
     };
-    of_contact.filter(has).cloned().or_else(other)
+    host.filter(has).cloned().or_else(other)
 }

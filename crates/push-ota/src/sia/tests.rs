@@ -13,6 +13,7 @@ use sha1::{Digest as _, Sha1};
 use wap_wire::wsp::{AcceptApplication, ApplicationId, EncodeOptions, SiaContent};
 use wap_wire::{DecodeError, DecodeErrorCode};
 
+use super::Reach;
 use super::{Follow, Ignored, MEDIA_TYPE, Outcome, Sia, SiaSettings, SirContacts, UnknownContext};
 use crate::http::{
     AnnounceOn, Authentication, Connect, Contact, CpiTag, Host, Ppg, PpgId, PushStatus, Terminal,
@@ -85,6 +86,14 @@ fn terminal(ppgs: Vec<Ppg>) -> Arc<Terminal> {
     })
 }
 
+/// A terminal that OTA-WSP sessions are off for.
+fn by_http(ppgs: Vec<Ppg>) -> Reach {
+    Reach {
+        http: Some(terminal(ppgs)),
+        sessions: None,
+    }
+}
+
 fn anyone() -> SiaSettings {
     SiaSettings {
         contacts: SirContacts::Any,
@@ -149,7 +158,7 @@ fn naming(points: &[Point<'_>]) -> Vec<u8> {
 }
 
 fn judged(ppgs: Vec<Ppg>, settings: SiaSettings, content: &[u8]) -> Outcome {
-    Sia::new(terminal(ppgs), settings).receive(&from_gateway(content), resolves, SECOND)
+    Sia::new(by_http(ppgs), settings).receive(&from_gateway(content), resolves, SECOND)
 }
 
 #[track_caller]
@@ -213,7 +222,7 @@ fn a_push_is_for_it_by_its_id_or_where_that_is_missing_by_its_type() {
         let push = push(application, media_type);
         assert_eq!(Sia::is_for(&push), is_for, "{application:?} {media_type}");
     }
-    let mut sia = Sia::new(terminal(gateways()), anyone());
+    let mut sia = Sia::new(by_http(gateways()), anyone());
     let outcome = sia.receive(&push(Some("1"), "text/plain"), resolves, SECOND);
     assert_eq!(outcome, Outcome::Ignored(Ignored::ContentType));
     assert_eq!(sia.locked_until(), None);
@@ -262,7 +271,7 @@ fn only_gateways_and_whoever_is_listed_are_heard() {
     ] {
         let mut push = from(server.clone(), &content);
         push.origin.proved_names = [proved].map(Box::from).into();
-        let mut sia = Sia::new(terminal(ppgs.clone()), settings.clone());
+        let mut sia = Sia::new(by_http(ppgs.clone()), settings.clone());
         let outcome = sia.receive(&push, resolves, SECOND);
         let refused = outcome == Outcome::Ignored(Ignored::Source);
         assert_eq!(refused, !is_heard, "{server} {proved:?}");
@@ -277,7 +286,7 @@ fn only_gateways_and_whoever_is_listed_are_heard() {
 //= type=test
 //# The terminal SHOULD have a lockout timer, during which further session initiation requests are put off or dropped.
 fn after_a_request_was_followed_others_are_dropped_for_a_while() {
-    let mut sia = Sia::new(terminal(gateways()), SiaSettings::default());
+    let mut sia = Sia::new(by_http(gateways()), SiaSettings::default());
     let push = from_gateway(&naming(&[at(&GATEWAY, None)]));
     let mut at = |seconds: u64| {
         let outcome = sia.receive(&push, resolves, SECOND * u32::try_from(seconds).unwrap());
@@ -292,7 +301,7 @@ fn after_a_request_was_followed_others_are_dropped_for_a_while() {
 
 #[test]
 fn what_was_not_followed_locks_nobody_out() {
-    let mut sia = Sia::new(terminal(gateways()), SiaSettings::default());
+    let mut sia = Sia::new(by_http(gateways()), SiaSettings::default());
     for content in [&b""[..], b"\x01", &naming(&[at(&STRANGER, None)])] {
         let outcome = sia.receive(&from_gateway(content), resolves, SECOND);
         assert!(matches!(outcome, Outcome::Ignored(_)), "{outcome:?}");
@@ -308,7 +317,7 @@ fn what_was_not_followed_locks_nobody_out() {
 //= type=test
 //# The lockout timer SHOULD be reset once the connections that were asked for are open.
 fn the_lockout_ends_once_everything_asked_for_is_open() {
-    let mut sia = Sia::new(terminal(gateways()), SiaSettings::default());
+    let mut sia = Sia::new(by_http(gateways()), SiaSettings::default());
     let push = from_gateway(&naming(&[at(&GATEWAY, None), at(&SECURE_GATEWAY, None)]));
     let (plain, secure) = (
         contact(GATEWAY, 5035, false),
@@ -408,6 +417,8 @@ fn every_reason_has_a_word_a_sentence_and_a_status() {
             PushStatus::Refused,
         ),
         (Ignored::OtaWspOnly, "otaWspOnly", PushStatus::Refused),
+        (Ignored::OtaHttpOnly, "otaHttpOnly", PushStatus::Refused),
+        (Ignored::Secure, "secure", PushStatus::Refused),
         (
             Ignored::UnknownContext,
             "unknownContext",
@@ -441,7 +452,7 @@ proptest! {
     ) {
         let contacts = if is_known { SirContacts::Known } else { SirContacts::Any };
         let settings = SiaSettings { contacts, max_contacts: most, ..SiaSettings::default() };
-        let mut sia = Sia::new(terminal(contexts()), settings);
+        let mut sia = Sia::new(by_http(contexts()), settings);
         match sia.receive(&from_gateway(&content), resolves, SECOND) {
             Outcome::Follow(follow) => {
                 prop_assert!((1..=most).contains(&follow.contacts.len()));

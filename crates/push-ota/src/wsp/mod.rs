@@ -1,3 +1,5 @@
 //! Push OTA over WSP (WAP-235 section 6).
 
 pub mod connectionless;
+pub mod session;
+pub mod sessions;

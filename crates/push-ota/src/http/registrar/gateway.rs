@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use push_message::UnixMillis;
 
-use super::backoff::Backoff;
 use super::{DialId, Epoch, PpgReport, PpgState, PpgView, RegistrarOutput};
+use crate::backoff::Backoff;
 use crate::http::{AnnounceOn, Connect, Contact, CpiTag, Host, Notice, Ppg, PpgId, PushStatus};
 
 /// An exchange as an operator sees it: method, push status, when.

@@ -196,6 +196,7 @@ fn every_key_of_session_initiation_reaches_its_application() {
         lockout: Duration::from_secs(30),
         max_contacts: 2,
         max_length: 512,
+        ..SiaSettings::default()
     };
     assert_eq!(sia, expected);
 }

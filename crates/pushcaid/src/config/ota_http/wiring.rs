@@ -57,6 +57,7 @@ impl OtaHttp {
             lockout: self.sir_lockout.0,
             max_contacts: self.sir_max_contacts,
             max_length: self.sir_max_length.0,
+            ..SiaSettings::default()
         })
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Waits that double, with chance on them so that what failed together does not return together.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     base: Duration,
     limit: Duration,
     /// State of `SplitMix64`, which is reproducible from its seed, and no secret.
@@ -12,7 +12,7 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) const fn new(base: Duration, limit: Duration, seed: u64) -> Self {
+    pub(crate) const fn new(base: Duration, limit: Duration, seed: u64) -> Self {
         Self {
             base,
             limit,
@@ -21,7 +21,7 @@ impl Backoff {
     }
 
     /// The wait after so many failures, one or more, shortened by up to a quarter.
-    pub(super) fn after(&mut self, failures: u32) -> Duration {
+    pub(crate) fn after(&mut self, failures: u32) -> Duration {
         let factor = 1_u32
             .checked_shl(failures.saturating_sub(1))
             .unwrap_or(u32::MAX);
