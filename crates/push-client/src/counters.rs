@@ -27,6 +27,7 @@ pub(crate) struct Counters {
     pub(crate) died: u64,
     pub(crate) expired: u64,
     pub(crate) store_failures: u64,
+    pub(crate) ports_not_opened: u64,
     pub(crate) persists: u64,
     pub(crate) requests: u64,
     pub(crate) subscriptions: u64,
@@ -68,6 +69,7 @@ impl Counters {
             Occurrence::Delayed { .. } => self.delayed += 1,
             Occurrence::Died { .. } => self.died += 1,
             Occurrence::Expired { .. } => self.expired += 1,
+            Occurrence::PortNotOpened { .. } => self.ports_not_opened += 1,
             Occurrence::StoreFailed { .. } => self.store_failures += 1,
         }
     }

@@ -61,6 +61,7 @@ pub(crate) fn by_name(
         ("died", counters.died),
         ("expired", counters.expired),
         ("storeFailures", counters.store_failures),
+        ("portsNotOpened", counters.ports_not_opened),
         ("requests", counters.requests),
         ("streams", counters.subscriptions),
         ("hostsResolved", counters.hosts_resolved),
@@ -352,6 +353,11 @@ impl Page {
             "pushcai_store_failures_total",
             "Sets of changes that could not be written.",
             counters.store_failures,
+        );
+        self.counter(
+            "pushcai_ports_not_opened_total",
+            "Ports for applications of their own that could not be opened, tries again included.",
+            counters.ports_not_opened,
         );
     }
 

@@ -8,14 +8,11 @@ use push_message::{
     Refusal, Whitelist,
 };
 
-use crate::{
-    BearerSettings, OwnPorts, ProfileRequest, ProtocolSettings, RegistrationRequest, Settings,
-};
+use crate::places::{self, Places};
+use crate::{ProfileRequest, ProtocolSettings, RegistrationRequest, Settings};
 
 /// The most octets that an event handler may have.
 const MAX_HANDLER_LENGTH: usize = 1024;
-/// Ports of Push over WSP with WTLS (WAP-259 appendix B).
-const WTLS_PORTS: [u16; 3] = [2949, 9202, 9203];
 
 /// A registration request with every value parsed.
 #[derive(Debug)]
@@ -337,124 +334,11 @@ fn parse_port(text: &str) -> Result<u16, Refusal> {
     let digits = text.bytes().all(|octet| octet.is_ascii_digit());
     let port = text.parse::<u16>().ok();
     port.filter(|port| digits && *port > 0).ok_or_else(|| {
-        port_refusal(
+        places::refusal(
             Reason::InvalidRequest,
             format!("`{text}` is no port; give a decimal number from 1 to 65535"),
         )
     })
-}
-
-/// The protocols and bearers that a profile may mean, with the ports that each listens on.
-struct Places<'a>(Vec<Place<'a>>);
-
-/// One protocol over one bearer.
-#[derive(Clone, Copy)]
-struct Place<'a> {
-    protocol: Protocol,
-    bearer: Bearer,
-    offer: &'a BearerSettings,
-    settings: &'a ProtocolSettings,
-}
-
-impl<'a> Places<'a> {
-    fn new(places: &BTreeMap<&Protocol, &'a ProtocolSettings>, bearer: Option<Bearer>) -> Self {
-        let all = places.iter().flat_map(|(protocol, place)| {
-            let bearers = place.bearers.iter();
-            bearers.map(|(bearer, offer)| Place {
-                protocol: **protocol,
-                bearer: *bearer,
-                offer,
-                settings: place,
-            })
-        });
-        Self(
-            all.filter(|place| bearer.is_none_or(|bearer| bearer == place.bearer))
-                .collect(),
-        )
-    }
-
-    /// The profiles that this port gives, or why it cannot be had.
-    fn with_port(&self, port: u16) -> Result<Vec<ConnectionProfile>, Refusal> {
-        let standard = self.profiles(None, |place| {
-            !place.settings.any_port_is_standard && place.offer.is_standard(port)
-        });
-        let open = self.profiles(Some(port), |place| place.offer.ports.contains(&port));
-        let own = self.profiles(Some(port), |place| place.offer.own_ports != OwnPorts::No);
-        if !standard.is_empty() {
-            Ok(standard)
-        } else if self.is_wtls(port) {
-            Err(port_refusal(
-                Reason::UnsupportedOption,
-                format!(
-                    "port {port} is for WTLS, which is not built because its ciphers are broken; {}",
-                    self.usable_ports()
-                ),
-            ))
-        } else if !open.is_empty() {
-            Ok(open)
-        } else if port < 1024 {
-            Err(port_refusal(
-                Reason::NotAuthorized,
-                format!(
-                    "port {port} is privileged and the administrator has not opened it; {}",
-                    self.usable_ports()
-                ),
-            ))
-        } else if own.is_empty() {
-            Err(port_refusal(
-                Reason::OptionNotAvailable,
-                format!(
-                    "port {port} is not open and no further port can be opened here; {}",
-                    self.usable_ports()
-                ),
-            ))
-        } else {
-            Ok(own)
-        }
-    }
-
-    fn is_wtls(&self, port: u16) -> bool {
-        WTLS_PORTS.contains(&port)
-            && self
-                .0
-                .iter()
-                .any(|place| place.protocol == Protocol::OtaWsp)
-    }
-
-    fn profiles(
-        &self,
-        port: Option<u16>,
-        fits: impl Fn(&Place<'_>) -> bool,
-    ) -> Vec<ConnectionProfile> {
-        let fitting = self.0.iter().filter(|place| fits(place));
-        fitting
-            .map(|place| ConnectionProfile {
-                protocol: Some(place.protocol),
-                bearer: Some(place.bearer),
-                port,
-            })
-            .collect()
-    }
-
-    fn usable_ports(&self) -> String {
-        let usable: Vec<_> = self
-            .0
-            .iter()
-            .filter_map(|place| {
-                let port = place.offer.ports.first()?;
-                Some(format!("{port} ({} over {})", place.protocol, place.bearer))
-            })
-            .collect();
-        if usable.is_empty() {
-            "leave the port out".to_owned()
-        } else {
-            format!("port {} works, as does leaving it out", usable.join(" or "))
-        }
-    }
-}
-
-fn port_refusal(reason: Reason, detail: String) -> Refusal {
-    Refusal::of_option(reason, "connectionProfile.port", detail)
 }
 
 fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use push_message::Protocol;
+use push_message::{Bearer, ConnectionProfile, Protocol};
 
 use crate::client::PushClient;
+use crate::ports::names_sessions;
 use crate::{Capabilities, ProtocolSettings, RegistrationRecord};
 
 impl PushClient {
@@ -28,8 +29,18 @@ impl PushClient {
     /// The protocols on which Push Servers have to be told of this registration.
     pub(crate) fn announced_protocols(&self, record: &RegistrationRecord) -> BTreeSet<Protocol> {
         self.explicit_protocols()
-            .filter(|protocol| uses(record, *protocol))
+            .filter(|protocol| self.is_told_of(record, *protocol))
             .collect()
+    }
+
+    /// Whether the Push Servers of a protocol are told of a registration.
+    fn is_told_of(&self, record: &RegistrationRecord, protocol: Protocol) -> bool {
+        let settings = self.settings.protocols.get(&protocol);
+        let mut profiles = record.profiles.iter();
+        record.profiles.is_empty()
+            || profiles.any(|profile| {
+                profile.protocol.is_none_or(|own| own == protocol) && is_told(settings, *profile)
+            })
     }
 
     pub(crate) fn capabilities_on(&self, protocols: &BTreeSet<Protocol>) -> Vec<Capabilities> {
@@ -56,32 +67,33 @@ impl PushClient {
             accept: own.map(|own| own.as_str().into()).collect(),
             sessions_asked_for: false,
         };
-        let settings = self.settings.protocols.get(&protocol);
-        let tells_apart = settings.is_some_and(|settings| settings.tells_instances_apart);
+        let tells_apart = self
+            .settings
+            .protocols
+            .get(&protocol)
+            .is_some_and(|settings| settings.tells_instances_apart);
         for record in self.registry.announced() {
-            if uses(record, protocol) {
+            if self.is_told_of(record, protocol) {
                 add(&mut capabilities, record, tells_apart);
-                capabilities.sessions_asked_for |= names_sessions(record, settings);
+                let mut profiles = record.profiles.iter();
+                capabilities.sessions_asked_for |=
+                    profiles.any(|profile| names_sessions(&self.settings, *profile));
             }
         }
         capabilities
     }
 }
 
-/// Whether a registration takes pushes over a protocol.
-fn uses(record: &RegistrationRecord, protocol: Protocol) -> bool {
-    record.profiles.is_empty()
-        || record.profiles.iter().any(|profile| {
-            profile
-                .protocol
-                .is_none_or(|candidate| candidate == protocol)
-        })
-}
-
-/// Whether a registration asks for push sessions by their port.
-fn names_sessions(record: &RegistrationRecord, settings: Option<&ProtocolSettings>) -> bool {
-    let port = settings.and_then(|settings| settings.session_port);
-    port.is_some() && record.profiles.iter().any(|profile| profile.port == port)
+/// Whether pushes may come this way to whatever Push Servers are told: where a protocol tells them on sessions, those over
+/// short messages and to a port of one's own come without.
+fn is_told(settings: Option<&ProtocolSettings>, profile: ConnectionProfile) -> bool {
+    settings.is_some_and(|settings| match settings.session_port {
+        None => true,
+        Some(sessions) => {
+            profile.bearer.is_none_or(|bearer| bearer == Bearer::Ip)
+                && profile.port.is_none_or(|port| port == sessions)
+        }
+    })
 }
 
 fn add(capabilities: &mut Capabilities, record: &RegistrationRecord, tells_apart: bool) {

@@ -10,6 +10,7 @@ use crate::completed::Completed;
 use crate::duplicates::Duplicates;
 use crate::journal::Journal;
 use crate::pending::{Pending, Write};
+use crate::ports::Ports;
 use crate::random::Random;
 use crate::registering::Waiting;
 use crate::registry::Registry;
@@ -37,6 +38,7 @@ pub struct PushClient {
     pub(crate) subscribers: Subscribers,
     pub(crate) timers: Timers,
     pub(crate) pending: Pending,
+    pub(crate) ports: Ports,
     /// The ids for which a request is being carried out, each with the requests that wait for it.
     pub(crate) busy: BTreeMap<PushApplicationId, VecDeque<Waiting>>,
     pub(crate) random: Random,
@@ -65,6 +67,7 @@ impl PushClient {
             subscribers: Subscribers::default(),
             timers: Timers::default(),
             pending: Pending::default(),
+            ports: Ports::default(),
             busy: BTreeMap::new(),
             random: Random::new(seed),
             last_registration: snapshot.last_registration,
@@ -97,7 +100,7 @@ impl PushClient {
             } => self.take_push(ticket, &Arc::new(push), segments, now),
             Input::Persisted { ticket, result } => self.persisted(ticket, result, now),
             Input::Announced { ticket, servers } => self.announced(ticket, servers, now),
-            Input::PortOpened { .. } => {}
+            Input::PortOpened { ticket, result } => self.port_opened(ticket, result, now),
             Input::Resolved { host, addresses } => self.resolved(&host, addresses, now),
             Input::Subscribe {
                 subscriber,
@@ -133,6 +136,7 @@ impl PushClient {
                 Timer::Fetch(ticket) => self.end_fetch(ticket),
                 Timer::Announcement(ticket) => self.announcement_overdue(ticket, now),
                 Timer::Resolution => self.resolve_again(now),
+                Timer::Port(port) => self.open_again(port),
             }
         }
     }

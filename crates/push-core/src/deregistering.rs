@@ -174,6 +174,7 @@ impl PushClient {
         } = deregistering;
         self.registry.remove(record.id);
         self.remove_hosts(whitelist::hosts_of(&record.whitelist));
+        self.release_ports(&record);
         let takers: BTreeSet<_> = events
             .into_iter()
             .filter_map(|event| self.forget_event(event))

@@ -24,6 +24,8 @@ mod input;
 mod journal;
 mod output;
 mod pending;
+mod places;
+mod ports;
 mod queue;
 mod random;
 mod record;

@@ -273,6 +273,17 @@ pub enum Occurrence {
         /// The registration that it waited for; none if it was held for nobody.
         registration: Option<RegistrationId>,
     },
+    /// A port for an application of its own could not be opened.
+    PortNotOpened {
+        /// The protocol.
+        protocol: Protocol,
+        /// The bearer below it.
+        bearer: Bearer,
+        /// The port.
+        port: u16,
+        /// Why, in words for people.
+        reason: String,
+    },
     /// The store could not write.
     StoreFailed {
         /// Why, in words for people.

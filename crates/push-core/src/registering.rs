@@ -3,6 +3,7 @@
 //! Where no Push Server has to be told, one write puts the registration in force. Otherwise it is written as pending, the
 //! servers are told, and a second write puts it in force; whatever fails in between undoes the rest. A registration that
 //! replaces another is pending under an id of its own, so that the former one stands until the write that swaps them.
+//! A port of its own is opened before anybody is told.
 //! Requests that concern the same Push Application ID are carried out one after another.
 
 use std::collections::BTreeSet;
@@ -33,12 +34,14 @@ pub(crate) enum Waiting {
 pub(crate) struct Registering {
     pub(crate) ticket: RequestTicket,
     /// As it will be in force.
-    record: RegistrationRecord,
+    pub(crate) record: RegistrationRecord,
     /// The id under which it is pending.
-    candidate: RegistrationId,
+    pub(crate) candidate: RegistrationId,
     /// The protocols whose servers are told.
     protocols: BTreeSet<Protocol>,
     servers: Vec<ServerReport>,
+    /// Whether it is written down as pending.
+    written: bool,
     announced: bool,
 }
 
@@ -100,10 +103,11 @@ impl PushClient {
             candidate,
             protocols,
             servers: Vec::new(),
+            written: false,
             announced: false,
         });
         if registering.protocols.is_empty() {
-            self.activate(registering);
+            self.open_ports(registering, now);
         } else {
             let changes = vec![Change::PutRegistration(pending)];
             self.persist(changes, Write::Candidate(registering));
@@ -159,10 +163,20 @@ impl PushClient {
         }
     }
 
-    /// The registration is written as pending: the Push Servers are told.
+    /// The registration is written as pending.
+    pub(crate) fn candidate_written(&mut self, mut registering: Box<Registering>, now: Now) {
+        registering.written = true;
+        self.open_ports(registering, now);
+    }
+
+    /// Every port that the registration names is open: the Push Servers are told, where there are any to tell.
     //= specs/push-cai.md#accepted-registration
     //# An accepted registration MUST be followed by a registration with the Push Server wherever the push protocol has one.
-    pub(crate) fn candidate_written(&mut self, mut registering: Box<Registering>, now: Now) {
+    pub(crate) fn ports_are_open(&mut self, mut registering: Box<Registering>, now: Now) {
+        if registering.protocols.is_empty() {
+            self.activate(registering);
+            return;
+        }
         self.registry.announce_candidate(registering.candidate);
         registering.announced = true;
         let protocols = registering.protocols.clone();
@@ -255,7 +269,7 @@ impl PushClient {
     fn activate(&mut self, registering: Box<Registering>) {
         let record = Arc::new(registering.record.clone());
         let mut changes = Vec::with_capacity(2);
-        if registering.announced && registering.candidate != record.id {
+        if registering.written && registering.candidate != record.id {
             changes.push(Change::RemoveRegistration(registering.candidate));
         }
         changes.push(Change::PutRegistration(record));
@@ -275,6 +289,7 @@ impl PushClient {
         self.registry.insert(Arc::clone(&record));
         if let Some(former) = former {
             self.remove_hosts(whitelist::hosts_of(&former.whitelist));
+            self.release_ports(&former);
         }
         self.answer(
             registering.ticket,
@@ -301,18 +316,27 @@ impl PushClient {
     /// Takes everything back that was written and told, and answers.
     //= specs/push-cai.md#failed-registration
     //# A registration that fails, whatever the cause, MUST be answered with a response that gives the application a fitting reason.
-    fn undo_registration(&mut self, registering: Registering, refusal: Refusal, now: Now) {
+    pub(crate) fn undo_registration(
+        &mut self,
+        registering: Registering,
+        refusal: Refusal,
+        now: Now,
+    ) {
         let Registering {
             ticket,
             record,
             candidate,
             protocols,
+            written,
             announced,
             ..
         } = registering;
         self.registry.remove_candidate(candidate);
-        if announced {
+        self.release_ports(&record);
+        if written {
             self.keep_house(vec![Change::RemoveRegistration(candidate)]);
+        }
+        if announced {
             self.announce_only(&protocols);
         }
         self.refuse_registration(ticket, record.owner, refusal);

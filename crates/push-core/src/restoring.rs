@@ -29,6 +29,7 @@ impl PushClient {
             undone.extend(self.restore_event(event, now));
         }
         self.restore_remembered(snapshot.remembered, now);
+        self.restore_ports();
         let default = std::mem::take(&mut self.settings.default_whitelist);
         let hosts = default.iter().filter_map(|entry| entry.address.host());
         self.add_hosts(hosts, now);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::ports::OwnPort;
 use crate::rising::Rising;
 use crate::sparse::Sparse;
 use crate::{EventId, PersistTicket, RegistrationId, RequestTicket};
@@ -22,6 +23,8 @@ pub(crate) enum Timer {
     Announcement(PersistTicket),
     /// Host names of whitelists are to be resolved again.
     Resolution,
+    /// A port that could not be opened is tried again.
+    Port(OwnPort),
 }
 
 impl Timer {
@@ -34,6 +37,7 @@ impl Timer {
             Self::Fetch(_) => "a fetch has waited long enough",
             Self::Announcement(_) => "the Push Servers have not answered",
             Self::Resolution => "host names are resolved again",
+            Self::Port(_) => "a port is tried again",
         }
     }
 }

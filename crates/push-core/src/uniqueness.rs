@@ -4,7 +4,7 @@ use push_message::{ConnectionProfile, Reason, Refusal};
 
 use crate::admission::Application;
 use crate::registry::Registry;
-use crate::{RegistrationRecord, Settings};
+use crate::{RegistrationRecord, Settings, ports};
 
 /// Refuses a newcomer whose pushes could not be told from those of whoever holds its id, and one that asks for a port
 /// that somebody else has.
@@ -16,7 +16,7 @@ pub(crate) fn judge(
     registry: &Registry,
     application: &Application,
 ) -> Result<(), Refusal> {
-    judge_ports(registry, application)?;
+    judge_ports(settings, registry, application)?;
     let others = || {
         registry
             .of_application(&application.push_application_id)
@@ -52,11 +52,16 @@ pub(crate) fn judge(
     }
 }
 
-fn judge_ports(registry: &Registry, application: &Application) -> Result<(), Refusal> {
+fn judge_ports(
+    settings: &Settings,
+    registry: &Registry,
+    application: &Application,
+) -> Result<(), Refusal> {
     let taken = application.profiles.iter().find(|profile| {
-        registry
-            .holders_of_port(profile)
-            .any(|record| !is_same_application(application, record))
+        !ports::names_sessions(settings, **profile)
+            && registry
+                .holders_of_port(profile)
+                .any(|record| !is_same_application(application, record))
     });
     let Some(ConnectionProfile {
         port: Some(port), ..
@@ -104,7 +109,8 @@ impl<'a> Distinction<'a> {
         }
     }
 
-    /// Whether every profile keeps this application's pushes from the other's.
+    /// Whether every profile keeps this application's pushes from the other's. Push sessions are everybody's: their port
+    /// is no port that an application has for itself.
     fn tells_from(&self, settings: &Settings, other: &Self) -> bool {
         !self.profiles.is_empty()
             && self.profiles.iter().all(|profile| {
@@ -117,6 +123,7 @@ impl<'a> Distinction<'a> {
     //# A Push Application ID in use MUST NOT be refused for being taken when the newcomer asks for a bearer port that nobody else has.
     fn has_own_port(settings: &Settings, profile: ConnectionProfile, other: &Self) -> bool {
         profile.port.is_some()
+            && !ports::names_sessions(settings, profile)
             && !other.profiles.contains(&profile)
             && !other.takes_every_port(settings, profile)
     }

@@ -236,6 +236,14 @@ impl Engine {
             Occurrence::Expired { event, .. } => {
                 tracing::debug!(%event, "held push outlived its time, or gave way to later ones");
             }
+            Occurrence::PortNotOpened {
+                protocol,
+                bearer,
+                port,
+                reason,
+            } => {
+                tracing::warn!(%protocol, %bearer, port, reason, "a port for an application cannot be opened");
+            }
             // Logged where the store's answer comes in.
             Occurrence::StoreFailed { .. } => {}
         }
