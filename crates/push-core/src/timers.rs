@@ -63,7 +63,8 @@ impl Timers {
             | Timer::Resumption(_)
             | Timer::Fetch(_)
             | Timer::Announcement(_)
-            | Timer::Resolution => {
+            | Timer::Resolution
+            | Timer::Port(_) => {
                 self.others.insert((deadline, timer));
             }
         }
