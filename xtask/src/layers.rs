@@ -78,7 +78,6 @@ const RULES: &[Rule] = &[
             "jiff",
             "rustix",
             "rustls",
-            "sha1",
             "socket2",
             "thiserror",
             "tokio",

@@ -17,7 +17,6 @@ use super::life::Phase;
 use super::link::{Exchange, Question, Refused};
 use super::outstanding::Pusher;
 use super::tally::Method;
-use super::transmissions::digest;
 use crate::masked::Masked;
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
@@ -154,8 +153,12 @@ async fn take_push(
             return Decided::explained(push.broken());
         }
     };
-    let transaction = session.receipts.begin(digest(&head.headers, &body));
-    let (push, judging) = match push.body(&body, now.unix, Box::from(transaction)) {
+    let transaction = session
+        .receipts
+        .begin(link.transmissions.digest(&head.headers, &body));
+    let name = Box::from(transaction);
+    let pushed = push.body(&mut session.connection(), &body, now.unix, name);
+    let (push, judging) = match pushed {
         Pushed::Answer(answer) => {
             session.receipts.answered(&transaction);
             return Decided::of(answer);

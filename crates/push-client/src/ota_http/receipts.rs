@@ -56,7 +56,7 @@ impl Receipts {
     pub(super) fn begin(&self, octets: Digest) -> Transaction {
         let link = &self.link;
         let now = link.clock.now().monotonic;
-        let transaction = link.transmissions.name(self.peer, &octets, now);
+        let transaction = link.transmissions.name(self.peer, octets, now);
         let mut open = self.lock();
         if open.len() >= link.settings.max_unanswered {
             open.pop_front();

@@ -5,24 +5,35 @@
 //! what became of that push and sends it again; what has the same octets from the same address in a while after is that.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::HeaderMap;
-use sha1::{Digest as _, Sha1};
 
 /// What a transmission is called: octets of this start, and a number.
 pub(super) type Transaction = [u8; 16];
 
-/// A hash over everything that makes two pushes the same to the terminal.
-pub(super) type Digest = [u8; 20];
+/// A hash over everything that makes two pushes the same to the terminal. Its key is known to nobody, so that nobody can
+/// search for two that look alike.
+pub(super) type Digest = u64;
+
+/// The headers of a request that belong to its push.
+const HEADERS: [&str; 5] = [
+    "content-type",
+    "x-wap-application-id",
+    "x-wap-cpitag",
+    "x-wap-push-info",
+    "x-wap-push-provurl",
+];
 
 /// The pushes whose answer may not have come.
 #[derive(Debug)]
 pub(super) struct Transmissions {
     start: [u8; 8],
+    key: RandomState,
     next: AtomicU64,
     most: usize,
     lifetime: Duration,
@@ -44,6 +55,7 @@ impl Transmissions {
     pub(super) fn new(start: [u8; 8], most: usize, lifetime: Duration) -> Self {
         Self {
             start,
+            key: RandomState::new(),
             next: AtomicU64::new(0),
             most,
             lifetime,
@@ -52,8 +64,23 @@ impl Transmissions {
         }
     }
 
+    /// The hash of a push.
+    pub(super) fn digest(&self, headers: &HeaderMap, body: &[u8]) -> Digest {
+        let mut hash = self.key.build_hasher();
+        for (name, value) in headers {
+            if let Ok(index) = HEADERS.binary_search(&name.as_str()) {
+                hash.write_usize(index);
+                hash.write_usize(value.len());
+                hash.write(value.as_bytes());
+            }
+        }
+        hash.write_usize(HEADERS.len());
+        hash.write(body);
+        hash.finish()
+    }
+
     /// What a push is called that has just come: its former name, if it comes again.
-    pub(super) fn name(&self, peer: IpAddr, octets: &Digest, now: Duration) -> Transaction {
+    pub(super) fn name(&self, peer: IpAddr, octets: Digest, now: Duration) -> Transaction {
         if self.count.load(Ordering::Relaxed) > 0
             && let Some(transaction) = self.recall(peer, octets, now)
         {
@@ -97,14 +124,14 @@ impl Transmissions {
         self.count.store(unanswered.len() as u64, Ordering::Relaxed);
     }
 
-    fn recall(&self, peer: IpAddr, octets: &Digest, now: Duration) -> Option<Transaction> {
+    fn recall(&self, peer: IpAddr, octets: Digest, now: Duration) -> Option<Transaction> {
         let mut unanswered = self.lock();
         while unanswered.front().is_some_and(|first| first.until <= now) {
             unanswered.pop_front();
         }
         let found = unanswered
             .iter()
-            .position(|one| one.peer == peer && one.octets == *octets);
+            .position(|one| one.peer == peer && one.octets == octets);
         let found = found.and_then(|found| unanswered.remove(found));
         self.count.store(unanswered.len() as u64, Ordering::Relaxed);
         found.map(|found| found.transaction)
@@ -117,26 +144,6 @@ impl Transmissions {
     }
 }
 
-/// The hash of a push.
-pub(super) fn digest(headers: &HeaderMap, body: &[u8]) -> Digest {
-    let mut digest = Sha1::new();
-    for name in [
-        "x-wap-cpitag",
-        "x-wap-push-info",
-        "x-wap-push-provurl",
-        "content-type",
-        "x-wap-application-id",
-    ] {
-        for value in headers.get_all(name) {
-            digest.update(value.as_bytes());
-            digest.update([0]);
-        }
-        digest.update([0]);
-    }
-    digest.update(body);
-    digest.finalize().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,12 +151,12 @@ mod tests {
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const LIFETIME: Duration = Duration::from_mins(1);
 
-    fn of(body: &[u8]) -> Digest {
-        digest(&HeaderMap::new(), body)
+    fn of(transmissions: &Transmissions, body: &[u8]) -> Digest {
+        transmissions.digest(&HeaderMap::new(), body)
     }
 
     fn name(transmissions: &Transmissions, body: &[u8], at: u64) -> Transaction {
-        transmissions.name(PEER, &of(body), Duration::from_secs(at))
+        transmissions.name(PEER, of(transmissions, body), Duration::from_secs(at))
     }
 
     #[test]
@@ -158,20 +165,46 @@ mod tests {
         let first = name(&transmissions, b"push", 0);
         let second = name(&transmissions, b"push", 0);
         assert_ne!(first, second);
-        transmissions.remember(PEER, of(b"push"), second, Duration::ZERO);
+        transmissions.remember(PEER, of(&transmissions, b"push"), second, Duration::ZERO);
         assert_ne!(name(&transmissions, b"other", 1), second);
         let elsewhere = IpAddr::from([192, 0, 2, 1]);
         let now = Duration::from_secs(1);
-        assert_ne!(transmissions.name(elsewhere, &of(b"push"), now), second);
+        assert_ne!(
+            transmissions.name(elsewhere, of(&transmissions, b"push"), now),
+            second
+        );
         assert_eq!(name(&transmissions, b"push", 1), second);
         assert_ne!(name(&transmissions, b"push", 1), second);
+    }
+
+    #[test]
+    fn what_belongs_to_the_push_counts_and_nothing_else() {
+        let transmissions = Transmissions::new([7; 8], 2, LIFETIME);
+        let of = |headers: &[(&'static str, &'static str)], body: &[u8]| {
+            let pairs = headers.iter().map(|&(name, value)| {
+                let name = hyper::header::HeaderName::from_static(name);
+                (name, hyper::header::HeaderValue::from_static(value))
+            });
+            transmissions.digest(&pairs.collect(), body)
+        };
+        let base = of(&[("x-wap-cpitag", "one")], b"body");
+        assert_eq!(of(&[("host", ""), ("x-wap-cpitag", "one")], b"body"), base);
+        for other in [
+            of(&[("x-wap-cpitag", "two")], b"body"),
+            of(&[("x-wap-cpitag", "one")], b"another"),
+            of(&[("x-wap-cpitag", "onebody")], b""),
+            of(&[("x-wap-push-info", "one")], b"body"),
+            of(&[], b"body"),
+        ] {
+            assert_ne!(other, base);
+        }
     }
 
     #[test]
     fn an_answer_that_came_after_all_ends_the_doubt() {
         let transmissions = Transmissions::new([7; 8], 2, LIFETIME);
         let first = name(&transmissions, b"push", 0);
-        transmissions.remember(PEER, of(b"push"), first, Duration::ZERO);
+        transmissions.remember(PEER, of(&transmissions, b"push"), first, Duration::ZERO);
         transmissions.forget(&first);
         assert_ne!(name(&transmissions, b"push", 1), first);
     }
@@ -183,7 +216,7 @@ mod tests {
             .map(|body| name(&transmissions, &[body], 0))
             .collect();
         for (body, named) in (0..3_u8).zip(&names) {
-            transmissions.remember(PEER, of(&[body]), *named, Duration::ZERO);
+            transmissions.remember(PEER, of(&transmissions, &[body]), *named, Duration::ZERO);
         }
         assert_ne!(name(&transmissions, &[0], 59), names[0]);
         assert_eq!(name(&transmissions, &[1], 59), names[1]);

@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use ::http::request::Parts;
-use ::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use ::http::{HeaderValue, Method, Response, StatusCode};
 use push_message::UnixMillis;
 
 use super::answer::{Introduction, Kind, Reply, header_value, secret_value};
@@ -13,8 +12,9 @@ use super::authentication::{
     Asked, Credentials, Demand, Met, Nonces, RESOURCE, Shown, Unmet, check, demand,
 };
 use super::context::{self, Clues, Evidence, NoContext, evidence};
-use super::names::{CPI_TAG, OTA_VERSION, PROV_URL, TERMINAL_AUTHENTICATE};
+use super::fields::Fields;
 use super::push::{ContentPush, Judging};
+use super::spellings::Spellings;
 use super::version::{self, listed};
 use super::{Authentication, Cpi, CpiTag, Ppg, PpgId, PushStatus, Terminal, TerminalId, client_id};
 
@@ -64,6 +64,7 @@ pub struct Connection {
     /// The gateway that the peer is known to be.
     known: Option<usize>,
     proved_names: Vec<Box<str>>,
+    pub(super) spellings: Spellings,
     /// Proofs of the gateway that failed, one after another.
     failures: u32,
     /// The gateway has said once that it does not believe the terminal.
@@ -171,6 +172,7 @@ impl Connection {
             authenticated: None,
             known: None,
             proved_names: Vec::new(),
+            spellings: Spellings::default(),
             failures: 0,
             disbelieved: false,
             assumed,
@@ -196,15 +198,16 @@ impl Connection {
 
     /// Takes the head of a request. Requests of one connection come one after another: the one before has been answered.
     pub fn request(&mut self, head: &Parts, cpi: &Cpi, now: UnixMillis) -> Step {
-        match self.admit(head, now) {
+        let fields = Fields::of(&head.headers);
+        match self.admit(head, &fields, now) {
             Ok(admitted) => match admitted.reply.kind {
                 Kind::Registration => Step::Register(Registering {
                     reply: admitted.reply,
                     context: admitted.context,
                     challenged: admitted.challenged,
-                    tag: shown_tag(head).map(Box::from),
+                    tag: shown_tag(&fields).map(Box::from),
                 }),
-                Kind::Push => self.push(head, admitted, cpi),
+                Kind::Push => self.push(head, &fields, admitted, cpi),
             },
             Err(answer) => Step::Answer(*answer),
         }
@@ -213,22 +216,27 @@ impl Connection {
     /// Everything before what the request is for: resource, method, version, context, and who is who.
     //= specs/ota-http.md#terminal-authentication
     //# An answer MUST NOT carry X-Wap-Authorization unless the request carried X-Wap-Authenticate.
-    fn admit(&mut self, head: &Parts, now: UnixMillis) -> Result<Admitted, Box<Answer>> {
-        let mut reply = self.resource(head)?;
-        let challenged = head.headers.contains_key(&TERMINAL_AUTHENTICATE);
+    fn admit(
+        &mut self,
+        head: &Parts,
+        fields: &Fields<'_>,
+        now: UnixMillis,
+    ) -> Result<Admitted, Box<Answer>> {
+        let mut reply = self.resource(head, fields)?;
+        let challenged = fields.authenticate.is_present();
         reply.introduction = self.introduction_to_known(reply.kind, self.known, challenged);
-        if !self.agree_on_version(head) {
+        if !self.agree_on_version(fields) {
             return Err(done(reply, PushStatus::VersionNotSupported, "version"));
         }
-        if SINGLE.iter().any(|name| is_repeated(head, name)) {
+        if fields.repeat_one() {
             let status = reply.kind.refused();
             let answer = reply.with(StatusCode::BAD_REQUEST, status);
             return Err(Box::new(answer.because("repeatedHeader")));
         }
-        let credentials = single(head, &AUTHORIZATION).map(Credentials::parse);
-        let demand = Demand::parse(all(head, &TERMINAL_AUTHENTICATE));
+        let credentials = fields.authorization.text().map(Credentials::parse);
+        let demand = Demand::parse(fields.authenticate.texts());
         let context = self
-            .choose_context(head, credentials.as_ref(), demand.as_ref())
+            .choose_context(fields, credentials.as_ref(), demand.as_ref())
             .map_err(|NoContext| {
                 let status = reply.kind.no_context();
                 done(reply.clone(), status, "noContext")
@@ -288,8 +296,8 @@ impl Connection {
     /// The reply to a request of one of the two methods for the one resource.
     //= specs/ota-http.md#http-server
     //# The terminal's HTTP server MUST know the methods GET, HEAD, POST and OPTIONS, and answer each as HTTP lays down.
-    fn resource(&self, head: &Parts) -> Result<Reply, Box<Answer>> {
-        let named = head.headers.contains_key(&OTA_VERSION);
+    fn resource(&self, head: &Parts, fields: &Fields<'_>) -> Result<Reply, Box<Answer>> {
+        let named = fields.ota_version.is_present();
         let mut reply = Reply {
             kind: Kind::Push,
             versions: self.versions.clone().filter(|_| named),
@@ -314,10 +322,10 @@ impl Connection {
 
     //= specs/ota-http.md#version-control
     //# A request that offers no version that the terminal speaks MUST be answered with X-Wap-Push-Status 600 and a phrase.
-    fn agree_on_version(&mut self, head: &Parts) -> bool {
+    fn agree_on_version(&mut self, fields: &Fields<'_>) -> bool {
         let spoken = &self.terminal.versions;
-        let chosen = if head.headers.contains_key(&OTA_VERSION) {
-            version::choose(all(head, &OTA_VERSION).flatten(), spoken)
+        let chosen = if fields.ota_version.is_present() {
+            version::choose(fields.ota_version.texts().flatten(), spoken)
         } else if self.version.is_some() {
             self.version
         } else if self.terminal.version_required {
@@ -334,14 +342,14 @@ impl Connection {
     //# A request without X-Wap-Push-ProvURL MUST NOT be taken for one that names a context with an empty ProvURL.
     fn choose_context(
         &mut self,
-        head: &Parts,
+        fields: &Fields<'_>,
         credentials: Option<&Credentials<'_>>,
         demand: Option<&Demand>,
     ) -> Result<Option<usize>, NoContext> {
-        let named = head.headers.get(&PROV_URL);
+        let named = fields.prov_url.octets();
         // A value that is no text is the ProvURL of nobody.
         let named = named
-            .map(|value| str::from_utf8(value.as_bytes()).map(str::trim))
+            .map(|value| str::from_utf8(value).map(str::trim))
             .transpose()
             .map_err(|_| NoContext)?;
         let context = context::choose(
@@ -589,8 +597,8 @@ impl Connection {
     //# A push that shows no CPITag SHOULD be accepted.
     //= specs/ota-http.md#registration-validation
     //# The answer to a push that shows no CPITag and was dropped MUST carry the terminal's CPITag.
-    fn push(&mut self, head: &Parts, admitted: Admitted, cpi: &Cpi) -> Step {
-        let state = self.tag_state(shown_tag(head), cpi);
+    fn push(&mut self, head: &Parts, fields: &Fields<'_>, admitted: Admitted, cpi: &Cpi) -> Step {
+        let state = self.tag_state(shown_tag(fields), cpi);
         let taken = match state {
             TagState::Absent => self.terminal.accept_absent_tag,
             TagState::Current => true,
@@ -612,13 +620,7 @@ impl Connection {
             tag: (state != TagState::Current).then(|| cpi.tag()),
             notice: knows.flatten(),
         };
-        ContentPush::step(
-            head,
-            judging,
-            &self.terminal,
-            &self.peer,
-            &self.proved_names,
-        )
+        ContentPush::step(head, fields, judging, &self.terminal)
     }
 
     fn knows(&self, tag: CpiTag) -> Option<Notice> {
@@ -684,31 +686,9 @@ struct Admitted {
     challenged: bool,
 }
 
-/// Headers that there can be one of.
-const SINGLE: [HeaderName; 4] = [CPI_TAG, AUTHORIZATION, PROV_URL, CONTENT_TYPE];
-
-fn is_repeated(head: &Parts, name: &HeaderName) -> bool {
-    head.headers.get_all(name).iter().nth(1).is_some()
-}
-
-/// Every value of a header; nothing in place of one that is no text.
-pub(super) fn all<'a>(
-    head: &'a Parts,
-    name: &HeaderName,
-) -> impl Iterator<Item = Option<&'a str>> + use<'a> {
-    let values = head.headers.get_all(name).iter();
-    values.map(|value| str::from_utf8(value.as_bytes()).ok())
-}
-
-/// The value of a header that there is one of; one that is no text counts as empty.
-pub(super) fn single<'a>(head: &'a Parts, name: &HeaderName) -> Option<&'a str> {
-    let value = head.headers.get(name)?;
-    Some(str::from_utf8(value.as_bytes()).unwrap_or_default())
-}
-
 /// The CPITag that the request shows; an empty one is none. One that is no text is not ours, whatever it is.
-fn shown_tag(head: &Parts) -> Option<&str> {
-    let value = head.headers.get(&CPI_TAG)?.as_bytes().trim_ascii();
+fn shown_tag<'a>(fields: &Fields<'a>) -> Option<&'a str> {
+    let value = fields.cpi_tag.octets()?.trim_ascii();
     (!value.is_empty()).then(|| str::from_utf8(value).unwrap_or_default())
 }
 

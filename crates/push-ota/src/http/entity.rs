@@ -12,6 +12,7 @@ use push_message::{
 };
 
 use super::parameters::{is_token_octet, media_parameters};
+use super::spellings::Spellings;
 
 /// The most octets of a status line, its end included.
 pub(super) const STATUS_LINE_LENGTH: usize = 256;
@@ -113,13 +114,23 @@ pub fn parse_entity(
     limits: &EntityLimits,
     trust: InitiatorTrust,
 ) -> Result<PushMessage, EntityError> {
+    read_entity(octets, limits, trust, &mut Spellings::default())
+}
+
+/// As [`parse_entity`], knowing what was written before.
+pub(super) fn read_entity(
+    octets: &[u8],
+    limits: &EntityLimits,
+    trust: InitiatorTrust,
+    spellings: &mut Spellings,
+) -> Result<PushMessage, EntityError> {
     let head = status_line(octets)?;
     if octets.len() - head > limits.message_length {
         let offset = head.saturating_add(limits.message_length);
         return Err(EntityErrorCode::MessageTooLong.at(offset));
     }
     let end = end_of_headers(octets, head, limits)?;
-    let mut message = Builder::new(end - head);
+    let mut message = Builder::new(end - head, spellings);
     let mut framing = Framing::default();
     let mut lines = Lines {
         octets: octets.get(..end).unwrap_or_default(),
@@ -140,13 +151,14 @@ pub fn parse_entity(
 }
 
 /// Makes a push message of headers and content that stand in no entity. Offsets of errors count headers.
-pub(super) fn parse_bare<'a>(
+pub(super) fn read_bare<'a>(
     headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     content: &[u8],
     limits: &EntityLimits,
     trust: InitiatorTrust,
+    spellings: &mut Spellings,
 ) -> Result<PushMessage, EntityError> {
-    let mut message = Builder::new(0);
+    let mut message = Builder::new(0, spellings);
     let mut length = 0;
     for (index, (name, value)) in headers.into_iter().enumerate() {
         length += name.len() + value.len() + 4;
@@ -419,16 +431,18 @@ fn chunk_size_line<'a>(lines: &mut Lines<'a>) -> Result<(&'a [u8], usize), Entit
 }
 
 /// A push message in the making.
-struct Builder {
+struct Builder<'a> {
+    spellings: &'a mut Spellings,
     application: Option<PushApplicationId>,
     content_type: Option<ContentType>,
     typed: bool,
     headers: Headers,
 }
 
-impl Builder {
-    fn new(length: usize) -> Self {
+impl<'a> Builder<'a> {
+    fn new(length: usize, spellings: &'a mut Spellings) -> Self {
         Self {
+            spellings,
             application: None,
             content_type: None,
             typed: false,
@@ -442,7 +456,7 @@ impl Builder {
             if std::mem::replace(&mut self.typed, true) {
                 return Err(EntityErrorCode::Contradiction.at(offset));
             }
-            let (content_type, whole) = content_type(&value);
+            let (content_type, whole) = content_type(&value, self.spellings);
             self.content_type = content_type;
             // One that is no media type, or that is broken further on, is kept as it came.
             if whole {
@@ -452,9 +466,9 @@ impl Builder {
             if self.application.is_some() {
                 return Err(EntityErrorCode::Contradiction.at(offset));
             }
-            self.application = Some(
-                application_id(&value).ok_or_else(|| EntityErrorCode::ApplicationId.at(offset))?,
-            );
+            let application = self.spellings.application.read(&value, application_id);
+            let wrong = EntityErrorCode::ApplicationId.at(offset);
+            self.application = Some(application.ok_or(wrong)?);
         }
         self.headers.push_text(name, &value);
         Ok(())
@@ -484,9 +498,10 @@ fn text(value: &[u8]) -> Cow<'_, str> {
 }
 
 /// The type with its parameters, as far as it is one, and whether it is one as a whole.
-fn content_type(value: &str) -> (Option<ContentType>, bool) {
+fn content_type(value: &str, spellings: &mut Spellings) -> (Option<ContentType>, bool) {
     let (media, rest) = value.split_at(value.find(';').unwrap_or(value.len()));
-    let Ok(media_type) = MediaType::parse(media.trim()) else {
+    let parse = |media: &str| MediaType::parse(media.trim()).ok();
+    let Some(media_type) = spellings.media_type.read(media, parse) else {
         return (None, false);
     };
     let (pairs, whole) = media_parameters(rest);

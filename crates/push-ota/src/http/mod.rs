@@ -51,12 +51,14 @@ mod connection;
 mod context;
 mod cpi;
 mod entity;
+mod fields;
 pub mod framing;
 mod names;
 mod parameters;
 mod provisioning;
 mod push;
 mod registrar;
+mod spellings;
 mod status;
 mod version;
 

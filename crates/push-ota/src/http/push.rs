@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use ::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use ::http::request::Parts;
 use ::http::{HeaderName, HeaderValue, StatusCode};
 use push_message::{
@@ -10,9 +9,9 @@ use push_message::{
 };
 
 use super::answer::Reply;
-use super::connection::{Answer, Notice, Peer, Step, Way, all, single};
-use super::entity::{EntityErrorCode, EntityLimits, STATUS_LINE_LENGTH, parse_bare, parse_entity};
-use super::names::PUSH_INFO;
+use super::connection::{Answer, Connection, Notice, Step, Way};
+use super::entity::{EntityErrorCode, EntityLimits, STATUS_LINE_LENGTH, read_bare, read_entity};
+use super::fields::Fields;
 use super::parameters::media_parameters;
 use super::{CpiTag, PushStatus, Terminal};
 
@@ -22,8 +21,6 @@ pub struct ContentPush {
     limits: EntityLimits,
     form: Form,
     trust: InitiatorTrust,
-    peer: Peer,
-    proved_names: Box<[Box<str>]>,
     judging: Judging,
 }
 
@@ -69,12 +66,11 @@ impl ContentPush {
     /// A push of this head, or the answer to one whose message is in a form that cannot be read.
     pub(super) fn step(
         head: &Parts,
+        fields: &Fields<'_>,
         judging: Judging,
         terminal: &Terminal,
-        peer: &Peer,
-        proved_names: &[Box<str>],
     ) -> Step {
-        let Some(form) = form(head) else {
+        let Some(form) = form(head, fields) else {
             let answer = judging.refuse(StatusCode::BAD_REQUEST, "contentType");
             return Step::Answer(answer);
         };
@@ -85,9 +81,7 @@ impl ContentPush {
                 headers: terminal.max_headers,
             },
             form,
-            trust: push_info(head),
-            peer: peer.clone(),
-            proved_names: proved_names.into(),
+            trust: push_info(fields),
             judging,
         })
     }
@@ -114,22 +108,30 @@ impl ContentPush {
         self.judging.refuse(status, "body").closing()
     }
 
-    /// Takes the whole body. `transaction` is what the driver tells transmissions apart by.
-    pub fn body(self, octets: &[u8], received: UnixMillis, transaction: Box<[u8]>) -> Pushed {
+    /// Takes the whole body, which came on the connection that asked for it. `transaction` is what the driver tells
+    /// transmissions apart by.
+    pub fn body(
+        self,
+        connection: &mut Connection,
+        octets: &[u8],
+        received: UnixMillis,
+        transaction: Box<[u8]>,
+    ) -> Pushed {
+        let spellings = &mut connection.spellings;
         let message = match &self.form {
-            Form::Entity => parse_entity(octets, &self.limits, self.trust),
+            Form::Entity => read_entity(octets, &self.limits, self.trust, spellings),
             Form::Bare(headers) => {
                 let headers = headers
                     .iter()
                     .map(|(name, value)| (name.as_str(), value.as_bytes()));
-                parse_bare(headers, octets, &self.limits, self.trust)
+                read_bare(headers, octets, &self.limits, self.trust, spellings)
             }
         };
         match message {
             Ok(message) => {
                 let push = ReceivedPush {
                     message,
-                    origin: origin(&self.peer, self.proved_names, transaction),
+                    origin: origin(connection, transaction),
                     received,
                 };
                 Pushed::Judge(Box::new(push), self.judging)
@@ -205,9 +207,11 @@ impl Judging {
 /// Tokens of X-Wap-Push-Info; unknown ones are ignored, and `response` changes nothing, since no answer has a body.
 //= specs/ota-http.md#push-info
 //# A token of X-Wap-Push-Info that the terminal does not know MUST be ignored.
-fn push_info(head: &Parts) -> InitiatorTrust {
+fn push_info(fields: &Fields<'_>) -> InitiatorTrust {
     let mut trust = InitiatorTrust::default();
-    let tokens = all(head, &PUSH_INFO)
+    let tokens = fields
+        .info
+        .texts()
         .flatten()
         .flat_map(|value| value.split(','));
     for token in tokens.map(str::trim) {
@@ -222,8 +226,8 @@ fn push_info(head: &Parts) -> InitiatorTrust {
 ///
 /// A content type other than application/http, or none, makes the request's own headers those of the push, as some gateways
 /// send it.
-fn form(head: &Parts) -> Option<Form> {
-    let content_type = single(head, &CONTENT_TYPE).unwrap_or_default();
+fn form(head: &Parts, fields: &Fields<'_>) -> Option<Form> {
+    let content_type = fields.content_type.text().unwrap_or_default();
     let (media, parameters) =
         content_type.split_at(content_type.find(';').unwrap_or(content_type.len()));
     if !media.trim().eq_ignore_ascii_case("application/http") {
@@ -236,7 +240,9 @@ fn form(head: &Parts) -> Option<Form> {
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case("msgtype"))
         .all(|(_, value)| value.eq_ignore_ascii_case("response"));
-    let plain = all(head, &CONTENT_ENCODING)
+    let plain = fields
+        .content_encoding
+        .texts()
         .all(|value| value.is_some_and(|value| value.trim().eq_ignore_ascii_case("identity")));
     (response && plain).then_some(Form::Entity)
 }
@@ -261,7 +267,8 @@ fn is_end_to_end(name: &HeaderName) -> bool {
         || (name.starts_with("x-") && !ours.iter().any(|prefix| name.starts_with(prefix)))
 }
 
-fn origin(peer: &Peer, proved_names: Box<[Box<str>]>, transaction: Box<[u8]>) -> Origin {
+fn origin(connection: &Connection, transaction: Box<[u8]>) -> Origin {
+    let peer = connection.peer();
     let port = match peer.way {
         Way::Accepted => Some(peer.local.port()),
         Way::Dialled { .. } => None,
@@ -270,7 +277,7 @@ fn origin(peer: &Peer, proved_names: Box<[Box<str>]>, transaction: Box<[u8]>) ->
         protocol: Protocol::OtaHttp,
         bearer: Bearer::Ip,
         server: ServerAddress::Ip(peer.remote.ip().to_canonical()),
-        proved_names,
+        proved_names: connection.proved_names().into(),
         destination_port: port,
         origin_port: Some(peer.remote.port()),
         transaction,

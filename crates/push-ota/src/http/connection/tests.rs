@@ -142,13 +142,15 @@ impl Bench {
                 registering.answer(&mut self.connection, self.listed, &self.cpi)
             }
             Step::Push(push) if body.len() > push.limit() => push.too_long(),
-            Step::Push(push) => match push.body(body, self.now, Box::new([7])) {
-                Pushed::Answer(answer) => answer,
-                Pushed::Judge(received, judging) => {
-                    self.push = Some(*received);
-                    judging.answer(self.verdict)
+            Step::Push(push) => {
+                match push.body(&mut self.connection, body, self.now, Box::new([7])) {
+                    Pushed::Answer(answer) => answer,
+                    Pushed::Judge(received, judging) => {
+                        self.push = Some(*received);
+                        judging.answer(self.verdict)
+                    }
                 }
-            },
+            }
         }
     }
 

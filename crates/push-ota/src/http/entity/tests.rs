@@ -350,8 +350,15 @@ fn headers_outside_an_entity_make_a_message_within_the_same_limits() {
         ("x-wap-application-id", b"2"),
         ("x-a", b"b"),
     ];
-    let parse =
-        |limits: &EntityLimits| parse_bare(headers, b"body", limits, InitiatorTrust::default());
+    let parse = |limits: &EntityLimits| {
+        read_bare(
+            headers,
+            b"body",
+            limits,
+            InitiatorTrust::default(),
+            &mut Spellings::default(),
+        )
+    };
     let message = parse(&LIMITS).unwrap();
     assert_eq!(message.application, Some(PushApplicationId::WML_UA));
     assert_eq!(

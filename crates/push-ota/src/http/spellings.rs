@@ -1,0 +1,67 @@
+//! What one gateway wrote last, with what it means: a gateway writes the same ids and types push after push, and to know them again
+//! costs far less than to parse them. What is parsed once is also held once, however many events share it.
+
+use push_message::{MediaType, PushApplicationId};
+
+/// The most octets that are remembered of a value; none that means anything has more.
+const MAX_LENGTH: usize = 300;
+
+/// The values of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Spellings {
+    pub(super) application: Latest<PushApplicationId>,
+    pub(super) media_type: Latest<MediaType>,
+}
+
+/// The last value that was written well.
+#[derive(Debug)]
+pub(super) struct Latest<T>(Option<(Box<str>, T)>);
+
+impl<T> Default for Latest<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Clone> Latest<T> {
+    /// What the text means: what it meant the last time, or else what `parse` makes of it.
+    pub(super) fn read(&mut self, text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        if let Some((known, value)) = &self.0
+            && **known == *text
+        {
+            return Some(value.clone());
+        }
+        let value = parse(text)?;
+        if text.len() <= MAX_LENGTH {
+            self.0 = Some((text.into(), value.clone()));
+        }
+        Some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_last_is_known_and_nothing_else() {
+        let mut latest = Latest::default();
+        let mut parsed = Vec::new();
+        for text in ["one", "one", "two", "", "two", "one"] {
+            let value = latest.read(text, |text| {
+                parsed.push(text.to_owned());
+                (!text.is_empty()).then(|| text.to_owned())
+            });
+            assert_eq!(value.unwrap_or_default(), text);
+        }
+        assert_eq!(parsed, ["one", "two", "", "one"]);
+    }
+
+    #[test]
+    fn a_long_text_is_not_kept() {
+        let mut latest = Latest::default();
+        let long = "a".repeat(MAX_LENGTH + 1);
+        assert_eq!(latest.read(&long, |_| Some(1)), Some(1));
+        assert_eq!(latest.read(&long, |_| Some(2)), Some(2));
+    }
+}
