@@ -24,6 +24,8 @@ pub mod ppg;
 mod push;
 mod random;
 mod sender;
+pub mod session;
+pub mod short_message;
 pub mod smsc;
 mod tables;
 mod values;

@@ -44,7 +44,7 @@ impl ContactPoint {
         self
     }
 
-    fn write(&self, to: &mut Vec<u8>) {
+    pub(crate) fn write(&self, to: &mut Vec<u8>) {
         let length = u8::try_from(self.address.len()).unwrap_or(u8::MAX) & 0x3f;
         let bearer = if self.bearer.is_some() { 0x80 } else { 0 };
         let port = if self.port.is_some() { 0x40 } else { 0 };
@@ -115,10 +115,9 @@ pub enum ProvUrl {
 pub struct SirBuilder {
     version: u8,
     applications: Vec<ApplicationId>,
-    raw_applications: bool,
+    as_text: bool,
     contacts_wsp: Vec<ContactPoint>,
     contacts: Vec<ContactPoint>,
-    text_ports: bool,
     options: Vec<ProtOpt>,
     prov_url: ProvUrl,
     tags: Vec<[u8; 4]>,
@@ -139,10 +138,9 @@ impl SirBuilder {
         Self {
             version: 1,
             applications: Vec::new(),
-            raw_applications: false,
+            as_text: false,
             contacts_wsp: Vec::new(),
             contacts: Vec::new(),
-            text_ports: false,
             options: Vec::new(),
             prov_url: ProvUrl::Empty,
             tags: Vec::new(),
@@ -225,11 +223,12 @@ impl SirBuilder {
         self
     }
 
-    /// Writes application ids without the name of their header, and ports of OTA-WSP as decimal text, as Kannel does.
+    /// Writes the form that Kannel has: numbers of applications, ports and addresses as decimal text, one behind the other.
+    ///
+    /// Unless another is given it names the bearer GSM CSD, whatever the way.
     #[must_use]
     pub const fn as_kannel(mut self) -> Self {
-        self.raw_applications = true;
-        self.text_ports = true;
+        self.as_text = true;
         self
     }
 
@@ -264,9 +263,11 @@ impl SirBuilder {
     fn applications(&self) -> Vec<u8> {
         let mut list = Vec::new();
         for application in &self.applications {
-            if !self.raw_applications {
-                list.push(ACCEPT_APPLICATION | 0x80);
+            if self.as_text {
+                list.extend_from_slice(text(application).as_bytes());
+                continue;
             }
+            list.push(ACCEPT_APPLICATION | 0x80);
             match application {
                 ApplicationId::Number(number) => values::integer(u64::from(*number), &mut list),
                 ApplicationId::Text(uri) => values::text(uri, &mut list),
@@ -278,8 +279,8 @@ impl SirBuilder {
     fn contacts_wsp(&self) -> Vec<u8> {
         let mut list = Vec::new();
         for contact in &self.contacts_wsp {
-            if self.text_ports {
-                write_with_text_port(contact, &mut list);
+            if self.as_text {
+                write_as_text(contact, &mut list);
             } else {
                 contact.write(&mut list);
             }
@@ -322,14 +323,26 @@ impl SirBuilder {
     }
 }
 
-fn write_with_text_port(contact: &ContactPoint, to: &mut Vec<u8>) {
-    let length = u8::try_from(contact.address.len()).unwrap_or(u8::MAX) & 0x3f;
+/// An application as Kannel writes it: the digits of its number.
+fn text(application: &ApplicationId) -> String {
+    match application {
+        ApplicationId::Number(number) => number.to_string(),
+        ApplicationId::Text(uri) => uri.clone(),
+    }
+}
+
+fn write_as_text(contact: &ContactPoint, to: &mut Vec<u8>) {
+    let address = match *contact.address.as_slice() {
+        [one, two, three, four] => std::net::Ipv4Addr::new(one, two, three, four).to_string(),
+        _ => String::from_utf8_lossy(&contact.address).into_owned(),
+    };
+    let length = u8::try_from(address.len()).unwrap_or(u8::MAX) & 0x3f;
     to.push(0xc0 | length);
-    // Kannel names GSM CSD for every contact point.
+    // GSM CSD.
     to.push(contact.bearer.unwrap_or(0x0a));
     let port = contact.port.unwrap_or_default().to_string();
     to.extend_from_slice(port.as_bytes());
-    to.extend_from_slice(&contact.address);
+    to.extend_from_slice(address.as_bytes());
 }
 
 fn count(length: usize) -> Vec<u8> {
@@ -403,17 +416,15 @@ mod tests {
 
     const HASHED: &[u8] = &[2, 0, 0, 0, 0, 3, 0xc1, 0xf9, 0x40, 0];
 
+    // What stands behind the headers of a datagram that Kannel 1.4.5 sent.
     #[test]
-    fn kannel_s_form_has_bare_ids_and_ports_as_text() {
+    fn kannel_s_form_is_text_one_behind_the_other() {
         let request = SirBuilder::new()
             .version(0)
-            .application(ApplicationId::Number(2))
-            .contact_wsp(point("192.0.2.7:9201"))
+            .application(ApplicationId::Number(4))
+            .contact_wsp(point("127.0.0.1:9201"))
             .as_kannel();
-        assert_eq!(
-            request.encode(),
-            b"\x00\x01\x82\x0a\xc4\x0a9201\xc0\x00\x02\x07"
-        );
+        assert_eq!(request.encode(), b"\x00\x014\x0f\xc9\x0a9201127.0.0.1");
     }
 
     #[test]
