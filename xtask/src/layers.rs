@@ -76,6 +76,7 @@ const RULES: &[Rule] = &[
             "hyper",
             "hyper-util",
             "jiff",
+            "rusmpp",
             "rustix",
             "rustls",
             "socket2",

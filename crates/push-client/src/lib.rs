@@ -41,6 +41,8 @@ mod resolver;
 mod service;
 mod settings;
 pub mod short_messages;
+#[cfg(feature = "smpp")]
+pub mod smpp;
 
 pub use builder::{BuildError, Builder};
 pub use client::{Application, Client, Registered};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Waits that double, with chance on them so that what failed together does not return together.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     base: Duration,
     limit: Duration,
     /// State of `SplitMix64`, which is reproducible from its seed, and no secret.
@@ -12,7 +12,8 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    pub(crate) const fn new(base: Duration, limit: Duration, seed: u64) -> Self {
+    /// Waits that begin with `base` and end with `limit`; `seed` is the chance on them.
+    pub const fn new(base: Duration, limit: Duration, seed: u64) -> Self {
         Self {
             base,
             limit,
@@ -21,7 +22,7 @@ impl Backoff {
     }
 
     /// The wait after so many failures, one or more, shortened by up to a quarter.
-    pub(crate) fn after(&mut self, failures: u32) -> Duration {
+    pub fn after(&mut self, failures: u32) -> Duration {
         let factor = 1_u32
             .checked_shl(failures.saturating_sub(1))
             .unwrap_or(u32::MAX);

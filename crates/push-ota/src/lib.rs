@@ -10,3 +10,5 @@ pub mod sia;
 pub mod sms;
 pub mod wsp;
 pub mod wtp;
+
+pub use backoff::Backoff;

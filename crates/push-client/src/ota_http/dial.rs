@@ -88,7 +88,7 @@ async fn open(link: &Link, order: &Order) -> Result<(Stream, Peer), String> {
 
 //= specs/ota-http.md#tcp-connections
 //# The source port of a connection that the terminal opens SHOULD be one that is assigned dynamically.
-async fn connect(host: &Host, port: u16, limit: Duration) -> Result<TcpStream, String> {
+pub(crate) async fn connect(host: &Host, port: u16, limit: Duration) -> Result<TcpStream, String> {
     let addresses: Vec<SocketAddr> = match host {
         Host::Ip(address) => vec![SocketAddr::new(*address, port)],
         Host::Name(name) => tokio::net::lookup_host((&**name, port))

@@ -22,12 +22,16 @@ mod tally;
 mod tls;
 mod transmissions;
 
+#[cfg(feature = "smpp")]
+pub(crate) use dial::connect;
 pub(crate) use dial::{Order, dial};
 pub(crate) use life::Life;
 pub(crate) use link::{Event, Exchange, Link, LinkParts, Question, Refused};
 pub(crate) use listen::{Listener, accept};
 pub(crate) use tally::Tally;
 pub(crate) use tls::Tls;
+#[cfg(feature = "smpp")]
+pub(crate) use tls::client_of;
 
 pub use settings::{ConnectionSettings, OtaHttpSettings, TlsFiles};
 pub use tls::TlsError;

@@ -132,6 +132,17 @@ impl Tls {
     }
 }
 
+/// What makes connections secure to servers whose certificates lead to the authorities in `ca`.
+pub(crate) fn client_of(ca: &Path) -> Result<TlsConnector, TlsError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca)?), Arc::clone(&provider))
+            .build()
+            .map_err(|error| TlsError::Authorities(error.to_string()))?;
+    let config = config(&provider, verifier, None)?;
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
 /// The name that the certificate of a gateway has to carry: the one provisioned, else its host name, else its id.
 pub(super) fn name_of(ppg: &Ppg) -> Option<ServerName<'static>> {
     let host = ppg.contact.as_ref().map(|contact| &contact.host);
