@@ -3,6 +3,7 @@
 //! Each function walks everything that decoding gives, shows it, writes it again and decodes what was written. It panics
 //! where a property does not hold.
 
+use crate::sms::{Deliver, ServiceCentre, UserDataHeader};
 use crate::wsp::{
     Address, Addresses, Capabilities, ContentType, EncodeOptions, Encoder, Header, HeaderForm,
     HeaderValue, Headers, Multipart, Pdu, Push, Sia, SiaContent, UnitPush,
@@ -196,6 +197,58 @@ pub fn check_uintvar(data: &[u8]) {
     );
 }
 
+/// A short message: whether an SMS centre is in front is found out as it would be stated.
+pub fn check_sms_deliver(data: &[u8]) {
+    let found_out = Deliver::decode(data);
+    let stated = [ServiceCentre::InFront, ServiceCentre::Absent]
+        .map(|stated| Deliver::decode_with(data, stated));
+    assert!(stated.contains(&found_out), "neither gives {found_out:?}");
+    for message in stated {
+        match message {
+            Ok(message) => walk_sms_deliver(&message, data.len()),
+            Err(error) => within(error, data.len()),
+        }
+    }
+}
+
+fn walk_sms_deliver(message: &Deliver<'_>, length: usize) {
+    black_box(message.originating_address.to_string());
+    black_box(message.service_centre.map(|address| address.to_string()));
+    black_box(message.time_stamp.to_string());
+    let user_data = message.user_data;
+    assert!(user_data.octets.len() <= 140, "{user_data:?}");
+    assert!(
+        user_data.octets.ends_with(user_data.body()),
+        "{user_data:?}"
+    );
+    let characters = user_data.characters().map_or(0, Iterator::count);
+    assert!(characters <= 160, "{user_data:?}");
+    if let Some(Err(error)) = user_data.header() {
+        within(error, length);
+    }
+}
+
+/// A user data header: its elements fill it, and what was understood counts.
+pub fn check_user_data_header(data: &[u8]) {
+    let (header, consumed) = match UserDataHeader::decode(data) {
+        Ok(decoded) => decoded,
+        Err(error) => return within(error, data.len()),
+    };
+    let written: Vec<u8> = header
+        .elements()
+        .flat_map(|element| {
+            let length = u8::try_from(element.data.len()).unwrap_or_default();
+            [&[element.identifier, length], element.data].concat()
+        })
+        .collect();
+    assert_eq!(data.get(1..consumed), Some(&written[..]));
+    if let Some(concatenation) = header.concatenation() {
+        assert!(concatenation.is_possible(), "{concatenation:?}");
+    }
+    let has_ports = header.elements().any(|element| element.ports().is_some());
+    assert_eq!(header.ports().is_some(), has_ports);
+}
+
 fn within(error: DecodeError, length: usize) {
     assert!(error.offset <= length, "{error} of {length}");
     assert!(!error.to_string().is_empty(), "an error says nothing");
@@ -300,13 +353,15 @@ mod tests {
 
     type Check = fn(&[u8]);
 
-    const CHECKS: [(&str, Check); 8] = [
+    const CHECKS: [(&str, Check); 10] = [
         ("unit_push", check_unit_push),
         ("pdu", check_pdu),
         ("headers", check_headers),
         ("content_type", check_content_type),
         ("multipart", check_multipart),
         ("sia", check_sia),
+        ("sms_deliver", check_sms_deliver),
+        ("user_data_header", check_user_data_header),
         ("text_header", check_text_header),
         ("uintvar", check_uintvar),
     ];

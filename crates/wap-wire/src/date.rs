@@ -29,6 +29,20 @@ impl Date {
             .map_or_else(|| parse_asctime(text), |(_, rest)| parse_rfc(rest))?;
         fields.to_date()
     }
+
+    /// The date with this year, month (from 1), day of month (from 1) and time of day in seconds; absent where there is none.
+    pub(crate) fn from_civil(year: u16, month: u8, day: u8, time: u64) -> Option<Self> {
+        let month = usize::from(month)
+            .checked_sub(1)
+            .filter(|&month| month < 12)?;
+        let fields = Fields {
+            year: u64::from(year),
+            month,
+            day: u64::from(day),
+            time,
+        };
+        fields.to_date()
+    }
 }
 
 /// Shows the date in the form of RFC 1123 and, from the year 10000 on, as the number of seconds.

@@ -87,6 +87,16 @@ decode_error_codes! {
     InvalidQuality "invalid-quality" "the quality factor is out of range",
     /// A digest has not 16 octets.
     InvalidDigest "invalid-digest" "the digest has not 16 octets",
+    /// An address of a short message is longer than any can be (3GPP TS 23.040 9.1.2.5).
+    AddressTooLong "address-too-long" "the address is longer than an address of a short message can be",
+    /// The length of user data exceeds the octets that follow.
+    UserDataLengthOverrun "user-data-length-overrun" "the user data length exceeds the octets that follow",
+    /// User data is longer than a short message can carry: 140 octets.
+    UserDataTooLong "user-data-too-long" "the user data is longer than the 140 octets of a short message",
+    /// The length of a user data header exceeds the user data.
+    UserDataHeaderOverrun "user-data-header-overrun" "the user data header is longer than the user data",
+    /// The last information element of a user data header does not end where the header does.
+    ElementLengthOverrun "element-length-overrun" "an information element does not end within the user data header",
 }
 
 impl fmt::Display for DecodeErrorCode {

@@ -13,4 +13,5 @@ pub use reassembler::{
     SegmentId, Settlement, Ticket, Verdict, WholeMessage,
 };
 pub use receive::receive;
-pub use segment::{Concatenation, Originator, Ports, Segment, Width};
+pub use segment::{Originator, Segment};
+pub use wap_wire::sms::{Concatenation, Ports, Width};

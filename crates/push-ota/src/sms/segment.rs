@@ -3,37 +3,7 @@
 use std::fmt;
 
 use push_message::UnixMillis;
-
-/// The ports of a datagram (WAP-259 6.3, 3GPP TS 23.040 9.2.3.24.3 and 9.2.3.24.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ports {
-    /// The terminal's.
-    pub destination: u16,
-    /// The sender's.
-    pub originator: u16,
-}
-
-/// How many bits a reference has. References of different widths are different ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Width {
-    /// 8 bits.
-    Eight,
-    /// 16 bits.
-    Sixteen,
-}
-
-/// Which part of which message a segment is (3GPP TS 23.040 9.2.3.24.1 and 9.2.3.24.8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Concatenation {
-    /// What all segments of a message have in common.
-    pub reference: u16,
-    /// How wide the reference is.
-    pub width: Width,
-    /// How many segments there are, at least 1.
-    pub total: u8,
-    /// Which of them this is, from 1 to the total.
-    pub sequence: u8,
-}
+use wap_wire::sms::{Concatenation, Ports};
 
 /// Who sent a short message.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
