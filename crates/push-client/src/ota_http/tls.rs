@@ -133,6 +133,7 @@ impl Tls {
 }
 
 /// What makes connections secure to servers whose certificates lead to the authorities in `ca`.
+#[cfg(feature = "smpp")]
 pub(crate) fn client_of(ca: &Path) -> Result<TlsConnector, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier =

@@ -1,8 +1,10 @@
 //! The configuration of the daemon: a TOML document, every key of which has a default.
 
+mod contact;
 mod document;
 mod ota_http;
 mod reference;
+mod secret;
 mod section;
 mod value;
 mod wiring;

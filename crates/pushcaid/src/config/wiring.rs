@@ -64,6 +64,30 @@ impl std::fmt::Display for Wrong {
 
 impl std::error::Error for Wrong {}
 
+/// A table of an array of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    section: &'static str,
+    index: usize,
+}
+
+impl Place {
+    /// The table with this number, counted from 0, of the array `section`.
+    pub(super) const fn new(section: &'static str, index: usize) -> Self {
+        Self { section, index }
+    }
+
+    /// Names the key at fault.
+    pub(super) fn wrong(self, key: &'static str) -> impl Fn(&dyn std::fmt::Display) -> Wrong {
+        move |message| Wrong {
+            section: self.section,
+            index: Some(self.index),
+            key,
+            message: message.to_string(),
+        }
+    }
+}
+
 /// Names the key at fault.
 pub(super) fn wrong(
     section: &'static str,

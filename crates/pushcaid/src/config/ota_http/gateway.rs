@@ -1,44 +1,29 @@
 //! From a table `[[ota_http.ppg]]` to a gateway.
 
-use std::fmt::Display;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-use push_client::http::{Contact, Host, Ppg as Gateway, PpgId, Secret, TerminalId};
+use push_client::http::{Contact, Ppg as Gateway, PpgId, Secret, TerminalId};
 
-use super::{AuthenticationName, Ppg, secret};
-use crate::config::wiring::Wrong;
+use super::{AuthenticationName, Ppg};
+use crate::config::contact::{check_host_name, host_and_port};
+use crate::config::secret;
+use crate::config::wiring::{Place, Wrong};
 
 const PORT: u16 = 4035;
 const SECURE_PORT: u16 = 4036;
 /// The most characters of an identity.
 const MAX_IDENTITY_LENGTH: usize = 255;
-/// The most characters of a host name.
-const MAX_HOST_LENGTH: usize = 253;
 
-/// Where a mistake is.
-#[derive(Debug, Clone, Copy)]
-struct Place(usize);
-
-impl Place {
-    fn wrong(self, key: &'static str) -> impl Fn(&dyn Display) -> Wrong {
-        move |message| Wrong {
-            section: "ota_http.ppg",
-            index: Some(self.0),
-            key,
-            message: message.to_string(),
-        }
-    }
-}
+const SECTION: &str = "ota_http.ppg";
 
 /// The gateways of these tables.
 pub(super) fn gateways(tables: &[Ppg], comes_by_tls: bool) -> Result<Vec<Gateway>, Wrong> {
     let mut gateways: Vec<Gateway> = Vec::with_capacity(tables.len());
     for (index, table) in tables.iter().enumerate() {
-        let gateway = gateway(table, Place(index), comes_by_tls)?;
+        let gateway = gateway(table, Place::new(SECTION, index), comes_by_tls)?;
         if gateways.iter().any(|other| other.id == gateway.id) {
             let message = format!("`{}` is the id of a gateway before this one", table.id);
-            return Err(Place(index).wrong("id")(&message));
+            return Err(Place::new(SECTION, index).wrong("id")(&message));
         }
         gateways.push(gateway);
     }
@@ -179,128 +164,25 @@ fn check_identity(text: &str, what: &str) -> Result<(), String> {
 
 /// Reads `HOST[:PORT]`.
 fn contact(text: &str, secure: bool) -> Result<Contact, String> {
+    let (host, port) = host_and_port(text)?;
     let standard = if secure { SECURE_PORT } else { PORT };
-    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-        let (address, behind) = rest
-            .split_once(']')
-            .ok_or_else(|| format!("`{text}` lacks the `]` behind its address"))?;
-        let address: Ipv6Addr = address
-            .parse()
-            .map_err(|_| format!("`{address}` is no IPv6 address"))?;
-        let port = match behind.strip_prefix(':') {
-            Some(port) => Some(port),
-            None if behind.is_empty() => None,
-            None => return Err(format!("`{behind}` behind the address is no `:PORT`")),
-        };
-        (Host::Ip(IpAddr::V6(address)), port)
-    } else {
-        if text.parse::<Ipv6Addr>().is_ok() {
-            return Err(format!("an IPv6 address stands in brackets: `[{text}]`"));
-        }
-        let (host, port) = match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        };
-        (host_of(host)?, port)
-    };
-    let port = port.map_or(Ok(standard), port_of)?;
+    let port = port.unwrap_or(standard);
     Ok(Contact { host, port, secure })
-}
-
-fn port_of(text: &str) -> Result<u16, String> {
-    let digits = text.bytes().all(|digit| digit.is_ascii_digit());
-    let port = digits.then(|| text.parse().ok()).flatten();
-    port.filter(|port| *port != 0)
-        .ok_or_else(|| format!("`{text}` is no port: a number from 1 to 65535 is"))
-}
-
-fn host_of(text: &str) -> Result<Host, String> {
-    if let Ok(address) = text.parse::<Ipv4Addr>() {
-        return Ok(Host::Ip(address.into()));
-    }
-    check_host_name(text)?;
-    Ok(Host::Name(text.to_ascii_lowercase().into()))
-}
-
-fn check_host_name(text: &str) -> Result<(), String> {
-    let wrong = || {
-        format!(
-            "`{text}` is neither an address nor a host name; write `192.0.2.7`, `[2001:db8::7]` or `ppg.example.net`, with \
-             `:PORT` behind it if need be"
-        )
-    };
-    let label_fits = |label: &str| {
-        let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
-        !label.is_empty()
-            && label.len() <= 63
-            && label.bytes().all(fits)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let labels = text.strip_suffix('.').unwrap_or(text);
-    // What ends in a number is an address that went wrong.
-    let numeric = labels
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| !last.is_empty() && last.bytes().all(|octet| octet.is_ascii_digit()));
-    if numeric || text.len() > MAX_HOST_LENGTH || !labels.split('.').all(label_fits) {
-        return Err(wrong());
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(text: &str, secure: bool) -> Result<(String, u16), String> {
-        contact(text, secure).map(|contact| {
-            let host = match contact.host {
-                Host::Ip(address) => address.to_string(),
-                Host::Name(name) => name.into(),
-            };
-            (host, contact.port)
-        })
-    }
-
     #[test]
-    fn addresses_have_a_port_of_their_own_or_the_standard_one() {
-        for (text, secure, host, port) in [
-            ("192.0.2.7", false, "192.0.2.7", 4035),
-            ("192.0.2.7", true, "192.0.2.7", 4036),
-            ("192.0.2.7:99", true, "192.0.2.7", 99),
-            ("[2001:db8::7]", false, "2001:db8::7", 4035),
-            ("[::1]:65535", false, "::1", 65535),
-            ("PPG.example.net", false, "ppg.example.net", 4035),
-            ("ppg.example.net.:1", false, "ppg.example.net.", 1),
-            ("localhost:80", false, "localhost", 80),
+    fn gateways_have_a_port_of_their_own_or_the_standard_one() {
+        for (text, secure, port) in [
+            ("192.0.2.7", false, 4035),
+            ("192.0.2.7", true, 4036),
+            ("192.0.2.7:99", true, 99),
         ] {
-            assert_eq!(read(text, secure), Ok((host.to_owned(), port)), "{text}");
-        }
-    }
-
-    #[test]
-    fn anything_else_is_no_address() {
-        for (text, expected) in [
-            ("", "is neither an address nor a host name"),
-            (":4035", "is neither an address nor a host name"),
-            ("300.1.2.3", "is neither an address nor a host name"),
-            ("a..b", "is neither an address nor a host name"),
-            ("-a", "is neither an address nor a host name"),
-            ("a b", "is neither an address nor a host name"),
-            ("http://ppg.example.net", "is no port"),
-            ("ppg.example.net/x", "is neither an address nor a host name"),
-            ("2001:db8::7", "stands in brackets: `[2001:db8::7]`"),
-            ("[2001:db8::7", "lacks the `]`"),
-            ("[192.0.2.7]", "is no IPv6 address"),
-            ("[::1]4035", "is no `:PORT`"),
-            ("a:0", "is no port"),
-            ("a:65536", "is no port"),
-            ("a:+1", "is no port"),
-            ("a:", "is no port"),
-        ] {
-            let error = read(text, false).unwrap_err();
-            assert!(error.contains(expected), "{text}: {error}");
+            let contact = contact(text, secure).map(|contact| contact.port);
+            assert_eq!(contact, Ok(port), "{text}");
         }
     }
 

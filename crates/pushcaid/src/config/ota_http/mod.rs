@@ -2,7 +2,6 @@
 
 mod gateway;
 mod names;
-mod secret;
 mod wiring;
 
 use std::net::{IpAddr, SocketAddr};

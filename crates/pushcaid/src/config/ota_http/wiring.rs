@@ -5,7 +5,8 @@ use push_client::sia::SiaSettings;
 use push_client::{ConnectionSettings, OtaHttpSettings, TlsFiles};
 use push_message::Address;
 
-use super::{OtaHttp, gateway, secret};
+use super::{OtaHttp, gateway};
+use crate::config::secret;
 use crate::config::wiring::{Wrong, wrong};
 
 /// The most headers of a request that can be asked for.
