@@ -15,6 +15,7 @@ use crate::random::Random;
 use crate::registering::Waiting;
 use crate::registry::Registry;
 use crate::subscribers::Subscribers;
+use crate::taking::Arrival;
 use crate::timers::{Timer, Timers};
 use crate::whitelist::Hosts;
 use crate::{
@@ -97,7 +98,17 @@ impl PushClient {
                 ticket,
                 push,
                 segments,
-            } => self.take_push(ticket, &Arc::new(push), segments, now),
+            } => {
+                let push = Arc::new(push);
+                self.take_push(
+                    Arrival {
+                        ticket,
+                        push,
+                        segments,
+                    },
+                    now,
+                );
+            }
             Input::Persisted { ticket, result } => self.persisted(ticket, result, now),
             Input::Announced { ticket, servers } => self.announced(ticket, servers, now),
             Input::PortOpened { ticket, result } => self.port_opened(ticket, result, now),
@@ -220,6 +231,7 @@ impl PushClient {
                 events,
                 refused,
             } => self.acknowledged(ticket, &owner, &events, refused, now),
+            Write::Segments(reply) => self.judged(reply.ticket, reply.decision),
             Write::Housekeeping(_) => {}
         }
     }
@@ -240,6 +252,7 @@ impl PushClient {
             Write::Acknowledgement { ticket, events, .. } => {
                 self.not_acknowledged(ticket, &events, reason, now);
             }
+            Write::Segments(reply) => self.offer_again(reply),
             Write::Housekeeping(changes) => self.pending.unwritten.extend(changes),
         }
     }

@@ -13,17 +13,10 @@ use std::sync::Arc;
 
 use push_message::{ConnectionProfile, MediaType, Origin, PushApplicationId, ReceivedPush};
 
-use crate::client::{PushClient, later};
-use crate::journal::{Event, Stage, octets_of};
-use crate::pending::{PushWrite, Write};
+use crate::client::PushClient;
 use crate::registry::Candidate;
-use crate::timers::Timer;
 use crate::whitelist::Listing;
-use crate::{
-    Change, Decision, EventId, EventRecord, EventState, Fingerprint, Now, Occurrence, Output,
-    PersistTicket, ProtocolSettings, PushRefusal, RegistrationRecord, RequestTicket, Verdict,
-    fingerprint,
-};
+use crate::{ProtocolSettings, PushRefusal, RegistrationRecord};
 
 /// Hears how a push is judged, step by step.
 pub(crate) trait Steps {
@@ -222,282 +215,6 @@ impl PushClient {
             Some(_) | None => true,
         }
     }
-
-    /// Takes a push: judges it, and writes it down where somebody is to have it.
-    pub(crate) fn take_push(
-        &mut self,
-        ticket: RequestTicket,
-        push: &Arc<ReceivedPush>,
-        _segments: Box<[crate::SegmentId]>,
-        now: Now,
-    ) {
-        match self.judge(push, &mut Silent) {
-            Judgement::For(record) => self.take_for(ticket, push, &record, now),
-            Judgement::Unmatched if self.holds(push) => self.take_held(ticket, push, now),
-            Judgement::Unmatched => {
-                self.refuse_push(ticket, push, PushRefusal::NoSuchApplication);
-            }
-            Judgement::Refused(refusal) => self.refuse_push(ticket, push, refusal),
-        }
-    }
-
-    fn take_for(
-        &mut self,
-        ticket: RequestTicket,
-        push: &Arc<ReceivedPush>,
-        record: &Arc<RegistrationRecord>,
-        now: Now,
-    ) {
-        let suppression = record.suppress_equal_content_millis;
-        let fingerprints = [
-            Some(fingerprint::of_transmission(push, Some(record.id))),
-            suppression.map(|_| fingerprint::of_content(record.id, push)),
-        ];
-        if self.is_repeated(ticket, push, fingerprints, now) {
-            return;
-        }
-        let octets = octets_of(push);
-        if !self.has_room(record, octets) || !self.make_room(octets, now) {
-            self.refuse_push(ticket, push, PushRefusal::NoRoom);
-            return;
-        }
-        let id = self.next_event(now);
-        let event = Event {
-            expires: now.monotonic + self.settings.event_lifetime,
-            ..new_event(Arc::clone(push), Some(record.id), octets)
-        };
-        self.journal.insert_queued(id, &record.owner, event);
-        let mut changes = Vec::with_capacity(1 + fingerprints.len());
-        changes.push(insertion(id, Some(record.id), Arc::clone(push)));
-        let windows = [self.duplicate_window_millis(), suppression.unwrap_or(0)];
-        changes.extend(remembrances(fingerprints, windows, now));
-        let write = self.push_write(ticket, push, id, fingerprints);
-        let persist = self.persist(changes, Write::Push(write));
-        self.remember_in_flight(persist, fingerprints, windows, now);
-    }
-
-    /// Whether this is a transmission again, or content again; then it is judged like the first.
-    pub(crate) fn is_repeated(
-        &mut self,
-        ticket: RequestTicket,
-        push: &ReceivedPush,
-        fingerprints: [Option<Fingerprint>; 2],
-        now: Now,
-    ) -> bool {
-        let seen = fingerprints
-            .into_iter()
-            .flatten()
-            .find_map(|fingerprint| self.duplicates.seen(fingerprint, now.monotonic));
-        match seen {
-            None => return false,
-            Some(first) if self.pending.writes.get(first).is_some() => {
-                self.wait_for_first(ticket, push, first);
-            }
-            Some(_) => {
-                let decision = self.decision(push, Verdict::Duplicate);
-                self.judged(ticket, decision);
-            }
-        }
-        true
-    }
-
-    /// Lets a repeat wait until the first transmission is durable.
-    fn wait_for_first(&mut self, ticket: RequestTicket, push: &ReceivedPush, first: PersistTicket) {
-        let decision = self.decision(push, Verdict::Duplicate);
-        let most = self.settings.max_waiting_requests;
-        match self.pending.writes.get_mut(first) {
-            Some(Write::Push(write) | Write::Hold(write)) if self.pending.repeats < most => {
-                write.repeats.push((ticket, decision));
-                self.pending.repeats += 1;
-            }
-            Some(_) | None => self.refuse_push(ticket, push, PushRefusal::NoRoom),
-        }
-    }
-
-    pub(crate) fn has_room(&self, record: &RegistrationRecord, octets: usize) -> bool {
-        self.journal.queue(record.id).is_none_or(|queue| {
-            queue.len() < self.settings.max_queue_events
-                && queue.octets + octets <= self.settings.max_queue_octets
-        }) && octets <= self.settings.max_queue_octets
-    }
-
-    /// Makes sure that an event of an application fits into the bound on all octets: events that nobody has, then dead
-    /// letters, give way. Where that would not do, none of them does.
-    pub(crate) fn make_room(&mut self, octets: usize, now: Now) -> bool {
-        let excess = self.excess(octets);
-        excess == 0 || {
-            let journal = &self.journal;
-            let letters = journal.held().iter().chain(journal.dead());
-            let leaving = self.oldest(letters, excess);
-            self.drop_all(leaving, now)
-        }
-    }
-
-    /// Makes sure that an event that nobody has fits into the bound on all octets: only others that nobody has give way.
-    pub(crate) fn make_room_among_held(&mut self, octets: usize, now: Now) -> bool {
-        let excess = self.excess(octets);
-        excess == 0 || {
-            let leaving = self.oldest(self.journal.held().iter(), excess);
-            self.drop_all(leaving, now)
-        }
-    }
-
-    /// How many octets too many there would be with so many more.
-    fn excess(&self, octets: usize) -> usize {
-        let all = self.journal.octets().saturating_add(octets);
-        all.saturating_sub(self.settings.max_total_octets)
-    }
-
-    /// The first of these events that have so many octets together, if all of them have as many.
-    fn oldest<'a>(
-        &self,
-        events: impl Iterator<Item = &'a EventId>,
-        octets: usize,
-    ) -> Option<Vec<EventId>> {
-        let mut left = octets;
-        let mut leaving = Vec::new();
-        for &event in events {
-            if left == 0 {
-                break;
-            }
-            left = left.saturating_sub(self.journal.get(event).map_or(0, |event| event.octets));
-            leaving.push(event);
-        }
-        (left == 0).then_some(leaving)
-    }
-
-    fn drop_all(&mut self, leaving: Option<Vec<EventId>>, now: Now) -> bool {
-        let fits = leaving.is_some();
-        for event in leaving.into_iter().flatten() {
-            self.drop_event(event, now);
-        }
-        fits
-    }
-
-    pub(crate) fn push_write(
-        &self,
-        ticket: RequestTicket,
-        push: &ReceivedPush,
-        event: EventId,
-        fingerprints: [Option<Fingerprint>; 2],
-    ) -> PushWrite {
-        PushWrite {
-            ticket,
-            decision: self.decision(push, Verdict::Accepted { event }),
-            event,
-            fingerprints,
-            repeats: Vec::new(),
-        }
-    }
-
-    pub(crate) fn remember_in_flight(
-        &mut self,
-        ticket: PersistTicket,
-        fingerprints: [Option<Fingerprint>; 2],
-        windows: [u64; 2],
-        now: Now,
-    ) {
-        for (fingerprint, window) in fingerprints.into_iter().zip(windows) {
-            if let Some(fingerprint) = fingerprint {
-                self.duplicates.remember(
-                    fingerprint,
-                    now.monotonic + std::time::Duration::from_millis(window),
-                    ticket,
-                    now.monotonic,
-                    self.settings.max_remembered,
-                );
-            }
-        }
-    }
-
-    pub(crate) fn duplicate_window_millis(&self) -> u64 {
-        u64::try_from(self.settings.duplicate_window.as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// The push is durable: it is acknowledged, and delivered.
-    pub(crate) fn push_written(&mut self, write: PushWrite, now: Now) {
-        let event = write.event;
-        self.settle_push(write);
-        let Some(stored) = self.journal.get_mut(event) else {
-            return;
-        };
-        stored.stage = Stage::Waiting;
-        let (registration, expires) = (stored.registration, stored.expires);
-        self.timers.start(expires, Timer::Expiry(event));
-        if let Some(registration) = registration {
-            self.pump(registration, now);
-        }
-    }
-
-    /// Judges a durable push and its repeats.
-    pub(crate) fn settle_push(&mut self, write: PushWrite) {
-        self.judged(write.ticket, write.decision);
-        self.pending.repeats -= write.repeats.len();
-        for (ticket, decision) in write.repeats {
-            self.judged(ticket, decision);
-        }
-    }
-
-    /// The push could not be written: it and its repeats are refused, and nothing of them is left.
-    pub(crate) fn push_not_written(&mut self, ticket: PersistTicket, write: PushWrite, now: Now) {
-        for fingerprint in write.fingerprints.into_iter().flatten() {
-            self.duplicates.retract(fingerprint, ticket);
-        }
-        let event = self.journal.get(write.event);
-        let registration = event.and_then(|event| event.registration);
-        self.forget_event(write.event);
-        if let Some(registration) = registration {
-            self.pump(registration, now);
-        }
-        self.pending.repeats -= write.repeats.len();
-        let first = std::iter::once((write.ticket, write.decision));
-        for (ticket, decision) in first.chain(write.repeats) {
-            let verdict = Verdict::Refused(PushRefusal::NoRoom);
-            self.judged(
-                ticket,
-                Decision {
-                    verdict,
-                    ..decision
-                },
-            );
-        }
-    }
-
-    pub(crate) fn refuse_push(
-        &mut self,
-        ticket: RequestTicket,
-        push: &ReceivedPush,
-        refusal: PushRefusal,
-    ) {
-        let decision = self.decision(push, Verdict::Refused(refusal));
-        self.judged(ticket, decision);
-    }
-
-    fn judged(&mut self, ticket: RequestTicket, decision: Decision) {
-        self.outputs.push_back(Output::Judged {
-            ticket,
-            verdict: decision.verdict,
-        });
-        self.occurred(Occurrence::PushJudged(decision));
-    }
-
-    pub(crate) fn decision(&self, push: &ReceivedPush, verdict: Verdict) -> Decision {
-        let ReceivedPush {
-            message, origin, ..
-        } = push;
-        Decision {
-            received: push.received,
-            application: addressee(&self.settings.default_applications, push).clone(),
-            application_named: message.application.is_some(),
-            media_type: message.content_type.media_type.clone(),
-            content_length: message.content.len(),
-            protocol: origin.protocol,
-            bearer: origin.bearer,
-            server: origin.server.clone(),
-            destination_port: origin.destination_port,
-            verdict,
-        }
-    }
 }
 
 //= specs/ota-http.md#addressing
@@ -519,8 +236,9 @@ pub(crate) fn addressee<'a>(
 
 fn fits(profile: ConnectionProfile, origin: &Origin, protocol: &ProtocolSettings) -> bool {
     let port_fits = match (profile.port, origin.destination_port) {
-        (Some(own), None) => protocol.session_port == Some(own),
-        (Some(own), Some(port)) => port == own,
+        // The terminal's port of a session is its own affair.
+        (Some(own), port) if protocol.session_port == Some(own) => port.is_none(),
+        (Some(own), port) => port == Some(own),
         (None, Some(port)) => {
             protocol.any_port_is_standard
                 || protocol
@@ -543,63 +261,14 @@ fn accepts(record: &RegistrationRecord, media_type: &MediaType) -> bool {
 }
 
 fn explain_listing(listing: Listing, origin: &Origin, steps: &mut impl Steps) {
-    let server = &origin.server;
+    let sender = || match origin.originator() {
+        Some(originator) => format!("server {} (originator {originator})", origin.server),
+        None => format!("server {}", origin.server),
+    };
     steps.step(|| match listing {
-        Listing::Anyone => format!("no whitelist counts here, so server {server} may push"),
-        Listing::Default => format!("server {server} is on the default whitelist"),
-        Listing::Own => format!("server {server} is on the application's own whitelist"),
-        Listing::Unlisted => format!("server {server} is on no whitelist that counts here"),
+        Listing::Anyone => format!("no whitelist counts here, so {} may push", sender()),
+        Listing::Default => format!("{} is on the default whitelist", sender()),
+        Listing::Own => format!("{} is on the application's own whitelist", sender()),
+        Listing::Unlisted => format!("{} is on no whitelist that counts here", sender()),
     });
-}
-
-pub(crate) fn new_event(
-    push: Arc<ReceivedPush>,
-    registration: Option<crate::RegistrationId>,
-    octets: usize,
-) -> Event {
-    Event {
-        registration,
-        push,
-        octets,
-        attempts: 0,
-        failures: 0,
-        not_before: std::time::Duration::ZERO,
-        expires: std::time::Duration::ZERO,
-        delivered: false,
-        stage: Stage::Journalling,
-        settlement: None,
-    }
-}
-
-pub(crate) fn insertion(
-    id: EventId,
-    registration: Option<crate::RegistrationId>,
-    push: Arc<ReceivedPush>,
-) -> Change {
-    Change::InsertEvent(EventRecord {
-        id,
-        registration,
-        push,
-        state: EventState {
-            attempts: 0,
-            not_before: push_message::UnixMillis(0),
-            dead: false,
-        },
-    })
-}
-
-pub(crate) fn remembrances(
-    fingerprints: [Option<Fingerprint>; 2],
-    windows: [u64; 2],
-    now: Now,
-) -> impl Iterator<Item = Change> {
-    fingerprints
-        .into_iter()
-        .zip(windows)
-        .filter_map(move |(fingerprint, window)| {
-            Some(Change::Remember {
-                fingerprint: fingerprint?,
-                until: later(now.unix, std::time::Duration::from_millis(window)),
-            })
-        })
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use push_message::ReceivedPush;
 
 use crate::client::PushClient;
-use crate::dispatch::{Judgement, Silent, insertion, new_event, remembrances};
+use crate::dispatch::{Judgement, Silent};
 use crate::journal::{Event, Stage, octets_of};
 use crate::pending::{PushWrite, Write};
-use crate::{
-    Change, EventId, Now, PushRefusal, RegistrationId, RequestTicket, Verdict, fingerprint,
-};
+use crate::taking::{Arrival, insertion, new_event, remembrances, removal_of};
+use crate::{Change, EventId, Now, PushRefusal, RegistrationId, Verdict, fingerprint};
 
 impl PushClient {
     /// Whether a push that matched nobody is kept: its server gets no answer, so it does not know that nobody had it.
@@ -21,27 +20,36 @@ impl PushClient {
     }
 
     /// Keeps a push for nobody yet.
-    pub(crate) fn take_held(&mut self, ticket: RequestTicket, push: &Arc<ReceivedPush>, now: Now) {
-        let fingerprints = [Some(fingerprint::of_transmission(push, None)), None];
-        if self.is_repeated(ticket, push, fingerprints, now) {
+    pub(crate) fn take_held(&mut self, arrival: Arrival, now: Now) {
+        let fingerprints = [
+            Some(fingerprint::of_transmission(&arrival.push, None)),
+            None,
+        ];
+        let Some(arrival) = self.unless_repeated(arrival, fingerprints, now) else {
             return;
-        }
-        let octets = octets_of(push);
+        };
+        let octets = octets_of(&arrival.push);
         if !self.make_room_among_held(octets, now) {
-            self.refuse_push(ticket, push, PushRefusal::NoRoom);
+            self.refuse_push(arrival, PushRefusal::NoRoom);
             return;
         }
+        let Arrival {
+            ticket,
+            push,
+            segments,
+        } = arrival;
         let id = self.next_event(now);
         let event = Event {
             expires: now.monotonic + self.settings.hold_unmatched,
-            ..new_event(Arc::clone(push), None, octets)
+            ..new_event(Arc::clone(&push), None, octets)
         };
         self.journal.insert_held(id, event);
-        let mut changes = vec![insertion(id, None, Arc::clone(push))];
+        let mut write = self.push_write(ticket, &push, id, fingerprints);
+        write.decision.verdict = Verdict::Held { event: id };
+        let mut changes = vec![insertion(id, None, push)];
+        changes.extend(removal_of(segments));
         let windows = [self.duplicate_window_millis(), 0];
         changes.extend(remembrances(fingerprints, windows, now));
-        let mut write = self.push_write(ticket, push, id, fingerprints);
-        write.decision.verdict = Verdict::Held { event: id };
         let persist = self.persist(changes, Write::Hold(write));
         self.remember_in_flight(persist, fingerprints, windows, now);
     }

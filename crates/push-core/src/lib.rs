@@ -38,6 +38,7 @@ mod settings;
 mod sparse;
 mod subscribers;
 mod subscribing;
+mod taking;
 mod timers;
 mod uniqueness;
 mod views;

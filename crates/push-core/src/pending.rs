@@ -7,7 +7,9 @@ use push_message::{Owner, Refusal};
 use crate::deregistering::Deregistering;
 use crate::registering::Registering;
 use crate::rising::Rising;
-use crate::{Change, Decision, EventId, Fingerprint, PersistTicket, RegistrationId, RequestTicket};
+use crate::{
+    Change, Decision, EventId, Fingerprint, PersistTicket, RegistrationId, RequestTicket, SegmentId,
+};
 
 /// What a [`Persist`](crate::Output::Persist) writes.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub(crate) enum Write {
         events: Vec<(EventId, u64)>,
         refused: Vec<(EventId, Refusal)>,
     },
+    /// The removal of the segments of a push that needs no further write.
+    Segments(Reply),
     /// What memory holds already; written again later if it fails.
     Housekeeping(Vec<Change>),
 }
@@ -48,7 +52,16 @@ pub(crate) struct PushWrite {
     /// The transmission, and the content where that counts.
     pub(crate) fingerprints: [Option<Fingerprint>; 2],
     /// The same transmission again, judged like this one once it is durable.
-    pub(crate) repeats: Vec<(RequestTicket, Decision)>,
+    pub(crate) repeats: Vec<Reply>,
+}
+
+/// A verdict on its way to the driver.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) ticket: RequestTicket,
+    pub(crate) decision: Decision,
+    /// The segments that the push was put together from.
+    pub(crate) segments: Box<[SegmentId]>,
 }
 
 /// What an [`Announce`](crate::Output::Announce) is for.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use push_message::Address;
 
 use crate::client::{PushClient, deadline};
-use crate::dispatch::new_event;
 use crate::journal::{Event, Stage, octets_of};
 use crate::pending::Pending;
+use crate::taking::new_event;
 use crate::{
     Change, EventRecord, Fingerprint, Now, RegistrationRecord, RegistrationState, Snapshot,
 };

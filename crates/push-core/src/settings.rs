@@ -77,10 +77,6 @@ pub struct Settings {
 
 /// What one protocol offers here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a property of the protocol that stands for itself"
-)]
 pub struct ProtocolSettings {
     /// Registrations are told to Push Servers on this protocol.
     pub explicit_registration: bool,

@@ -104,12 +104,6 @@ impl Hosts {
             .is_some_and(|host| host.addresses.contains(&address))
     }
 
-    fn named(&self, entry: &Address, server: &ServerAddress, proved_names: &[Box<str>]) -> bool {
-        entry.names(server, proved_names, |name, address| {
-            self.resolves(name, address)
-        })
-    }
-
     /// Whether a server may push to an application, and by whose word.
     pub(crate) fn listing(
         &self,
@@ -125,7 +119,8 @@ impl Hosts {
         if default.is_empty() && own.is_empty() {
             return Listing::Anyone;
         }
-        let named = |address: &Address| self.named(address, &origin.server, &origin.proved_names);
+        let resolves = |name: &str, address| self.resolves(name, address);
+        let named = |entry: &Address| entry.names_origin(origin, resolves);
         let by_default = default
             .iter()
             .any(|entry| entry.counts_for(application, media_type) && named(&entry.address));
@@ -140,12 +135,13 @@ impl Hosts {
 }
 
 impl PushClient {
-    /// Whether a server, which proved these names, may push to anybody here at all: it is on the default whitelist,
+    /// Whether a server, which proved these names and sends no short messages, may push to anybody here at all: it is on the default whitelist,
     /// whatever that entry is limited to, or on that of an application that is registered or being registered; or somebody
     /// takes pushes from anyone.
     pub fn is_listed(&self, server: &ServerAddress, proved_names: &[Box<str>]) -> bool {
         let default = &self.settings.default_whitelist;
-        let named = |address: &Address| self.hosts.named(address, server, proved_names);
+        let resolves = |name: &str, address| self.hosts.resolves(name, address);
+        let named = |entry: &Address| entry.names(server, proved_names, resolves);
         if default.iter().any(|entry| named(&entry.address)) {
             return true;
         }

@@ -99,6 +99,13 @@ pub struct Origin {
     pub answerable: bool,
 }
 
+impl Origin {
+    /// The originating address of a short message, where the bearer shows one.
+    pub fn originator(&self) -> Option<&str> {
+        self.short_message.as_ref()?.originator.as_deref()
+    }
+}
+
 /// What a short message bearer shows beside the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShortMessageOrigin {

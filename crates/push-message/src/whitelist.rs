@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::{Accept, MediaType, PushApplicationId, ServerAddress};
+use crate::{Accept, MediaType, Origin, PushApplicationId, ServerAddress};
 
 /// One entry of a whitelist, in its canonical form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +20,7 @@ pub enum Address {
     SipUri(Box<str>),
     /// The domain of SIP URIs, after `sip:` or `sips:` without a user part.
     SipDomain(Box<str>),
-    /// An SMS centre in E.164, as `+` and digits.
+    /// An SMS centre, or an originator of short messages, in E.164, as `+` and digits.
     E164(Box<str>),
 }
 
@@ -55,6 +55,20 @@ impl Address {
         } else {
             Err(invalid())
         }
+    }
+
+    /// Whether this entry names whoever a push came from: its server, or the number that originated the short message that
+    /// carried it. `resolves` says whether a host name resolves to an address.
+    pub fn names_origin(&self, origin: &Origin, resolves: impl Fn(&str, IpAddr) -> bool) -> bool {
+        let originated = || match self {
+            Self::E164(own) => origin.originator() == Some(&**own),
+            Self::Ip(_)
+            | Self::Network(_)
+            | Self::Host(_)
+            | Self::SipUri(_)
+            | Self::SipDomain(_) => false,
+        };
+        self.names(&origin.server, &origin.proved_names, resolves) || originated()
     }
 
     /// Whether this entry names `server`, which proved that `proved_names` are its own; `resolves` says whether a host name

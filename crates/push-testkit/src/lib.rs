@@ -5,6 +5,7 @@
 mod clock;
 mod model;
 
+mod ports;
 mod pushes;
 mod servers;
 mod store;
@@ -13,6 +14,7 @@ mod terminal;
 pub use clock::Clock;
 pub use model::{Model, ModelApplication, ModelProfile, ModelVerdict, Owed};
 
+pub use ports::{Port, Ports, PortsAnswer};
 pub use pushes::PushBuilder;
 pub use servers::{Servers, ServersAnswer};
 pub use store::{Store, StoreAnswer};

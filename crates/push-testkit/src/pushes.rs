@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use push_message::{
     Bearer, ContentType, Headers, InitiatorTrust, MediaType, Origin, Protocol, PushApplicationId,
-    PushMessage, ReceivedPush, ServerAddress, UnixMillis,
+    PushMessage, ReceivedPush, ServerAddress, ShortMessageOrigin, UnixMillis,
 };
 
 /// A push over OTA-WSP from 192.0.2.1 to port 2948 that names no application, of type text/plain, unless said otherwise.
@@ -105,6 +105,25 @@ impl PushBuilder {
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.0.origin.destination_port = Some(port);
+        self
+    }
+
+    /// Lets it come in short messages, to this port where the bearer shows one, from this SMS centre and this originator.
+    #[must_use]
+    pub fn by_short_message(
+        mut self,
+        port: Option<u16>,
+        server: ServerAddress,
+        originator: Option<&str>,
+    ) -> Self {
+        let origin = &mut self.0.origin;
+        origin.bearer = Bearer::GsmSms;
+        origin.server = server;
+        origin.destination_port = port;
+        origin.short_message = Some(Box::new(ShortMessageOrigin {
+            originator: originator.map(Into::into),
+            device: "modem0".into(),
+        }));
         self
     }
 

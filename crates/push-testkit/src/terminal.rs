@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use push_core::{
     Acknowledgement, Answer, Delivery, DeregistrationRequest, EventId, Input, Occurrence, Outcome,
-    Output, PushClient, RegistrationRequest, RequestTicket, Selector, ServerState, Settings,
-    SubscriberId, Verdict,
+    Output, PushClient, RegistrationRequest, RequestTicket, SegmentId, Selector, ServerState,
+    Settings, SubscriberId, Verdict,
 };
 use push_message::{Owner, Refusal};
 
 use crate::store::StoreResult;
-use crate::{Clock, PushBuilder, Servers, ServersAnswer, Store};
+use crate::{Clock, Ports, PushBuilder, Servers, ServersAnswer, Store};
 
 /// What came out of a Push Client and was not taken yet.
 #[derive(Debug, Default)]
@@ -41,6 +41,8 @@ pub struct Terminal {
     pub store: Store,
     /// Its servers.
     pub servers: Servers,
+    /// Its ports, but for those that are always open.
+    pub ports: Ports,
     /// What came out of it.
     pub out: Collected,
     settings: Settings,
@@ -58,6 +60,7 @@ impl Terminal {
             clock,
             store,
             servers: Servers::default(),
+            ports: Ports::default(),
             out: Collected::default(),
             settings,
             last_ticket: 0,
@@ -69,6 +72,7 @@ impl Terminal {
     /// Ends the machine without notice and starts it from what was written down.
     pub fn crash(&mut self) {
         let snapshot = self.store.crash();
+        self.ports.crash();
         self.clock.restart();
         self.out = Collected::default();
         self.client = PushClient::new(self.settings.clone(), 2, snapshot, self.clock.now());
@@ -140,14 +144,26 @@ impl Terminal {
 
     /// Lets a push arrive.
     pub fn push(&mut self, push: PushBuilder) -> RequestTicket {
+        self.push_in_segments(push, &[])
+    }
+
+    /// Lets a push arrive that was put together from stored segments.
+    pub fn push_in_segments(&mut self, push: PushBuilder, segments: &[SegmentId]) -> RequestTicket {
         let ticket = self.ticket();
         let push = push.received(self.clock.now().unix);
         self.input(Input::Push {
             ticket,
             push,
-            segments: Box::default(),
+            segments: segments.into(),
         });
         ticket
+    }
+
+    /// Lets the system open the port that has been asked for longest and not answered, or say that it is taken.
+    pub fn ports_say(&mut self, open: bool) {
+        if let Some((ticket, result)) = self.ports.say(open) {
+            self.input(Input::PortOpened { ticket, result });
+        }
     }
 
     /// Attaches a connection.
@@ -271,13 +287,20 @@ impl Terminal {
                 let servers = self.servers.take(ticket, capabilities)?;
                 return Some(Input::Announced { ticket, servers });
             }
-            Output::OpenPort { ticket, .. } => {
-                return Some(Input::PortOpened {
-                    ticket,
-                    result: Ok(()),
-                });
+            Output::OpenPort {
+                ticket,
+                protocol,
+                bearer,
+                port,
+            } => {
+                let (ticket, result) = self.ports.take(ticket, (protocol, bearer, port))?;
+                return Some(Input::PortOpened { ticket, result });
             }
-            Output::ClosePort { .. } => {}
+            Output::ClosePort {
+                protocol,
+                bearer,
+                port,
+            } => self.ports.close((protocol, bearer, port)),
             Output::Resolve { host } => self.out.hosts.push(host),
             Output::Answer { ticket, answer } => {
                 if let Answer::Fetched(deliveries) = &answer {

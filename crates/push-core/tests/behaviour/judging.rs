@@ -7,7 +7,8 @@ use push_core::{
     ExplainedVerdict, Input, Outcome, PushRefusal, RegistrationRequest, Selector, Settings, Verdict,
 };
 use push_message::{
-    Accept, Address, DefaultWhitelistEntry, MediaType, Protocol, PushApplicationId, ServerAddress,
+    Accept, Address, Bearer, DefaultWhitelistEntry, MediaType, Protocol, PushApplicationId,
+    ServerAddress,
 };
 use push_testkit::{PushBuilder, StoreAnswer, Terminal};
 
@@ -706,4 +707,43 @@ fn nothing_gives_way_to_a_push_that_finds_no_room_all_the_same() {
     let refusal = terminal.push_refused(PushBuilder::to(MMS).content(vec![b'b'; 3_000]));
     assert_eq!(refusal, PushRefusal::NoRoom);
     assert_eq!(terminal.client.counts().dead_letters, 1);
+}
+
+#[test]
+fn short_messages_are_listed_by_their_centre_or_by_a_number_that_sent_them() {
+    let mut settings = wsp();
+    let protocol = settings.protocols.get_mut(&Protocol::OtaWsp).unwrap();
+    let by_sms = push_core::BearerSettings::listening([2948]);
+    protocol.bearers.insert(Bearer::GsmSms, by_sms);
+    let mut terminal = Terminal::new(settings);
+    terminal.registered("uid:1", listing(MMS, &["+49 171 0760000", "+491709999"]));
+    let centre = |number: &str| ServerAddress::E164(number.into());
+    let name = |name: &str| ServerAddress::Alphanumeric(name.into());
+    for (transaction, (server, originator, listed)) in [
+        (centre("+491710760000"), None, true),
+        (centre("+491710760000"), Some("Operator"), true),
+        (centre("+491710760001"), Some("+491709999"), true),
+        (centre("+491710760001"), Some("+491709998"), false),
+        (centre("+491710760001"), Some("491709999"), false),
+        (centre("+491710760001"), Some("\"+491709999\""), false),
+        (centre("+491709999"), None, true),
+        (name("+491709999"), None, false),
+        (name("Operator"), Some("Operator"), false),
+        (ServerAddress::Unknown, Some("+491709999"), true),
+        (ServerAddress::Unknown, None, false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let push = PushBuilder::to(MMS)
+            .by_short_message(Some(2948), server.clone(), originator)
+            .transaction(u32::try_from(transaction).unwrap());
+        let received = push.clone().received(terminal.clock.now().unix);
+        let steps = terminal.client.explain(&received).steps.join("\n");
+        let said = originator.is_none_or(|originator| steps.contains(originator));
+        assert!(said && steps.contains(&server.to_string()), "{steps}");
+        let verdict = terminal.judged(push);
+        let is_refused = verdict == Verdict::Refused(PushRefusal::ServerNotListed);
+        assert_eq!(is_refused, !listed, "{server:?} {originator:?}");
+    }
 }

@@ -6,5 +6,7 @@ mod common;
 mod delivering;
 mod judging;
 mod options;
+mod ports;
 mod registration;
 mod restarting;
+mod segments;

@@ -22,7 +22,7 @@ pub(super) fn is_allowed(
     let listed = settings
         .sources
         .iter()
-        .any(|entry| entry.names(&origin.server, &origin.proved_names, resolves));
+        .any(|entry| entry.names_origin(origin, resolves));
     let address = match &origin.server {
         ServerAddress::Ip(address) => Some(*address),
         ServerAddress::E164(_)

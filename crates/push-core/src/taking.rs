@@ -1,0 +1,396 @@
+//! Taking a push as judged: repeated, refused, or written down for whoever is to have it.
+//!
+//! A push that was put together from stored segments takes them along: they are removed in the write that journals it, or in
+//! one of their own before a verdict that is for good. Whatever is to be offered again leaves them where they are.
+
+use std::sync::Arc;
+
+use push_message::ReceivedPush;
+
+use crate::client::{PushClient, later};
+use crate::dispatch::{Judgement, Silent, addressee};
+use crate::journal::{Event, Stage, octets_of};
+use crate::pending::{PushWrite, Reply, Write};
+use crate::timers::Timer;
+use crate::{
+    Change, Decision, EventId, EventRecord, EventState, Fingerprint, Now, Occurrence, Output,
+    PersistTicket, PushRefusal, RegistrationRecord, RequestTicket, SegmentId, Verdict, fingerprint,
+};
+
+/// A push that came in.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) ticket: RequestTicket,
+    pub(crate) push: Arc<ReceivedPush>,
+    /// The stored segments that it was put together from.
+    pub(crate) segments: Box<[SegmentId]>,
+}
+
+impl PushClient {
+    /// Takes a push: judges it, and writes it down where somebody is to have it.
+    pub(crate) fn take_push(&mut self, arrival: Arrival, now: Now) {
+        match self.judge(&arrival.push, &mut Silent) {
+            Judgement::For(record) => self.take_for(arrival, &record, now),
+            Judgement::Unmatched if self.holds(&arrival.push) => self.take_held(arrival, now),
+            Judgement::Unmatched => self.refuse_push(arrival, PushRefusal::NoSuchApplication),
+            Judgement::Refused(refusal) => self.refuse_push(arrival, refusal),
+        }
+    }
+
+    fn take_for(&mut self, arrival: Arrival, record: &Arc<RegistrationRecord>, now: Now) {
+        let push = &arrival.push;
+        let suppression = record.suppress_equal_content_millis;
+        let fingerprints = [
+            Some(fingerprint::of_transmission(push, Some(record.id))),
+            suppression.map(|_| fingerprint::of_content(record.id, push)),
+        ];
+        let Some(arrival) = self.unless_repeated(arrival, fingerprints, now) else {
+            return;
+        };
+        let octets = octets_of(&arrival.push);
+        if !self.has_room(record, octets) || !self.make_room(octets, now) {
+            self.refuse_push(arrival, PushRefusal::NoRoom);
+            return;
+        }
+        let Arrival {
+            ticket,
+            push,
+            segments,
+        } = arrival;
+        let id = self.next_event(now);
+        let event = Event {
+            expires: now.monotonic + self.settings.event_lifetime,
+            ..new_event(Arc::clone(&push), Some(record.id), octets)
+        };
+        self.journal.insert_queued(id, &record.owner, event);
+        let write = self.push_write(ticket, &push, id, fingerprints);
+        let mut changes = Vec::with_capacity(2 + fingerprints.len());
+        changes.push(insertion(id, Some(record.id), push));
+        changes.extend(removal_of(segments));
+        let windows = [self.duplicate_window_millis(), suppression.unwrap_or(0)];
+        changes.extend(remembrances(fingerprints, windows, now));
+        let persist = self.persist(changes, Write::Push(write));
+        self.remember_in_flight(persist, fingerprints, windows, now);
+    }
+
+    /// Judges a transmission again, or content again, like the first; gives anything else back.
+    pub(crate) fn unless_repeated(
+        &mut self,
+        arrival: Arrival,
+        fingerprints: [Option<Fingerprint>; 2],
+        now: Now,
+    ) -> Option<Arrival> {
+        let seen = fingerprints
+            .into_iter()
+            .flatten()
+            .find_map(|fingerprint| self.duplicates.seen(fingerprint, now.monotonic));
+        match seen {
+            None => return Some(arrival),
+            Some(first) if self.pending.writes.get(first).is_some() => {
+                self.wait_for_first(arrival, first);
+            }
+            Some(_) => {
+                let reply = self.reply(arrival, Verdict::Duplicate);
+                self.give_reply(reply);
+            }
+        }
+        None
+    }
+
+    /// Lets a repeat wait until the first transmission is durable.
+    fn wait_for_first(&mut self, arrival: Arrival, first: PersistTicket) {
+        let reply = self.reply(arrival, Verdict::Duplicate);
+        let most = self.settings.max_waiting_requests;
+        match self.pending.writes.get_mut(first) {
+            Some(Write::Push(write) | Write::Hold(write)) if self.pending.repeats < most => {
+                write.repeats.push(reply);
+                self.pending.repeats += 1;
+            }
+            Some(_) | None => self.offer_again(reply),
+        }
+    }
+
+    pub(crate) fn has_room(&self, record: &RegistrationRecord, octets: usize) -> bool {
+        self.journal.queue(record.id).is_none_or(|queue| {
+            queue.len() < self.settings.max_queue_events
+                && queue.octets + octets <= self.settings.max_queue_octets
+        }) && octets <= self.settings.max_queue_octets
+    }
+
+    /// Makes sure that an event of an application fits into the bound on all octets: events that nobody has, then dead
+    /// letters, give way. Where that would not do, none of them does.
+    pub(crate) fn make_room(&mut self, octets: usize, now: Now) -> bool {
+        let excess = self.excess(octets);
+        excess == 0 || {
+            let journal = &self.journal;
+            let letters = journal.held().iter().chain(journal.dead());
+            let leaving = self.oldest(letters, excess);
+            self.drop_all(leaving, now)
+        }
+    }
+
+    /// Makes sure that an event that nobody has fits into the bound on all octets: only others that nobody has give way.
+    pub(crate) fn make_room_among_held(&mut self, octets: usize, now: Now) -> bool {
+        let excess = self.excess(octets);
+        excess == 0 || {
+            let leaving = self.oldest(self.journal.held().iter(), excess);
+            self.drop_all(leaving, now)
+        }
+    }
+
+    /// How many octets too many there would be with so many more.
+    fn excess(&self, octets: usize) -> usize {
+        let all = self.journal.octets().saturating_add(octets);
+        all.saturating_sub(self.settings.max_total_octets)
+    }
+
+    /// The first of these events that have so many octets together, if all of them have as many.
+    fn oldest<'a>(
+        &self,
+        events: impl Iterator<Item = &'a EventId>,
+        octets: usize,
+    ) -> Option<Vec<EventId>> {
+        let mut left = octets;
+        let mut leaving = Vec::new();
+        for &event in events {
+            if left == 0 {
+                break;
+            }
+            left = left.saturating_sub(self.journal.get(event).map_or(0, |event| event.octets));
+            leaving.push(event);
+        }
+        (left == 0).then_some(leaving)
+    }
+
+    fn drop_all(&mut self, leaving: Option<Vec<EventId>>, now: Now) -> bool {
+        let fits = leaving.is_some();
+        for event in leaving.into_iter().flatten() {
+            self.drop_event(event, now);
+        }
+        fits
+    }
+
+    pub(crate) fn push_write(
+        &self,
+        ticket: RequestTicket,
+        push: &ReceivedPush,
+        event: EventId,
+        fingerprints: [Option<Fingerprint>; 2],
+    ) -> PushWrite {
+        PushWrite {
+            ticket,
+            decision: self.decision(push, Verdict::Accepted { event }),
+            event,
+            fingerprints,
+            repeats: Vec::new(),
+        }
+    }
+
+    pub(crate) fn remember_in_flight(
+        &mut self,
+        ticket: PersistTicket,
+        fingerprints: [Option<Fingerprint>; 2],
+        windows: [u64; 2],
+        now: Now,
+    ) {
+        for (fingerprint, window) in fingerprints.into_iter().zip(windows) {
+            if let Some(fingerprint) = fingerprint {
+                self.duplicates.remember(
+                    fingerprint,
+                    now.monotonic + std::time::Duration::from_millis(window),
+                    ticket,
+                    now.monotonic,
+                    self.settings.max_remembered,
+                );
+            }
+        }
+    }
+
+    pub(crate) fn duplicate_window_millis(&self) -> u64 {
+        u64::try_from(self.settings.duplicate_window.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The push is durable: it is acknowledged, and delivered.
+    pub(crate) fn push_written(&mut self, write: PushWrite, now: Now) {
+        let event = write.event;
+        self.settle_push(write);
+        let Some(stored) = self.journal.get_mut(event) else {
+            return;
+        };
+        stored.stage = Stage::Waiting;
+        let (registration, expires) = (stored.registration, stored.expires);
+        self.timers.start(expires, Timer::Expiry(event));
+        if let Some(registration) = registration {
+            self.pump(registration, now);
+        }
+    }
+
+    /// Judges a durable push and its repeats.
+    pub(crate) fn settle_push(&mut self, write: PushWrite) {
+        self.judged(write.ticket, write.decision);
+        self.pending.repeats -= write.repeats.len();
+        for reply in write.repeats {
+            self.give_reply(reply);
+        }
+    }
+
+    /// The push could not be written: it and its repeats are refused, and nothing of them is left.
+    pub(crate) fn push_not_written(&mut self, ticket: PersistTicket, write: PushWrite, now: Now) {
+        for fingerprint in write.fingerprints.into_iter().flatten() {
+            self.duplicates.retract(fingerprint, ticket);
+        }
+        let event = self.journal.get(write.event);
+        let registration = event.and_then(|event| event.registration);
+        self.forget_event(write.event);
+        if let Some(registration) = registration {
+            self.pump(registration, now);
+        }
+        self.pending.repeats -= write.repeats.len();
+        self.offer_again(Reply {
+            ticket: write.ticket,
+            decision: write.decision,
+            segments: Box::default(),
+        });
+        for reply in write.repeats {
+            self.offer_again(reply);
+        }
+    }
+
+    pub(crate) fn refuse_push(&mut self, arrival: Arrival, refusal: PushRefusal) {
+        let reply = self.reply(arrival, Verdict::Refused(refusal));
+        self.give_reply(reply);
+    }
+
+    fn reply(&self, arrival: Arrival, verdict: Verdict) -> Reply {
+        let Arrival {
+            ticket,
+            push,
+            segments,
+        } = arrival;
+        Reply {
+            ticket,
+            decision: self.decision(&push, verdict),
+            segments,
+        }
+    }
+
+    /// Gives a verdict that nothing is journalled for. Where it is for good and the push was put together from segments,
+    /// their removal is written first: once the verdict is out, nobody offers the push again.
+    fn give_reply(&mut self, mut reply: Reply) {
+        let segments = std::mem::take(&mut reply.segments);
+        match removal_of(segments).filter(|_| is_for_good(reply.decision.verdict)) {
+            Some(removal) => {
+                self.persist(vec![removal], Write::Segments(reply));
+            }
+            None => self.judged(reply.ticket, reply.decision),
+        }
+    }
+
+    /// There is no room, or the store cannot write: the push is to be offered again.
+    pub(crate) fn offer_again(&mut self, reply: Reply) {
+        let verdict = Verdict::Refused(PushRefusal::NoRoom);
+        let decision = Decision {
+            verdict,
+            ..reply.decision
+        };
+        self.judged(reply.ticket, decision);
+    }
+
+    pub(crate) fn judged(&mut self, ticket: RequestTicket, decision: Decision) {
+        self.outputs.push_back(Output::Judged {
+            ticket,
+            verdict: decision.verdict,
+        });
+        self.occurred(Occurrence::PushJudged(decision));
+    }
+
+    pub(crate) fn decision(&self, push: &ReceivedPush, verdict: Verdict) -> Decision {
+        let ReceivedPush {
+            message, origin, ..
+        } = push;
+        Decision {
+            received: push.received,
+            application: addressee(&self.settings.default_applications, push).clone(),
+            application_named: message.application.is_some(),
+            media_type: message.content_type.media_type.clone(),
+            content_length: message.content.len(),
+            protocol: origin.protocol,
+            bearer: origin.bearer,
+            server: origin.server.clone(),
+            destination_port: origin.destination_port,
+            verdict,
+        }
+    }
+}
+
+pub(crate) fn new_event(
+    push: Arc<ReceivedPush>,
+    registration: Option<crate::RegistrationId>,
+    octets: usize,
+) -> Event {
+    Event {
+        registration,
+        push,
+        octets,
+        attempts: 0,
+        failures: 0,
+        not_before: std::time::Duration::ZERO,
+        expires: std::time::Duration::ZERO,
+        delivered: false,
+        stage: Stage::Journalling,
+        settlement: None,
+    }
+}
+
+pub(crate) fn insertion(
+    id: EventId,
+    registration: Option<crate::RegistrationId>,
+    push: Arc<ReceivedPush>,
+) -> Change {
+    Change::InsertEvent(EventRecord {
+        id,
+        registration,
+        push,
+        state: EventState {
+            attempts: 0,
+            not_before: push_message::UnixMillis(0),
+            dead: false,
+        },
+    })
+}
+
+/// The change that removes these segments, if there are any.
+pub(crate) fn removal_of(segments: Box<[SegmentId]>) -> Option<Change> {
+    (!segments.is_empty()).then_some(Change::RemoveSegments(segments))
+}
+
+/// Whether a push with this verdict is not to be offered again.
+const fn is_for_good(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Refused(PushRefusal::NoRoom | PushRefusal::NotYet) => false,
+        Verdict::Accepted { .. }
+        | Verdict::Duplicate
+        | Verdict::Held { .. }
+        | Verdict::Refused(
+            PushRefusal::NoSuchApplication
+            | PushRefusal::ContentType
+            | PushRefusal::ServerNotListed,
+        ) => true,
+    }
+}
+
+pub(crate) fn remembrances(
+    fingerprints: [Option<Fingerprint>; 2],
+    windows: [u64; 2],
+    now: Now,
+) -> impl Iterator<Item = Change> {
+    fingerprints
+        .into_iter()
+        .zip(windows)
+        .filter_map(move |(fingerprint, window)| {
+            Some(Change::Remember {
+                fingerprint: fingerprint?,
+                until: later(now.unix, std::time::Duration::from_millis(window)),
+            })
+        })
+}
