@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::engine::{Backing, Engine, Listener, OtaHttp, Parts, ShortMessages};
 use crate::mailbox::{Mailbox, Notice};
 use crate::ota_http::{self, LinkParts, OtaHttpSettings, Tls, TlsError};
+use crate::ota_wsp::OtaWspSettings;
 use crate::settings::{ClientSettings, Durability};
 use crate::short_messages::{ShortMessageSettings, Source};
 
@@ -32,7 +33,7 @@ pub struct Builder {
     store: Option<PathBuf>,
     store_settings: StoreSettings,
     durability: Durability,
-    listen: Vec<SocketAddr>,
+    ota_wsp: OtaWspSettings,
     ota_http: OtaHttpSettings,
     short_messages: ShortMessageSettings,
     sources: Vec<Arc<dyn Source>>,
@@ -116,7 +117,14 @@ impl Builder {
     /// Takes connectionless pushes over WSP on one more UDP address; the first one's port is the standard port.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen.push(address);
+        self.ota_wsp.listen.push(address);
+        self
+    }
+
+    /// Speaks OTA-WSP, where there is something to listen on. Takes the place of what [`listen`](Self::listen) named.
+    #[must_use]
+    pub fn ota_wsp(mut self, settings: OtaWspSettings) -> Self {
+        self.ota_wsp = settings;
         self
     }
 
@@ -188,6 +196,7 @@ impl Builder {
             clock,
             settings: self.client,
             listeners,
+            max_own_ports: self.ota_wsp.max_own_ports,
             ota_http,
             short_messages,
             backing,
@@ -234,7 +243,7 @@ impl Builder {
             Listener::bind(address, self.client.receive_buffer)
                 .map_err(|source| BuildError::Listen { address, source })
         };
-        self.listen.iter().map(bind).collect()
+        self.ota_wsp.listen.iter().map(bind).collect()
     }
 
     fn bind_tcp(&self) -> Result<Vec<ota_http::Listener>, BuildError> {
@@ -313,7 +322,12 @@ impl Builder {
         }
         let mut bearers = BTreeMap::new();
         if !ports.is_empty() {
-            bearers.insert(Bearer::Ip, BearerSettings::listening(ports));
+            let over_udp = BearerSettings {
+                ports,
+                also_standard: self.ota_wsp.also_standard.clone(),
+                own_ports: OwnPorts::Opened,
+            };
+            bearers.insert(Bearer::Ip, over_udp);
         }
         if self.short_messages.submitted || !self.sources.is_empty() {
             bearers.insert(

@@ -36,6 +36,7 @@ mod mailbox;
 mod masked;
 mod metrics;
 mod ota_http;
+mod ota_wsp;
 mod recent;
 mod resolver;
 mod service;
@@ -50,6 +51,7 @@ pub use engine::{Engine, EngineError};
 pub use event::{Event, Events};
 pub use masked::Masked;
 pub use ota_http::{ConnectionSettings, OtaHttpSettings, TlsError, TlsFiles};
+pub use ota_wsp::OtaWspSettings;
 pub use push_core::{
     Acknowledgement, DeregistrationRequest, Outcome, ProfileRequest, PushRefusal,
     RegistrationRequest, Selector, Settings, Verdict,

@@ -104,7 +104,7 @@ impl Engine {
             octets: counts.octets,
             streams: counts.subscribers,
             unwritten: self.persistence.unanswered(),
-            kernel_drops: super::drops::of(&self.listeners),
+            kernel_drops: super::kernel::drops(&self.listeners),
             store_writes: self.store_failure.is_none(),
             uptime_seconds: now.monotonic.as_secs(),
         }

@@ -2,9 +2,10 @@
 
 mod announcing;
 mod answer;
-mod drops;
+mod kernel;
 mod ota_http;
 mod persistence;
+mod ports;
 mod request;
 mod short_messages;
 mod sia;
@@ -32,6 +33,7 @@ use crate::settings::ClientSettings;
 
 use announcing::Announcing;
 use persistence::Persistence;
+use ports::OwnPorts;
 use socket::Reading;
 use timer::Timer;
 
@@ -55,6 +57,7 @@ pub struct Engine {
     timer: Timer,
     settings: ClientSettings,
     listeners: Vec<Listener>,
+    own_ports: OwnPorts,
     buffer: Box<[u8]>,
     persistence: Persistence,
     mailbox: Arc<Mailbox>,
@@ -83,6 +86,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) settings: ClientSettings,
     pub(crate) listeners: Vec<Listener>,
+    pub(crate) max_own_ports: usize,
     pub(crate) ota_http: Option<OtaHttp>,
     pub(crate) short_messages: ShortMessages,
     pub(crate) backing: Backing,
@@ -105,6 +109,7 @@ impl Engine {
             clock,
             settings,
             listeners,
+            max_own_ports,
             ota_http,
             short_messages,
             backing,
@@ -129,6 +134,7 @@ impl Engine {
             resolver: Resolver::new(settings.max_resolving, Arc::clone(&mailbox)),
             recent: Recent::new(settings.recent_refusals),
             settings,
+            own_ports: OwnPorts::new(&listeners, max_own_ports),
             listeners,
             mailbox,
             notices: Vec::new(),
@@ -472,13 +478,13 @@ impl Engine {
                 ticket,
                 capabilities,
             } => self.announce(ticket, capabilities, now),
-            Output::OpenPort { ticket, .. } => {
-                let result = Err("no further port can be opened here".to_owned());
-                self.core
-                    .handle_input(Input::PortOpened { ticket, result }, now);
-            }
-            // None is ever opened.
-            Output::ClosePort { .. } => {}
+            Output::OpenPort {
+                ticket,
+                protocol,
+                bearer,
+                port,
+            } => self.open_port(ticket, (protocol, bearer, port), now),
+            Output::ClosePort { port, .. } => self.close_port(port),
             Output::Resolve { host } => self.resolver.resolve(host),
             Output::Answer { ticket, answer } => self.answer(ticket, answer),
             // The connectionless service carries no answer.
