@@ -26,7 +26,9 @@ pub use registration::{
     RegistrationRequest, ServerAnswer,
 };
 pub use service::{Caller, DeliveredEvent, EventStream, FetchQuery, PushService, SubscribeQuery};
-pub use status::{Exchange, ExplainAnswer, ExplainRequest, Explanation, Refused, Server, Status};
+pub use status::{
+    Exchange, ExplainAnswer, ExplainRequest, Explanation, Refused, Server, Session, Status,
+};
 
 /// The contract over HTTP as an `OpenAPI` 3.1 document.
 pub const OPENAPI: &str = include_str!("../openapi.yaml");

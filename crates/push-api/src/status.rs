@@ -38,8 +38,8 @@ pub struct Server {
     pub uri: String,
     /// The Push OTA protocol.
     pub protocol: String,
-    /// `requested`, `announced`, `confirmed`, `rejected` or `unreachable`; of a source `connecting`, `connected` or
-    /// `unreachable`.
+    /// `requested`, `announced`, `confirmed`, `rejected` or `unreachable`; `idle` where nobody has to be told; of a source
+    /// `connecting`, `connected` or `unreachable`.
     pub state: String,
     /// Why, where it refused or could not be reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,15 +56,36 @@ pub struct Server {
     /// Connections to and from it that are open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<usize>,
-    /// The last request of it that was answered.
+    /// The last request of it that was answered, or its last push on a session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_exchange: Option<Exchange>,
+    /// The push session with it, where there is one or is to be one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+}
+
+/// A push session of OTA-WSP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// `waiting`, `connecting`, `connected`, `suspended` or `resuming`.
+    pub state: String,
+    /// The identifier that the server gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u32>,
+    /// The server's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// The Push Application IDs that it is for; a push that names none is for the first.
+    pub applications: Vec<String>,
+    /// Pushes that came from this server on sessions, since the start.
+    pub pushes: u64,
 }
 
 /// A request of a Push Server, and what it was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
-    /// The method: `OPTIONS` registers, `POST` pushes.
+    /// The method: `OPTIONS` registers, `POST` pushes; `Push` on a session.
     pub method: String,
     /// The push status that it was answered, number and phrase; absent where the answer had none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use push_api::{
     AcknowledgeRequest, BatchAcknowledgement, ConnectionProfile, DeregistrationQuery, EventPorts,
     Exchange, ExplainRequest, Outcome, Problem, PushEvent, PushEventView, Reason, Refusal,
-    Registration, RegistrationRequest, Server, from_json, list_from_json,
+    Registration, RegistrationRequest, Server, Session, from_json, list_from_json,
 };
 use push_message::{Headers, ServerAddress};
 use serde_json::json;
@@ -81,12 +81,7 @@ fn a_server_says_what_it_knows_and_when_it_asked() {
         uri: "http://192.0.2.7:4035".to_owned(),
         protocol: "OTA-HTTP".to_owned(),
         state: "requested".to_owned(),
-        reason: None,
-        id: None,
-        secure: None,
-        cpi_tag: None,
-        connections: None,
-        last_exchange: None,
+        ..Server::default()
     };
     let document = json!({
         "uri": "http://192.0.2.7:4035",
@@ -108,6 +103,13 @@ fn a_server_says_what_it_knows_and_when_it_asked() {
             Some("400 Accepted".to_owned()),
             1_700_000_000_123,
         )),
+        session: Some(Session {
+            state: "connected".to_owned(),
+            id: Some(7),
+            peer: None,
+            applications: vec!["x-wap-application:mms.ua".to_owned()],
+            pushes: 3,
+        }),
         ..bare
     };
     let document = json!({
@@ -122,6 +124,12 @@ fn a_server_says_what_it_knows_and_when_it_asked() {
             "method": "POST",
             "status": "400 Accepted",
             "time": "2023-11-14T22:13:20.123Z",
+        },
+        "session": {
+            "state": "connected",
+            "id": 7,
+            "applications": ["x-wap-application:mms.ua"],
+            "pushes": 3,
         },
     });
     assert_eq!(serde_json::to_value(&full).unwrap(), document);

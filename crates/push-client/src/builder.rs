@@ -1,27 +1,27 @@
 //! How a Push Client is put together.
 
-use std::collections::BTreeMap;
+mod offer;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use push_core::{BearerSettings, OwnPorts, ProtocolSettings, PushClient, Settings, Snapshot};
-use push_message::{Bearer, MediaType, Protocol, PushApplicationId};
+use push_core::{PushClient, Settings, Snapshot};
+use push_ota::sia::{Reach, SiaSettings};
 use push_store::{SqliteStore, StoreError, StoreSettings, Writer, WriterSettings};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::engine::{Backing, Engine, Listener, OtaHttp, Parts, ShortMessages};
+use crate::engine::{
+    Backing, Engine, Listener, OtaHttp, Parts, PushSessions, SessionInitiation, ShortMessages,
+};
 use crate::mailbox::{Mailbox, Notice};
 use crate::ota_http::{self, LinkParts, OtaHttpSettings, Tls, TlsError};
 use crate::ota_wsp::OtaWspSettings;
 use crate::settings::{ClientSettings, Durability};
 use crate::short_messages::{ShortMessageSettings, Source};
-
-/// The registered port of connectionless pushes (WAP-259 appendix B).
-const CONNECTIONLESS_PORT: u16 = 2948;
 
 /// Puts a Push Client together.
 ///
@@ -35,6 +35,7 @@ pub struct Builder {
     durability: Durability,
     ota_wsp: OtaWspSettings,
     ota_http: OtaHttpSettings,
+    session_initiation: SiaSettings,
     short_messages: ShortMessageSettings,
     sources: Vec<Arc<dyn Source>>,
 }
@@ -121,7 +122,7 @@ impl Builder {
         self
     }
 
-    /// Speaks OTA-WSP, where there is something to listen on. Takes the place of what [`listen`](Self::listen) named.
+    /// Speaks OTA-WSP, where there is something to listen on or there are sessions. Takes the place of what [`listen`](Self::listen) named.
     #[must_use]
     pub fn ota_wsp(mut self, settings: OtaWspSettings) -> Self {
         self.ota_wsp = settings;
@@ -132,6 +133,14 @@ impl Builder {
     #[must_use]
     pub fn ota_http(mut self, settings: OtaHttpSettings) -> Self {
         self.ota_http = settings;
+        self
+    }
+
+    /// Which session initiation requests are followed, whatever protocol they come by and ask for. None are where neither
+    /// OTA-HTTP nor sessions of OTA-WSP are spoken.
+    #[must_use]
+    pub fn session_initiation(mut self, settings: SiaSettings) -> Self {
+        self.session_initiation = settings;
         self
     }
 
@@ -160,8 +169,7 @@ impl Builder {
         let over_tcp = self.bind_tcp()?;
         let tls = Tls::load(&self.ota_http.tls, &self.ota_http.terminal)?;
         self.refuse_missing_tls(tls.as_ref())?;
-        self.offer(&listeners);
-        self.offer_http(&over_tcp);
+        self.offer(&listeners, &over_tcp);
         let duplicate_window = self.core.duplicate_window;
         let clock = Clock::start();
         let max_window = self.core.max_window;
@@ -179,10 +187,19 @@ impl Builder {
                 show_personal_data: self.client.show_personal_data,
             })
         });
+        let reach = Reach {
+            http: ota_http.as_ref().map(OtaHttp::terminal),
+            sessions: self.ota_wsp.gateways(),
+        };
+        let session_initiation = SessionInitiation::new(reach, self.session_initiation);
         let services = ota_http.as_ref().map(OtaHttp::services);
         let services = services.unwrap_or_default().to_vec();
         let (short_messages, intake) = ShortMessages::new(&self.short_messages, self.sources);
-        let listening = listeners.iter().map(Listener::address).collect();
+        let listening: Vec<_> = listeners.iter().map(Listener::address).collect();
+        let hosts = listening.iter().map(SocketAddr::ip).collect();
+        let sessions = self.ota_wsp.sessions;
+        let sessions =
+            sessions.map(|sessions| PushSessions::new(sessions, hosts, self.ota_wsp.stop_timeout));
         let client = Client::new(
             sender,
             Arc::clone(&mailbox),
@@ -198,6 +215,8 @@ impl Builder {
             listeners,
             max_own_ports: self.ota_wsp.max_own_ports,
             ota_http,
+            sessions,
+            session_initiation,
             short_messages,
             backing,
             mailbox,
@@ -269,84 +288,5 @@ impl Builder {
             return Err(TlsError::Incomplete(missing).into());
         }
         Ok(())
-    }
-
-    /// Offers OTA-HTTP to applications, where it is on. The client itself is the Session Initiation Application there.
-    fn offer_http(&mut self, listeners: &[ota_http::Listener]) {
-        if !self.ota_http.is_on() {
-            self.core.protocols.remove(&Protocol::OtaHttp);
-            return;
-        }
-        let mut ports: Vec<u16> = Vec::new();
-        for listener in listeners {
-            let port = listener.address().port();
-            if !ports.contains(&port) {
-                ports.push(port);
-            }
-        }
-        let settings = ProtocolSettings {
-            explicit_registration: true,
-            tells_instances_apart: false,
-            any_port_is_standard: true,
-            bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(ports))]),
-            session_port: None,
-        };
-        self.core.protocols.insert(Protocol::OtaHttp, settings);
-        self.core
-            .own_applications
-            .insert(PushApplicationId::PUSH_SIA);
-        if let Ok(sia) = MediaType::parse(push_ota::sia::MEDIA_TYPE)
-            && !self.core.own_content_types.contains(&sia)
-        {
-            self.core.own_content_types.push(sia);
-        }
-    }
-
-    /// Ports of applications need sources that show the ports of short messages.
-    fn own_short_message_ports(&self) -> OwnPorts {
-        if self.short_messages.submitted || self.sources.iter().any(|source| source.shows_ports()) {
-            OwnPorts::Shown
-        } else {
-            OwnPorts::No
-        }
-    }
-
-    /// Offers OTA-WSP to applications on the bearers that are there.
-    fn offer(&mut self, listeners: &[Listener]) {
-        let mut ports: Vec<u16> = Vec::new();
-        for listener in listeners {
-            let port = listener.address().port();
-            if !ports.contains(&port) {
-                ports.push(port);
-            }
-        }
-        let mut bearers = BTreeMap::new();
-        if !ports.is_empty() {
-            let over_udp = BearerSettings {
-                ports,
-                also_standard: self.ota_wsp.also_standard.clone(),
-                own_ports: OwnPorts::Opened,
-            };
-            bearers.insert(Bearer::Ip, over_udp);
-        }
-        if self.short_messages.submitted || !self.sources.is_empty() {
-            bearers.insert(
-                Bearer::GsmSms,
-                BearerSettings::listening([CONNECTIONLESS_PORT])
-                    .with_own_ports(self.own_short_message_ports()),
-            );
-        }
-        if bearers.is_empty() {
-            self.core.protocols.remove(&Protocol::OtaWsp);
-            return;
-        }
-        let settings = ProtocolSettings {
-            explicit_registration: false,
-            tells_instances_apart: false,
-            any_port_is_standard: false,
-            bearers,
-            session_port: None,
-        };
-        self.core.protocols.insert(Protocol::OtaWsp, settings);
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Counters {
     pub(crate) pushes: BTreeMap<&'static str, u64>,
     /// Session initiation requests, by what became of them: `followed`, or why not.
     pub(crate) session_initiations: BTreeMap<&'static str, u64>,
+    /// What happened to push sessions, by the note's word.
+    pub(crate) sessions: BTreeMap<&'static str, u64>,
     pub(crate) registered: u64,
     /// Registrations refused, by the reason's word.
     pub(crate) registrations_refused: BTreeMap<&'static str, u64>,

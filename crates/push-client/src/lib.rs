@@ -57,6 +57,7 @@ pub use push_core::{
     RegistrationRequest, Selector, Settings, Verdict,
 };
 pub use push_ota::wsp::connectionless::Limits as DatagramLimits;
-pub use push_ota::{http, sia};
+pub use push_ota::wsp::{session, sessions};
+pub use push_ota::{http, sia, wtp};
 pub use push_store::{StoreError, StoreSettings};
 pub use settings::{ClientSettings, Durability};

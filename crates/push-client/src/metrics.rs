@@ -20,6 +20,7 @@ pub(crate) struct Gauges {
     pub(crate) streams: usize,
     pub(crate) unwritten: usize,
     pub(crate) kernel_drops: u64,
+    pub(crate) session_sockets: usize,
     pub(crate) store_writes: bool,
     pub(crate) uptime_seconds: u64,
 }
@@ -33,8 +34,9 @@ pub(crate) fn text(
     let mut page = Page(String::with_capacity(4096));
     page.info();
     page.network(counters, gauges);
+    page.sessions(counters, gauges);
     if let Some((tally, open)) = ota_http {
-        page.ota_http(counters, tally, open);
+        page.ota_http(tally, open);
         page.ota_http_failures(tally);
     }
     page.applications(counters, gauges);
@@ -72,6 +74,7 @@ pub(crate) fn by_name(
         ("datagramsRefused", &counters.datagrams_refused),
         ("pushes", &counters.pushes),
         ("sessionInitiations", &counters.session_initiations),
+        ("sessions", &counters.sessions),
         ("registrationsRefused", &counters.registrations_refused),
     ];
     for (family, counts) in families {
@@ -165,13 +168,27 @@ impl Page {
         );
     }
 
-    fn ota_http(&mut self, counters: &Counters, tally: &Tally, open: usize) {
+    fn sessions(&mut self, counters: &Counters, gauges: &Gauges) {
         self.family(
             "pushcai_session_initiations_total",
             "Session initiation requests, by outcome.",
             "outcome",
             &counters.session_initiations,
         );
+        self.gauge(
+            "pushcai_push_sessions",
+            "Sockets of push sessions that are open.",
+            gauges.session_sockets,
+        );
+        self.family(
+            "pushcai_push_sessions_total",
+            "What happened to push sessions, by event.",
+            "event",
+            &counters.sessions,
+        );
+    }
+
+    fn ota_http(&mut self, tally: &Tally, open: usize) {
         self.gauge(
             "pushcai_http_connections",
             "Connections of OTA-HTTP that are open.",

@@ -5,11 +5,10 @@ use std::net::SocketAddr;
 
 use push_api::Refused;
 use push_core::{Decision, PushRefusal, Verdict};
-use push_message::{Protocol, UnixMillis};
+use push_message::{Protocol, ServerAddress, UnixMillis};
 use push_ota::wsp::connectionless;
 
 use crate::counters::verdict_word;
-use crate::ota_http;
 
 /// A bounded memory of refusals; the oldest give way.
 #[derive(Debug)]
@@ -30,6 +29,20 @@ pub(crate) enum Refusal {
         length: usize,
         refusal: connectionless::Refusal,
     },
+    /// It was refused without a judgement.
+    Unjudged(Unjudged),
+}
+
+/// A push or a request that was refused without a judgement, or octets that were none.
+#[derive(Debug, Clone)]
+pub(crate) struct Unjudged {
+    pub(crate) received: UnixMillis,
+    pub(crate) protocol: Protocol,
+    pub(crate) source: ServerAddress,
+    /// A stable word.
+    pub(crate) word: &'static str,
+    pub(crate) length: usize,
+    pub(crate) detail: String,
 }
 
 impl Recent {
@@ -62,6 +75,11 @@ impl Recent {
             length,
             refusal,
         });
+    }
+
+    /// Remembers what was refused without a judgement.
+    pub(crate) fn unjudged(&mut self, unjudged: Unjudged) {
+        self.remember(Refusal::Unjudged(unjudged));
     }
 
     /// What is remembered, newest first, as far as it may be seen.
@@ -109,12 +127,13 @@ impl Refusal {
                 length: *length,
                 detail: refusal.to_string(),
             },
+            Self::Unjudged(refused) => unjudged(refused.clone()),
         }
     }
 }
 
 /// What was refused without a judgement.
-pub(crate) fn unjudged(refused: ota_http::Refused) -> Refused {
+pub(crate) fn unjudged(refused: Unjudged) -> Refused {
     Refused {
         received_at: refused.received.0,
         verdict: refused.word.to_owned(),

@@ -1,4 +1,4 @@
-//! Host names of whitelists.
+//! Host names of whitelists and gateways.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -65,7 +65,7 @@ async fn look_up(host: &str) -> Vec<IpAddr> {
             .map(|address| address.ip().to_canonical())
             .collect(),
         Err(error) => {
-            tracing::warn!(%error, "a host name of a whitelist cannot be resolved");
+            tracing::warn!(%error, "a host name cannot be resolved");
             Vec::new()
         }
     }

@@ -184,6 +184,7 @@ fn build(wiring: &Wiring) -> Result<(Client, Engine), BuildError> {
         .store_settings(wiring.store.clone())
         .durability(wiring.durability)
         .ota_http(wiring.ota_http.clone())
+        .session_initiation(wiring.session_initiation.clone())
         .store(&wiring.database);
     for address in &wiring.listen {
         builder = builder.listen(*address);

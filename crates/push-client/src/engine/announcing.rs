@@ -30,20 +30,22 @@ impl Engine {
             servers: Vec::new(),
         };
         self.announcing.0.insert(ticket, announcement);
-        let mut nobody_to_tell = capabilities.is_empty();
         for of_protocol in capabilities {
             match of_protocol.protocol {
                 Protocol::OtaHttp => {
-                    nobody_to_tell |= !self.announce_http(ticket, &of_protocol, now);
+                    if !self.announce_http(ticket, &of_protocol, now) {
+                        self.announced(ticket, Protocol::OtaHttp, Vec::new(), now);
+                    }
                 }
-                Protocol::OtaWsp | Protocol::OtaSip => {
-                    self.announced(ticket, of_protocol.protocol, Vec::new(), now);
+                Protocol::OtaWsp => {
+                    if !self.announce_sessions(ticket, of_protocol, now) {
+                        self.announced(ticket, Protocol::OtaWsp, Vec::new(), now);
+                    }
                 }
+                Protocol::OtaSip => self.announced(ticket, Protocol::OtaSip, Vec::new(), now),
             }
         }
-        if nobody_to_tell {
-            self.announced(ticket, Protocol::OtaHttp, Vec::new(), now);
-        }
+        self.announced_by_all(ticket, now);
     }
 
     /// The Push Servers of one protocol have been told, as far as they could be reached.
@@ -59,7 +61,13 @@ impl Engine {
         };
         announcement.waiting.remove(&protocol);
         announcement.servers.extend(servers);
-        if announcement.waiting.is_empty()
+        self.announced_by_all(ticket, now);
+    }
+
+    /// Answers an announcement for which nothing is waited for any more.
+    fn announced_by_all(&mut self, ticket: PersistTicket, now: Now) {
+        let announcement = self.announcing.0.get(&ticket);
+        if announcement.is_some_and(|announcement| announcement.waiting.is_empty())
             && let Some(Announcement { servers, .. }) = self.announcing.0.remove(&ticket)
         {
             self.core

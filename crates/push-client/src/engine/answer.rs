@@ -9,7 +9,7 @@ use push_core::{
 };
 use push_message::{Origin, Owner, Protocol, PushApplicationId, Refusal, Whitelist};
 
-use super::{Engine, Listener, OtaHttp, Request};
+use super::{Engine, Listener, OtaHttp, PushSessions, Request};
 use crate::counters::verdict_word;
 use crate::explain::described;
 use crate::masked::Masked;
@@ -47,6 +47,7 @@ impl Engine {
     /// The Push Servers, and the sources of short messages.
     fn servers(&mut self, now: Now) -> Vec<Server> {
         let mut servers = self.http_servers(now);
+        servers.extend(self.session_servers());
         servers.extend(self.short_messages.servers());
         servers
     }
@@ -105,6 +106,7 @@ impl Engine {
             streams: counts.subscribers,
             unwritten: self.persistence.unanswered(),
             kernel_drops: super::kernel::drops(&self.listeners),
+            session_sockets: self.sessions.as_ref().map_or(0, PushSessions::sockets),
             store_writes: self.store_failure.is_none(),
             uptime_seconds: now.monotonic.as_secs(),
         }
@@ -150,7 +152,7 @@ impl Engine {
             recent::Refusal::Judged(decision) => {
                 may_see(&decision.application, &origin_of(decision))
             }
-            recent::Refusal::Malformed { .. } => owner.is_none(),
+            recent::Refusal::Malformed { .. } | recent::Refusal::Unjudged(_) => owner.is_none(),
         });
         if owner.is_none()
             && let Some(http) = &self.ota_http

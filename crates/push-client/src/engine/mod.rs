@@ -7,6 +7,7 @@ mod ota_http;
 mod persistence;
 mod ports;
 mod request;
+mod sessions;
 mod short_messages;
 mod sia;
 mod socket;
@@ -40,7 +41,9 @@ use timer::Timer;
 pub(crate) use ota_http::OtaHttp;
 pub(crate) use persistence::Backing;
 pub(crate) use request::{Request, Subscription};
+pub(crate) use sessions::PushSessions;
 pub(crate) use short_messages::ShortMessages;
+pub(crate) use sia::SessionInitiation;
 pub(crate) use socket::Listener;
 
 /// Requests taken from the channel before others get their turn.
@@ -72,6 +75,8 @@ pub struct Engine {
     recent: Recent,
     announcing: Announcing,
     ota_http: Option<OtaHttp>,
+    sessions: Option<PushSessions>,
+    session_initiation: Option<SessionInitiation>,
     short_messages: ShortMessages,
     store_failure: Option<String>,
     pushes: u64,
@@ -88,6 +93,8 @@ pub(crate) struct Parts {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) max_own_ports: usize,
     pub(crate) ota_http: Option<OtaHttp>,
+    pub(crate) sessions: Option<PushSessions>,
+    pub(crate) session_initiation: Option<SessionInitiation>,
     pub(crate) short_messages: ShortMessages,
     pub(crate) backing: Backing,
     pub(crate) mailbox: Arc<Mailbox>,
@@ -111,6 +118,8 @@ impl Engine {
             listeners,
             max_own_ports,
             ota_http,
+            sessions,
+            session_initiation,
             short_messages,
             backing,
             mailbox,
@@ -146,6 +155,8 @@ impl Engine {
             counters: Counters::default(),
             announcing: Announcing::default(),
             ota_http,
+            sessions,
+            session_initiation,
             short_messages,
             store_failure: None,
             pushes: 0,
@@ -159,6 +170,8 @@ impl Engine {
     pub async fn run(mut self) -> Result<(), EngineError> {
         let now = self.clock.now();
         self.start_http(now);
+        self.start_sessions(now);
+        self.resolve_hosts(now);
         self.short_messages.start();
         self.carry_out(now);
         while !self.has_ended() {
@@ -180,6 +193,7 @@ impl Engine {
             && self.persistence.is_idle()
             && self.drains_left == 0
             && self.ota_http.as_ref().is_none_or(OtaHttp::has_ended)
+            && self.sessions.as_ref().is_none_or(PushSessions::has_ended)
             && self.short_messages.has_ended()
     }
 
@@ -213,6 +227,11 @@ impl Engine {
             && let Some(http) = &mut self.ota_http
         {
             ready |= http.poll_questions(context);
+        }
+        if self.persistence.has_room()
+            && let Some(sessions) = &mut self.sessions
+        {
+            ready |= sessions.poll_readable(context);
         }
         // The same holds for sources, which are put off.
         if self.persistence.has_room() {
@@ -251,13 +270,15 @@ impl Engine {
         self.take_questions(now);
         self.take_submissions(now);
         let more = self.take_datagrams(now);
+        let more_on_sessions = self.take_session_datagrams(now);
         if self.timer.is_due(now) {
             self.core.handle_timeout(now);
             self.http_timeout(now);
+            self.sessions_timeout(now);
             self.short_messages_timeout(now);
         }
         self.carry_out(now);
-        self.drain(more)
+        self.drain(more) || more_on_sessions
     }
 
     /// Counts the last batches down. Of the first one nothing is concluded: the runtime may not have looked at the sockets.
@@ -336,6 +357,7 @@ impl Engine {
         self.drains_left = MAX_DRAINS;
         let now = self.clock.now();
         self.stop_http(now);
+        self.stop_sessions(now);
         self.stop_short_messages(now);
         tracing::info!("stopping");
     }
@@ -357,9 +379,10 @@ impl Engine {
                 Notice::Resolved(host, addresses) => {
                     self.counters.hosts_resolved += 1;
                     self.resolver.finished(&host);
-                    if let Some(http) = &mut self.ota_http {
-                        http.hosts.resolved(&host, &addresses);
+                    if let Some(initiation) = &mut self.session_initiation {
+                        initiation.hosts.resolved(&host, &addresses);
                     }
+                    self.session_host_resolved(&host, &addresses, now);
                     self.core
                         .handle_input(Input::Resolved { host, addresses }, now);
                 }
@@ -419,7 +442,7 @@ impl Engine {
         let shown = self.settings.show_personal_data;
         tracing::trace!(length, source = %Masked::new(source, shown), port, "datagram");
         match connectionless::receive(&datagram, &self.settings.datagram_limits) {
-            Ok(push) if self.ota_http.is_some() && Sia::is_for(&push) => {
+            Ok(push) if self.session_initiation.is_some() && Sia::is_for(&push) => {
                 // The connectionless service carries no answer.
                 self.take_session_initiation(&push, now);
             }
@@ -455,7 +478,7 @@ impl Engine {
             while let Some(output) = self.core.poll_output() {
                 self.carry_out_one(output, now);
             }
-            let told = self.carry_out_http(now);
+            let told = self.carry_out_http(now) | self.carry_out_sessions(now);
             if !self.flush_to_store(now) && !told {
                 break;
             }
@@ -466,9 +489,10 @@ impl Engine {
         }
         let core = self.core.poll_timeout().map(|(deadline, _)| deadline);
         let http = self.ota_http.as_ref().and_then(OtaHttp::poll_timeout);
+        let sessions = self.sessions.as_ref().and_then(PushSessions::poll_timeout);
         let short_messages = self.short_messages.poll_timeout();
-        self.timer
-            .arm(core.into_iter().chain(http).chain(short_messages).min());
+        let deadlines = [core, http, sessions, short_messages];
+        self.timer.arm(deadlines.into_iter().flatten().min());
     }
 
     fn carry_out_one(&mut self, output: Output, now: Now) {
@@ -490,6 +514,7 @@ impl Engine {
             // The connectionless service carries no answer.
             Output::Judged { ticket, verdict } => {
                 self.judged_short_message(ticket, &verdict);
+                self.judged_on_session(ticket, &verdict, now);
                 self.judged(ticket, verdict);
             }
             Output::Deliver {

@@ -14,18 +14,18 @@ use push_core::{
 use push_message::{Protocol, PushApplicationId, ReceivedPush};
 use push_ota::http::{
     AnnounceTicket, Contact, Cpi, CpiSettings, DialId, Host, PpgId, PpgReport, PpgState, PpgView,
-    PushStatus, Registrar, RegistrarInput, RegistrarOutput,
+    PushStatus, Registrar, RegistrarInput, RegistrarOutput, Terminal,
 };
-use push_ota::sia::{Reach, Sia};
+use push_ota::sia::Sia;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::sia::Hosts;
 use super::{Engine, REQUEST_BATCH};
 use crate::clock::Clock;
 use crate::ota_http::{
     self, Event, Life, Link, LinkParts, Listener, Order, OtaHttpSettings, Question, Tally,
 };
+use crate::recent::Unjudged;
 
 /// The announcement that is made at the start, which nobody waits for.
 const AT_START: AnnounceTicket = AnnounceTicket(u64::MAX);
@@ -46,9 +46,6 @@ pub(crate) struct OtaHttp {
     dials: BTreeMap<DialId, Dial>,
     /// How far each gateway had been told when that was logged last.
     logged: BTreeMap<PpgId, PpgState>,
-    pub(super) sia: Sia,
-    /// Host names of gateways and of those that may send session initiation requests.
-    pub(super) hosts: Hosts,
     shutdown_timeout: Duration,
     /// When requests under way are waited for no longer.
     end: Option<Duration>,
@@ -90,18 +87,15 @@ impl OtaHttp {
             ),
             dials: BTreeMap::new(),
             logged: BTreeMap::new(),
-            sia: Sia::new(
-                Reach {
-                    http: Some(Arc::clone(&link.terminal)),
-                    sessions: None,
-                },
-                settings.sia.clone(),
-            ),
-            hosts: Hosts::of(settings),
             shutdown_timeout: settings.connections.shutdown_timeout,
             link,
             end: None,
         }
+    }
+
+    /// The terminal, as it is provisioned.
+    pub(crate) fn terminal(&self) -> Arc<Terminal> {
+        Arc::clone(&self.link.terminal)
     }
 
     /// What is listened on.
@@ -114,13 +108,8 @@ impl OtaHttp {
         (&self.link.tally, self.link.places.running())
     }
 
-    /// Remembers what was refused.
-    pub(super) fn refuse(&self, refused: ota_http::Refused) {
-        self.link.refuse(refused);
-    }
-
     /// Requests that were refused before anybody judged them, oldest first.
-    pub(super) fn refused(&self) -> Vec<ota_http::Refused> {
+    pub(super) fn refused(&self) -> Vec<Unjudged> {
         self.link.refused()
     }
 
@@ -223,7 +212,6 @@ impl Engine {
                 .spawn(ota_http::accept(Arc::clone(&http.link), listener));
         }
         http.publish(capabilities.as_ref(), AT_START, now);
-        self.resolve_hosts(now);
     }
 
     fn http_capabilities(&self) -> Option<Capabilities> {
@@ -334,8 +322,10 @@ impl Engine {
         };
         match event {
             Event::Connected(dial) => {
-                if let Some(dial) = http.dials.get(&dial) {
-                    http.sia.established(&dial.contact);
+                if let Some(dial) = http.dials.get(&dial)
+                    && let Some(initiation) = &mut self.session_initiation
+                {
+                    initiation.sia.established(&dial.contact);
                 }
                 http.input(RegistrarInput::Connected { dial }, now);
             }
@@ -527,6 +517,7 @@ fn server(view: PpgView) -> Server {
         last_exchange: last_exchange.map(|(method, status, at)| {
             Exchange::at(method, status.map(|status| status.to_string()), at.0)
         }),
+        session: None,
     }
 }
 

@@ -1,4 +1,5 @@
-//! The client as Session Initiation Application: what becomes of a gateway's request to be dialled.
+//! The client as Session Initiation Application: what becomes of a gateway's request to be connected to, over whatever
+//! protocol it comes.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,11 +8,29 @@ use std::time::Duration;
 use push_core::Now;
 use push_message::{Address, ReceivedPush};
 use push_ota::http::{Host, PushStatus, RegistrarInput};
-use push_ota::sia::{Follow, Ignored, Outcome};
+use push_ota::sia::{Follow, Ignored, Outcome, Reach, Sia, SiaSettings};
 
 use super::Engine;
 use crate::masked::Masked;
-use crate::ota_http::{OtaHttpSettings, Refused};
+use crate::recent::Unjudged;
+
+/// The Session Initiation Application, as the engine has it.
+#[derive(Debug)]
+pub(crate) struct SessionInitiation {
+    pub(super) sia: Sia,
+    pub(super) hosts: Hosts,
+}
+
+impl SessionInitiation {
+    /// One for a terminal that can connect to these; absent where it can connect to nobody.
+    pub(crate) fn new(reach: Reach, settings: SiaSettings) -> Option<Self> {
+        let is_on = reach.http.is_some() || reach.sessions.is_some();
+        is_on.then(|| Self {
+            hosts: Hosts::of(&reach, &settings),
+            sia: Sia::new(reach, settings),
+        })
+    }
+}
 
 /// What the host names of gateways, and of others that may send session initiation requests, resolve to.
 #[derive(Debug, Default)]
@@ -22,13 +41,16 @@ pub(super) struct Hosts {
 
 impl Hosts {
     /// The names that count under these settings, which nothing is known of yet.
-    pub(super) fn of(settings: &OtaHttpSettings) -> Self {
-        let contacts = settings.terminal.ppgs.iter();
-        let contacts = contacts.filter_map(|ppg| match &ppg.contact.as_ref()?.host {
+    fn of(reach: &Reach, settings: &SiaSettings) -> Self {
+        let ppgs = reach.http.iter().flat_map(|terminal| &terminal.ppgs);
+        let contacts = ppgs.filter_map(|ppg| Some(&ppg.contact.as_ref()?.host));
+        let gateways = reach.sessions.iter().flat_map(|gateways| gateways.iter());
+        let contacts = contacts.chain(gateways.map(|gateway| &gateway.contact.host));
+        let contacts = contacts.filter_map(|host| match host {
             Host::Name(name) => Some(name.clone()),
             Host::Ip(_) => None,
         });
-        let sources = settings.sia.sources.iter();
+        let sources = settings.sources.iter();
         let sources = sources.filter_map(|source| match source {
             Address::Host(name) => Some(name.clone()),
             Address::Ip(_)
@@ -72,22 +94,22 @@ impl Engine {
     /// Resolves the host names of gateways, unless that was done a short while ago.
     pub(super) fn resolve_hosts(&mut self, now: Now) {
         let interval = self.core.settings().resolve_interval;
-        let Some(http) = &mut self.ota_http else {
+        let Some(initiation) = &mut self.session_initiation else {
             return;
         };
-        for host in http.hosts.due(interval, now.monotonic) {
+        for host in initiation.hosts.due(interval, now.monotonic) {
             self.resolver.resolve(host);
         }
     }
 
     /// Takes a session initiation request; gives what a gateway is told that sent it over HTTP.
     pub(super) fn take_session_initiation(&mut self, push: &ReceivedPush, now: Now) -> PushStatus {
-        let Some(http) = &mut self.ota_http else {
+        let Some(initiation) = &mut self.session_initiation else {
             return PushStatus::NoSuchApplication;
         };
-        let hosts = &http.hosts;
+        let hosts = &initiation.hosts;
         let resolves = |host: &str, address| hosts.resolves(host, address);
-        let outcome = http.sia.receive(push, resolves, now.monotonic);
+        let outcome = initiation.sia.receive(push, resolves, now.monotonic);
         match outcome {
             Outcome::Follow(follow) => {
                 self.follow(follow, now);
@@ -106,16 +128,20 @@ impl Engine {
         let Follow {
             contacts,
             prov_url,
+            sessions,
+            applications,
             left_alone,
-            ..
         } = follow;
         self.count_session_initiation("followed");
         tracing::debug!(
             contacts = contacts.len(),
+            sessions = sessions.len(),
             left_alone = left_alone.len(),
             "session initiation request followed"
         );
-        if let Some(http) = &mut self.ota_http {
+        if !sessions.is_empty() {
+            self.invite_sessions(sessions, applications, now);
+        } else if let Some(http) = &mut self.ota_http {
             http.input(RegistrarInput::Invited { contacts, prov_url }, now);
         }
     }
@@ -125,16 +151,14 @@ impl Engine {
         let origin = &push.origin;
         let source = Masked::new(&origin.server, self.settings.show_personal_data);
         tracing::debug!(%ignored, %source, "session initiation request ignored");
-        if let Some(http) = &self.ota_http {
-            http.refuse(Refused {
-                received: push.received,
-                protocol: origin.protocol,
-                source: origin.server.clone(),
-                word: ignored.as_str(),
-                length: push.message.content.len(),
-                detail: format!("a session initiation request was ignored: {ignored}"),
-            });
-        }
+        self.recent.unjudged(Unjudged {
+            received: push.received,
+            protocol: origin.protocol,
+            source: origin.server.clone(),
+            word: ignored.as_str(),
+            length: push.message.content.len(),
+            detail: format!("a session initiation request was ignored: {ignored}"),
+        });
     }
 
     fn count_session_initiation(&mut self, outcome: &'static str) {

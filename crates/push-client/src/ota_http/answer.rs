@@ -14,10 +14,11 @@ use tokio::sync::oneshot;
 use super::body::{self, NoBody, Read};
 use super::connection::Session;
 use super::life::Phase;
-use super::link::{Exchange, Question, Refused};
+use super::link::{Exchange, Question};
 use super::outstanding::Pusher;
 use super::tally::Method;
 use crate::masked::Masked;
+use crate::recent::Unjudged;
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
@@ -242,7 +243,7 @@ fn explain(
     let shown = Masked::new(source, session.link.shown);
     tracing::debug!(word, http, source = %shown, "request refused");
     let status = status.map_or("no push status", PushStatus::as_str);
-    session.link.refuse(Refused {
+    session.link.refuse(Unjudged {
         received: now.unix,
         protocol: Protocol::OtaHttp,
         source: ServerAddress::Ip(source.ip().to_canonical()),

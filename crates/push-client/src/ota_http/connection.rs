@@ -17,12 +17,13 @@ use tokio::net::TcpStream;
 
 use super::answer;
 use super::life::{Deadline, End, Life, Orders, Phase};
-use super::link::{Link, Refused};
+use super::link::Link;
 use super::octets::{Octets, Shared, Stream};
 use super::places::Place;
 use super::receipts::{AtEnd, Receipts};
 use super::tally::add;
 use crate::masked::Masked;
+use crate::recent::Unjudged;
 
 /// Octets that hyper buffers beside a head.
 const BUFFER: usize = 8 << 10;
@@ -163,7 +164,7 @@ fn refuse(link: &Link, source: SocketAddr, word: &'static str, length: usize, de
     link.tally.broken(word);
     let shown = Masked::new(source, link.shown);
     tracing::debug!(%detail, source = %shown, "octets refused");
-    link.refuse(Refused {
+    link.refuse(Unjudged {
         received: link.clock.now().unix,
         protocol: Protocol::OtaHttp,
         source: ServerAddress::Ip(source.ip().to_canonical()),

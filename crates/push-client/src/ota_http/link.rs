@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use push_message::{Protocol, ReceivedPush, ServerAddress, UnixMillis};
+use push_message::{ReceivedPush, ServerAddress, UnixMillis};
 use push_ota::http::{Cpi, DialId, Host, Notice, PpgId, PushStatus, Terminal};
 use rustls::crypto::SecureRandom;
 use tokio::sync::{mpsc, oneshot};
@@ -19,6 +19,7 @@ use super::transmissions::Transmissions;
 use super::{ConnectionSettings, OtaHttpSettings};
 use crate::clock::Clock;
 use crate::mailbox::{self, Mailbox};
+use crate::recent::Unjudged;
 
 /// What a connection asks of the engine. There is one at a time for each connection.
 #[derive(Debug)]
@@ -61,18 +62,6 @@ pub(crate) struct Exchange {
     pub(crate) notice: Option<Notice>,
 }
 
-/// A request that was refused without a judgement, or octets that were none.
-#[derive(Debug, Clone)]
-pub(crate) struct Refused {
-    pub(crate) received: UnixMillis,
-    pub(crate) protocol: Protocol,
-    pub(crate) source: ServerAddress,
-    /// A stable word.
-    pub(crate) word: &'static str,
-    pub(crate) length: usize,
-    pub(crate) detail: String,
-}
-
 /// What the connections share.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -89,7 +78,7 @@ pub(crate) struct Link {
     mailbox: Arc<Mailbox>,
     cpi: RwLock<Arc<Cpi>>,
     exchanges: Mutex<Vec<Exchange>>,
-    refused: Mutex<VecDeque<Refused>>,
+    refused: Mutex<VecDeque<Unjudged>>,
     most_refused: usize,
     stopping: AtomicBool,
     random: &'static dyn SecureRandom,
@@ -190,7 +179,7 @@ impl Link {
     }
 
     /// Remembers a refusal; the oldest gives way.
-    pub(crate) fn refuse(&self, refused: Refused) {
+    pub(crate) fn refuse(&self, refused: Unjudged) {
         let mut all = lock(&self.refused);
         if all.len() >= self.most_refused {
             all.pop_front();
@@ -201,7 +190,7 @@ impl Link {
     }
 
     /// The last refusals, oldest first.
-    pub(crate) fn refused(&self) -> Vec<Refused> {
+    pub(crate) fn refused(&self) -> Vec<Unjudged> {
         lock(&self.refused).iter().cloned().collect()
     }
 

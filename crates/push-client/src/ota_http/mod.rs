@@ -26,7 +26,7 @@ mod transmissions;
 pub(crate) use dial::connect;
 pub(crate) use dial::{Order, dial};
 pub(crate) use life::Life;
-pub(crate) use link::{Event, Exchange, Link, LinkParts, Question, Refused};
+pub(crate) use link::{Event, Exchange, Link, LinkParts, Question};
 pub(crate) use listen::{Listener, accept};
 pub(crate) use tally::Tally;
 pub(crate) use tls::Tls;

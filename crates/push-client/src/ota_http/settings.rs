@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use push_ota::http::{CpiSettings, RegistrarSettings, Terminal, TerminalId};
-use push_ota::sia::SiaSettings;
 
 use super::tls::{Tls, TlsError};
 
@@ -18,8 +17,6 @@ pub struct OtaHttpSettings {
     pub cpi: CpiSettings,
     /// When which gateway is dialled.
     pub registrar: RegistrarSettings,
-    /// Which session initiation requests are followed.
-    pub sia: SiaSettings,
     /// TCP addresses that gateways come to (WAP-235 7.2.4.2; the registered port is 4035).
     pub listen: Vec<SocketAddr>,
     /// TCP addresses that they come to with TLS (the registered port is 4036). They need [`TlsFiles::ca`].
@@ -121,7 +118,6 @@ impl Default for OtaHttpSettings {
                 max_value_length: 4 << 10,
             },
             registrar: RegistrarSettings::default(),
-            sia: SiaSettings::default(),
             listen: Vec::new(),
             tls_listen: Vec::new(),
             tls: TlsFiles::default(),

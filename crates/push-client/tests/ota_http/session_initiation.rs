@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use push_client::http::Connect;
-use push_client::sia::SirContacts;
+use push_client::sia::{SiaSettings, SirContacts};
 use push_client::{Builder, OtaHttpSettings};
 use push_message::Address;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -133,11 +133,15 @@ async fn a_request_from_anybody_is_ignored() {
 async fn no_more_contact_points_are_followed_at_a_time_than_may_be() {
     let (one, two) = (gateway().await, gateway().await);
     let mut settings = listening();
-    settings.sia.contacts = SirContacts::Any;
-    settings.sia.lockout = Duration::ZERO;
-    settings.sia.sources = vec![Address::parse("127.0.0.1").unwrap()];
     settings.registrar.max_contacts = 1;
-    let bench = Bench::start(settings);
+    let session_initiation = SiaSettings {
+        contacts: SirContacts::Any,
+        lockout: Duration::ZERO,
+        sources: vec![Address::parse("127.0.0.1").unwrap()],
+        ..SiaSettings::default()
+    };
+    let builder = Builder::new().session_initiation(session_initiation);
+    let bench = Bench::start_with(builder, settings);
     let mut asking = bench.gateway().await;
     // One of them is followed while the other one's place is taken.
     for contact in [one.0, two.0] {

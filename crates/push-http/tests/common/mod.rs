@@ -312,6 +312,7 @@ impl PushService for Fake {
                 Some("500 Registered".to_owned()),
                 1_700_000_000_123,
             )),
+            session: None,
         }])
     }
 

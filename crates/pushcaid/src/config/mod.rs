@@ -24,7 +24,7 @@ use section::{Section, section};
 pub use document::ConfigError;
 pub use ota_http::{
     AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
-    UnknownContextName, Version,
+    SirPreferenceName, UnknownContextName, Version,
 };
 pub use reference::reference;
 pub use value::{Octets, Span};

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use push_client::sia::SiaSettings;
 use push_client::{ClientSettings, DatagramLimits, Durability, OtaHttpSettings, StoreSettings};
 use push_core::Settings;
 use push_http::HttpSettings;
@@ -29,6 +30,8 @@ pub struct Wiring {
     pub listen: Vec<SocketAddr>,
     /// Of push over HTTP.
     pub ota_http: OtaHttpSettings,
+    /// Of the Session Initiation Application, whatever protocol is asked for.
+    pub session_initiation: SiaSettings,
     /// Of the interface for applications.
     pub http: HttpSettings,
     /// The mode of the Unix socket.
@@ -118,6 +121,7 @@ impl Config {
             database: self.general.state_dir.join("pushcai.db"),
             listen: self.ota_wsp.listen.clone(),
             ota_http: self.ota_http()?,
+            session_initiation: self.ota_http.sia_settings()?,
             http: self.http_settings(),
             socket_mode: socket_mode(&self.api.socket_mode)?,
             log: log_targets(&self.log.level)?,

@@ -15,7 +15,7 @@ use super::value::{Octets, Span};
 
 pub use names::{
     AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, SirContactsName,
-    UnknownContextName, Version,
+    SirPreferenceName, UnknownContextName, Version,
 };
 
 section! {
@@ -114,7 +114,8 @@ section! {
         shutdown_timeout: Span = Span(ConnectionSettings::default().shutdown_timeout),
         /// Pushes remembered whose answer could not be given, so that they are known when they come again; the oldest give way.
         max_unanswered: usize = ConnectionSettings::default().max_unanswered,
-        /// Who may send session initiation requests beside the gateways: addresses as in a whitelist, an SMS centre among them.
+        /// Who may send session initiation requests beside the gateways of both protocols: addresses as in a whitelist, an SMS
+        /// centre among them. This and the other keys `sir_…` hold for sessions of OTA-WSP too, and whether OTA-HTTP is on or not.
         sir_sources: Vec<String> = Vec::new(),
         /// Whom a session initiation request may have dialled: `known`, gateways that are listed and are not `never` dialled; or
         /// `any`, everyone.
@@ -126,6 +127,12 @@ section! {
         sir_lockout: Span = Span(SiaSettings::default().lockout),
         /// Contact points that are followed of one session initiation request; the first count.
         sir_max_contacts: usize = SiaSettings::default().max_contacts,
+        /// Which contact points count of a session initiation request that has some for each protocol: those for `ota-http`, or those
+        /// for `ota-wsp`. Of the other list none does, unless nobody in this one may be contacted.
+        sir_preference: SirPreferenceName = SiaSettings::default().preference.into(),
+        /// Take contact points for sessions that are no addresses for the address that the request came from, at port 9201: there
+        /// are gateways that write theirs in letters.
+        sir_malformed_contacts: bool = SiaSettings::default().malformed_contacts,
         /// Octets of a session initiation request.
         sir_max_length: Octets = Octets(SiaSettings::default().max_length),
         /// The gateways, in order of preference: one table `[[ota_http.ppg]]` each.

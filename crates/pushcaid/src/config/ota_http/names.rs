@@ -3,7 +3,7 @@
 use std::fmt;
 
 use push_client::http::{AnnounceOn, Authentication, Connect};
-use push_client::sia::{SirContacts, UnknownContext};
+use push_client::sia::{SirContacts, SirPreference, UnknownContext};
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -59,6 +59,16 @@ pub enum SirContactsName {
     Known,
     /// Everyone.
     Any,
+}
+
+/// The name of a [`SirPreference`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SirPreferenceName {
+    /// Contact points for OTA-HTTP.
+    OtaHttp,
+    /// Contact points for OTA-WSP.
+    OtaWsp,
 }
 
 /// The name of an [`UnknownContext`].
@@ -208,6 +218,24 @@ impl From<SirContacts> for SirContactsName {
         match contacts {
             SirContacts::Known => Self::Known,
             SirContacts::Any => Self::Any,
+        }
+    }
+}
+
+impl From<SirPreferenceName> for SirPreference {
+    fn from(name: SirPreferenceName) -> Self {
+        match name {
+            SirPreferenceName::OtaHttp => Self::OtaHttp,
+            SirPreferenceName::OtaWsp => Self::OtaWsp,
+        }
+    }
+}
+
+impl From<SirPreference> for SirPreferenceName {
+    fn from(preference: SirPreference) -> Self {
+        match preference {
+            SirPreference::OtaHttp => Self::OtaHttp,
+            SirPreference::OtaWsp => Self::OtaWsp,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use push_client::TlsFiles;
 use push_client::http::{AnnounceOn, Authentication, Connect, Contact, Host, TerminalId};
-use push_client::sia::{SirContacts, UnknownContext};
+use push_client::sia::{SirContacts, SirPreference, UnknownContext};
 use push_message::Address;
 
 use super::*;
@@ -58,6 +58,8 @@ nodelay = false
 shutdown_timeout = "3s"
 max_unanswered = 17
 sir_sources = ["192.0.2.9", "+4917099999"]
+sir_preference = "ota-wsp"
+sir_malformed_contacts = false
 sir_contacts = "any"
 sir_unknown_context = "ignore"
 sir_lockout = "30s"
@@ -186,7 +188,10 @@ fn every_key_reaches_the_part_that_it_is_for() {
 #[test]
 fn every_key_of_session_initiation_reaches_its_application() {
     let directory = files();
-    let sia = every_key(directory.path()).wiring().unwrap().ota_http.sia;
+    let sia = every_key(directory.path())
+        .wiring()
+        .unwrap()
+        .session_initiation;
     let expected = SiaSettings {
         sources: ["192.0.2.9", "+4917099999"]
             .map(|text| Address::parse(text).unwrap())
@@ -195,8 +200,9 @@ fn every_key_of_session_initiation_reaches_its_application() {
         unknown_context: UnknownContext::Ignore,
         lockout: Duration::from_secs(30),
         max_contacts: 2,
+        preference: SirPreference::OtaWsp,
+        malformed_contacts: false,
         max_length: 512,
-        ..SiaSettings::default()
     };
     assert_eq!(sia, expected);
 }

@@ -40,11 +40,11 @@ impl OtaHttp {
                 key: self.key_file.clone(),
             },
             connections: self.connection_settings(),
-            sia: self.sia_settings()?,
         })
     }
 
-    fn sia_settings(&self) -> Result<SiaSettings, Wrong> {
+    /// Which session initiation requests are followed, those for sessions of OTA-WSP as well.
+    pub(crate) fn sia_settings(&self) -> Result<SiaSettings, Wrong> {
         let wrong = wrong("ota_http", "sir_sources");
         let source = |text: &String| Address::parse(text).map_err(|error| wrong(&error));
         Ok(SiaSettings {
@@ -57,8 +57,9 @@ impl OtaHttp {
             unknown_context: self.sir_unknown_context.into(),
             lockout: self.sir_lockout.0,
             max_contacts: self.sir_max_contacts,
+            preference: self.sir_preference.into(),
+            malformed_contacts: self.sir_malformed_contacts,
             max_length: self.sir_max_length.0,
-            ..SiaSettings::default()
         })
     }
 

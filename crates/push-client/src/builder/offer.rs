@@ -1,0 +1,107 @@
+//! What is offered to applications: the protocols that are on, with their bearers and ports.
+
+use std::collections::BTreeMap;
+
+use push_core::{BearerSettings, OwnPorts, ProtocolSettings};
+use push_message::{Bearer, MediaType, Protocol, PushApplicationId};
+use push_ota::wsp::sessions::ContactPoint;
+
+use super::Builder;
+use crate::engine::Listener;
+use crate::ota_http;
+
+/// The registered port of connectionless pushes (WAP-259 appendix B).
+const CONNECTIONLESS_PORT: u16 = 2948;
+
+impl Builder {
+    /// Offers what is listened on, dialled and delivered by sources, and nothing else.
+    pub(super) fn offer(&mut self, over_udp: &[Listener], over_tcp: &[ota_http::Listener]) {
+        let over_udp = ports(over_udp.iter().map(|listener| listener.address().port()));
+        let over_tcp = ports(over_tcp.iter().map(|listener| listener.address().port()));
+        let ota_wsp = self.over_wsp(over_udp);
+        let ota_http = self.ota_http.is_on().then(|| over_http(over_tcp));
+        if ota_http.is_some() || self.ota_wsp.sessions.is_some() {
+            self.offer_session_initiation();
+        }
+        for (protocol, settings) in [(Protocol::OtaWsp, ota_wsp), (Protocol::OtaHttp, ota_http)] {
+            match settings {
+                Some(settings) => self.core.protocols.insert(protocol, settings),
+                None => self.core.protocols.remove(&protocol),
+            };
+        }
+    }
+
+    /// The client itself is the Session Initiation Application where there is something to initiate.
+    fn offer_session_initiation(&mut self) {
+        self.core
+            .own_applications
+            .insert(PushApplicationId::PUSH_SIA);
+        if let Ok(sia) = MediaType::parse(push_ota::sia::MEDIA_TYPE)
+            && !self.core.own_content_types.contains(&sia)
+        {
+            self.core.own_content_types.push(sia);
+        }
+    }
+
+    /// OTA-WSP on the bearers that are there.
+    fn over_wsp(&self, ports: Vec<u16>) -> Option<ProtocolSettings> {
+        let sessions = self.ota_wsp.sessions.is_some();
+        let over_udp = (sessions || !ports.is_empty()).then(|| BearerSettings {
+            own_ports: if ports.is_empty() {
+                OwnPorts::No
+            } else {
+                OwnPorts::Opened
+            },
+            also_standard: self.ota_wsp.also_standard.clone(),
+            ports,
+        });
+        let by_sms = self.short_messages.submitted || !self.sources.is_empty();
+        let by_sms = by_sms.then(|| {
+            BearerSettings::listening([CONNECTIONLESS_PORT])
+                .with_own_ports(self.own_short_message_ports())
+        });
+        let bearers = [(Bearer::Ip, over_udp), (Bearer::GsmSms, by_sms)];
+        let bearers: BTreeMap<_, _> = bearers
+            .into_iter()
+            .filter_map(|(bearer, settings)| Some((bearer, settings?)))
+            .collect();
+        (!bearers.is_empty()).then_some(ProtocolSettings {
+            explicit_registration: sessions,
+            tells_instances_apart: false,
+            any_port_is_standard: false,
+            bearers,
+            session_port: sessions.then_some(ContactPoint::PORT),
+        })
+    }
+
+    /// Ports of applications need sources that show the ports of short messages.
+    fn own_short_message_ports(&self) -> OwnPorts {
+        let mut sources = self.sources.iter();
+        if self.short_messages.submitted || sources.any(|source| source.shows_ports()) {
+            OwnPorts::Shown
+        } else {
+            OwnPorts::No
+        }
+    }
+}
+
+fn over_http(ports: Vec<u16>) -> ProtocolSettings {
+    ProtocolSettings {
+        explicit_registration: true,
+        tells_instances_apart: false,
+        any_port_is_standard: true,
+        bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(ports))]),
+        session_port: None,
+    }
+}
+
+/// Each port once, in the order of the listeners.
+fn ports(listeners: impl Iterator<Item = u16>) -> Vec<u16> {
+    let mut ports = Vec::new();
+    for port in listeners {
+        if !ports.contains(&port) {
+            ports.push(port);
+        }
+    }
+    ports
+}
