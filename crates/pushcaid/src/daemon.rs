@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use push_client::http::{Authentication, Connect, Ppg};
+use push_client::smpp::{Smpp, SmppError};
 use push_client::{BuildError, Builder, Client, Durability, Engine, EngineError};
 use push_http::{HttpSettings, InvalidTokens, Tokens};
 use rustix::fs::Mode;
@@ -80,6 +81,9 @@ pub enum DaemonError {
     /// The Push Client cannot be started.
     #[error(transparent)]
     Client(#[from] BuildError),
+    /// A message centre cannot be used.
+    #[error("a message centre cannot be used: {0}")]
+    MessageCentre(#[from] SmppError),
     /// The Push Client ended badly.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -177,7 +181,7 @@ impl Daemon {
     }
 }
 
-fn build(wiring: &Wiring) -> Result<(Client, Engine), BuildError> {
+fn build(wiring: &Wiring) -> Result<(Client, Engine), DaemonError> {
     let mut builder = Builder::new()
         .core_settings(wiring.core.clone())
         .client_settings(wiring.client.clone())
@@ -189,11 +193,14 @@ fn build(wiring: &Wiring) -> Result<(Client, Engine), BuildError> {
     for address in &wiring.listen {
         builder = builder.listen(*address);
     }
+    for centre in &wiring.message_centres {
+        builder = builder.source(Smpp::new(centre.clone())?);
+    }
     // Pushes are nobody else's business: the database is made for this user alone, wherever it is.
     let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
     let built = builder.build();
     rustix::process::umask(mask);
-    built
+    Ok(built?)
 }
 
 fn make_state_directory(path: &Path) -> Result<(), DaemonError> {

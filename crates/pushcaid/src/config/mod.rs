@@ -6,6 +6,7 @@ mod ota_http;
 mod reference;
 mod secret;
 mod section;
+mod sms;
 mod value;
 mod wiring;
 
@@ -27,6 +28,7 @@ pub use ota_http::{
     SirPreferenceName, UnknownContextName, Version,
 };
 pub use reference::reference;
+pub use sms::{SmppLink, Sms};
 pub use value::{Octets, Span};
 pub use wiring::{Wiring, Wrong};
 
@@ -272,6 +274,8 @@ pub struct Config {
     pub ota_wsp: OtaWsp,
     /// `[ota_http]`
     pub ota_http: OtaHttp,
+    /// `[sms]`
+    pub sms: Sms,
     /// `[applications]`
     pub applications: Applications,
     /// `[delivery]`
@@ -292,7 +296,7 @@ pub struct Config {
 }
 
 /// Every section, in the order in which they are documented.
-pub(crate) const SECTIONS: [Section; 15] = [
+pub(crate) const SECTIONS: [Section; 17] = [
     General::SECTION,
     Api::SECTION,
     Http::SECTION,
@@ -300,6 +304,8 @@ pub(crate) const SECTIONS: [Section; 15] = [
     OtaWsp::SECTION,
     OtaHttp::SECTION,
     Ppg::SECTION,
+    Sms::SECTION,
+    SmppLink::SECTION,
     Applications::SECTION,
     Delivery::SECTION,
     Queue::SECTION,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use push_client::sia::SiaSettings;
+use push_client::smpp::SmppSettings;
 use push_client::{ClientSettings, DatagramLimits, Durability, OtaHttpSettings, StoreSettings};
 use push_core::Settings;
 use push_http::HttpSettings;
@@ -32,6 +33,8 @@ pub struct Wiring {
     pub ota_http: OtaHttpSettings,
     /// Of the Session Initiation Application, whatever protocol is asked for.
     pub session_initiation: SiaSettings,
+    /// Message centres that short messages come from.
+    pub message_centres: Vec<SmppSettings>,
     /// Of the interface for applications.
     pub http: HttpSettings,
     /// The mode of the Unix socket.
@@ -122,6 +125,7 @@ impl Config {
             listen: self.ota_wsp.listen.clone(),
             ota_http: self.ota_http()?,
             session_initiation: self.ota_http.sia_settings()?,
+            message_centres: self.sms.message_centres()?,
             http: self.http_settings(),
             socket_mode: socket_mode(&self.api.socket_mode)?,
             log: log_targets(&self.log.level)?,
