@@ -139,17 +139,13 @@ impl Content {
 /// Adds what the command line says beside the content.
 fn addressed(push: Push, arguments: &LabPush) -> Push {
     let misbehaviour = &arguments.misbehaviour;
-    let mut push = arguments
-        .parameter
-        .iter()
-        .fold(push, |push, (name, value)| push.parameter(name, value));
-    if let Some(id) = &arguments.id {
-        push = push.application(ApplicationId::parse(id));
-    }
-    push = arguments
-        .header
-        .iter()
-        .fold(push, |push, (name, value)| push.header(name, value));
+    let LabPush {
+        id,
+        parameter,
+        header,
+        ..
+    } = arguments;
+    let mut push = described(push, id.as_deref(), parameter, header);
     if misbehaviour.confirmed {
         push = push.confirmed();
     }
@@ -160,6 +156,25 @@ fn addressed(push: Push, arguments: &LabPush) -> Push {
         Some(length) => push.headers_length(length),
         None => push,
     }
+}
+
+/// Names the application, and adds parameters and headers.
+pub(crate) fn described(
+    push: Push,
+    application: Option<&str>,
+    parameters: &[(String, String)],
+    headers: &[(String, String)],
+) -> Push {
+    let push = parameters
+        .iter()
+        .fold(push, |push, (name, value)| push.parameter(name, value));
+    let push = match application {
+        Some(id) => push.application(ApplicationId::parse(id)),
+        None => push,
+    };
+    headers
+        .iter()
+        .fold(push, |push, (name, value)| push.header(name, value))
 }
 
 fn misbehaviours(arguments: &LabPush, index: u64) -> impl Iterator<Item = Misbehaviour> {
@@ -223,13 +238,13 @@ fn sample_push(sample: Sample) -> Push {
     }
 }
 
-fn octets(option: &str, text: &str) -> Result<Vec<u8>, Failure> {
+pub(crate) fn octets(option: &str, text: &str) -> Result<Vec<u8>, Failure> {
     decode::octets(text).map_err(|error| usage(&format!("{option}: {error}")))
 }
 
 fn usage(message: &str) -> Failure {
     Failure::Usage {
         message: message.to_owned(),
-        hint: "pushcai lab push --help shows examples".to_owned(),
+        hint: "--help shows examples".to_owned(),
     }
 }

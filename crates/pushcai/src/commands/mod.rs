@@ -4,9 +4,12 @@ mod decode;
 mod demo;
 mod events;
 mod lab;
+mod line;
 mod pages;
 mod ppg;
 mod registration;
+mod session;
+mod short_message;
 mod state;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,6 +59,8 @@ async fn talk(arguments: &Arguments, output: &mut Output) -> Result<(), Failure>
         Command::Metrics => state::metrics(client()?, output).await,
         Command::Lab(Lab::Push(push)) => lab::push(push, output).await,
         Command::Lab(Lab::Ppg(ppg)) => ppg::run(ppg, output).await,
+        Command::Lab(Lab::Session(session)) => session::run(session, output).await,
+        Command::Lab(Lab::Sms(sms)) => short_message::run(sms, output),
         Command::Demo => demo::run(output).await,
         Command::Decode(_) | Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }

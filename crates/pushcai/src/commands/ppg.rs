@@ -7,20 +7,20 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use push_lab::ApplicationId;
 use push_lab::Sender;
 use push_lab::ppg::{
     Answer, Connection, ContactPoint, Direction, Extent, HttpMisbehaviour, HttpPush, Outcome, Ppg,
     PpgEvent, PpgSettings, Secret, SirBuilder, Target, TerminalAuthentication, TestAuthority,
     TlsError, Unfit,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::arguments::{LabPpg, TerminalProof};
 use crate::commands::interrupted;
-use crate::commands::lab::given;
+use crate::commands::lab::{described, given};
+use crate::commands::line::Line;
 use crate::failure::Failure;
-use crate::output::{Output, visible};
+use crate::output::Output;
 
 /// Plays the gateway until all is done, or somebody wants it to end.
 pub(crate) async fn run(arguments: &LabPpg, output: &mut Output) -> Result<(), Failure> {
@@ -45,7 +45,7 @@ pub(crate) async fn run(arguments: &LabPpg, output: &mut Output) -> Result<(), F
             biased;
             event = events.next() => {
                 if let Some(event) = event {
-                    write(&told(&event), output)?;
+                    told(&event).write(output)?;
                 }
             }
             results = &mut working => break results,
@@ -56,11 +56,11 @@ pub(crate) async fn run(arguments: &LabPpg, output: &mut Output) -> Result<(), F
         }
     };
     for event in events.drain() {
-        write(&told(&event), output)?;
+        told(&event).write(output)?;
     }
     let Done { lines, failure } = results?;
     for line in &lines {
-        write(line, output)?;
+        line.write(output)?;
     }
     failure.map_or(Ok(()), |why| Err(Failure::Other(why)))
 }
@@ -149,24 +149,9 @@ fn say_where(ppg: &Ppg, output: &mut Output) -> Result<(), Failure> {
             text: format!("listening for {who} on {address}{secured}"),
             json: json!({ "event": "listening", "for": who, "address": address.to_string(), "tls": tls }),
         };
-        write(&line, output)?;
+        line.write(output)?;
     }
     Ok(())
-}
-
-/// One line of output, in both forms.
-struct Line {
-    text: String,
-    json: Value,
-}
-
-fn write(line: &Line, output: &mut Output) -> Result<(), Failure> {
-    if output.is_json() {
-        output.json(&line.json)?;
-    } else {
-        output.line(&visible(&line.text))?;
-    }
-    output.flush()
 }
 
 /// What came of the job.
@@ -345,14 +330,13 @@ impl<'a> Job<'a> {
 }
 
 fn push(arguments: &LabPpg) -> Result<HttpPush, Failure> {
-    let mut push = given(&arguments.content, arguments.content_type.as_deref())?;
-    if let Some(id) = &arguments.application {
-        push = push.application(ApplicationId::parse(id));
-    }
-    push = arguments
-        .header
-        .iter()
-        .fold(push, |push, (name, value)| push.header(name, value));
+    let push = given(&arguments.content, arguments.content_type.as_deref())?;
+    let push = described(
+        push,
+        arguments.application.as_deref(),
+        &[],
+        &arguments.header,
+    );
     let push = HttpPush::from(&push);
     let info = arguments.info.iter();
     Ok(info.fold(push, |push, token| push.info(token)))

@@ -51,6 +51,79 @@ fn pushes_are_built_as_asked() {
 }
 
 #[test]
+fn short_messages_are_built_as_asked() {
+    let mut all = Vec::new();
+    for arguments in [
+        &["--id", "4", "--body", "x"][..],
+        &["--sample", "mms", "--segment-size", "60"],
+        &[
+            "--sample",
+            "mms",
+            "--segment-size",
+            "60",
+            "--wide",
+            "--concatenation-first",
+            "--reference",
+            "1000",
+        ],
+        &[
+            "--sample",
+            "mms",
+            "--segment-size",
+            "60",
+            "--order",
+            "backward",
+            "--repeat",
+            "1",
+            "--lose",
+            "2",
+        ],
+        &[
+            "--sample",
+            "mms",
+            "--segment-size",
+            "40",
+            "--order",
+            "shuffled",
+            "--seed",
+            "5",
+        ],
+        &[
+            "--body",
+            "x",
+            "--sender",
+            "Example",
+            "--smsc",
+            "+4917000000",
+            "--dcs",
+            "0xf5",
+        ],
+        &["--body", "x", "--ports", "2949:1", "--tid", "9"],
+        &["--body", "x", "--ports", "200:201", "--short-ports"],
+        &["--datagram", "0a0b0c", "--no-ports", "--json"],
+    ] {
+        let run = pushcai(&[&["lab", "sms"], arguments].concat());
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{arguments:?}");
+        all.push(format!("$ {}\n{}", arguments.join(" "), run.stdout));
+    }
+    assert_snapshot!(all.concat());
+}
+
+#[test]
+fn short_messages_that_cannot_be_are_refused() {
+    for arguments in [
+        &["--ports", "2948"][..],
+        &["--segment-size", "141"],
+        &["--dcs", "256"],
+        &["--datagram", "0"],
+        &["--datagram", "00", "--id", "4"],
+    ] {
+        let run = pushcai(&[&["lab", "sms"], arguments].concat());
+        assert_eq!(run.code, 2, "{arguments:?}: {run}");
+    }
+}
+
+#[test]
 fn pushes_are_sent_from_and_to_where_they_shall() {
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
     receiver

@@ -12,3 +12,4 @@ mod ppg;
 mod real;
 mod requests;
 mod run;
+mod session;
