@@ -79,6 +79,7 @@ const RULES: &[Rule] = &[
             "rusmpp",
             "rustix",
             "rustls",
+            "sha1",
             "socket2",
             "thiserror",
             "tokio",

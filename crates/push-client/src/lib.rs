@@ -35,6 +35,8 @@ mod explain;
 mod mailbox;
 mod masked;
 mod metrics;
+#[cfg(feature = "modem")]
+pub mod modem;
 mod ota_http;
 mod ota_wsp;
 mod recent;

@@ -9,7 +9,7 @@ use crate::counters::Counters;
 use crate::ota_http::Tally;
 
 /// How things stand at present.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Gauges {
     pub(crate) registrations: usize,
     pub(crate) waiting_events: usize,
@@ -23,6 +23,8 @@ pub(crate) struct Gauges {
     pub(crate) session_sockets: usize,
     pub(crate) store_writes: bool,
     pub(crate) uptime_seconds: u64,
+    /// Each source of short messages, and what became of those that it saw.
+    pub(crate) sources: Vec<(String, BTreeMap<&'static str, u64>)>,
 }
 
 /// The text of `/metrics`.
@@ -39,6 +41,7 @@ pub(crate) fn text(
         page.ota_http(tally, open);
         page.ota_http_failures(tally);
     }
+    page.short_messages(gauges);
     page.applications(counters, gauges);
     page.events(counters, gauges);
     page.store(counters, gauges);
@@ -166,6 +169,25 @@ impl Page {
             "verdict",
             &counters.pushes,
         );
+    }
+
+    fn short_messages(&mut self, gauges: &Gauges) {
+        if gauges.sources.is_empty() {
+            return;
+        }
+        let name = "pushcai_short_messages_total";
+        self.head(
+            name,
+            "counter",
+            "Short messages that modems showed, by source and outcome.",
+        );
+        for (source, counts) in &gauges.sources {
+            for (outcome, count) in counts {
+                self.line(format_args!(
+                    "{name}{{source=\"{source}\",outcome=\"{outcome}\"}} {count}"
+                ));
+            }
+        }
     }
 
     fn sessions(&mut self, counters: &Counters, gauges: &Gauges) {
@@ -432,6 +454,7 @@ mod tests {
             Some((&tally, 0)),
             &Gauges {
                 registrations: 3,
+                sources: vec![("dbus:org.ofono".to_owned(), [("accepted", 2)].into())],
                 ..Gauges::default()
             },
         )
@@ -441,6 +464,9 @@ mod tests {
     fn every_sample_has_a_type_and_a_help() {
         let text = filled();
         assert!(text.contains("\npushcai_registrations 3\n"));
+        assert!(text.contains(
+            "\npushcai_short_messages_total{source=\"dbus:org.ofono\",outcome=\"accepted\"} 2\n"
+        ));
         assert!(text.contains("\npushcai_pushes_total{verdict=\"accepted\"} 7\n"));
         assert!(text.contains("\npushcai_datagrams_refused_total{reason=\"malformed\"} 1\n"));
         for line in text.lines().filter(|line| !line.starts_with('#')) {

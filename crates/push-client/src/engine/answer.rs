@@ -109,6 +109,7 @@ impl Engine {
             session_sockets: self.sessions.as_ref().map_or(0, PushSessions::sockets),
             store_writes: self.store_failure.is_none(),
             uptime_seconds: now.monotonic.as_secs(),
+            sources: self.short_messages.counts(),
         }
     }
 

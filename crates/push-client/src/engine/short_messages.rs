@@ -83,6 +83,11 @@ impl ShortMessages {
         self.end
     }
 
+    /// What became of the short messages of each source, by word.
+    pub(super) fn counts(&self) -> Vec<(String, BTreeMap<&'static str, u64>)> {
+        self.sources.counts()
+    }
+
     /// The sources, as an operator sees them.
     pub(super) fn servers(&self) -> impl Iterator<Item = Server> {
         self.sources.view().map(|(uri, state)| Server {

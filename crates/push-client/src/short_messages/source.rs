@@ -1,5 +1,6 @@
 //! Sources of short messages that run beside the engine.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -20,6 +21,11 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
 
     /// Whether it shows the ports of short messages. Where no source does, an application cannot have a port of its own.
     fn shows_ports(&self) -> bool;
+
+    /// What became of the short messages that it saw, by word, since the start.
+    fn counts(&self) -> BTreeMap<&'static str, u64> {
+        BTreeMap::new()
+    }
 
     /// Runs until [`Intake::stopped`] returns; comes back by itself from whatever ends its connection. A source that returns
     /// earlier is not started again.
@@ -115,6 +121,14 @@ impl Running {
     /// Ends those that still run.
     pub(crate) fn abort(&mut self) {
         self.tasks.abort_all();
+    }
+
+    /// Each source's name and its counts.
+    pub(crate) fn counts(&self) -> Vec<(String, BTreeMap<&'static str, u64>)> {
+        let sources = self.sources.iter();
+        sources
+            .map(|source| (source.uri(), source.counts()))
+            .collect()
     }
 
     /// Each source's name and how it stands.
