@@ -4,14 +4,21 @@
 //! message until all are there, and says of each when its source may acknowledge it to the network. [`receive`] makes a push of a
 //! whole message.
 
+mod contract;
+mod gathering;
 mod reassembler;
 mod receive;
+mod remembered;
 mod segment;
+mod stored;
+#[cfg(test)]
+mod tests;
 
-pub use reassembler::{
-    Expired, ExpiredReason, Held, Input, MessageId, Output, Reassembler, ReassemblerSettings,
-    SegmentId, Settlement, Ticket, Verdict, WholeMessage,
+pub use contract::{
+    Expired, ExpiredReason, Held, Input, MessageId, Output, ReassemblerSettings, SegmentId,
+    Settlement, Ticket, Verdict, WholeMessage,
 };
+pub use reassembler::Reassembler;
 pub use receive::receive;
-pub use segment::{Originator, Segment};
+pub use segment::{NotASegment, Originator, Segment};
 pub use wap_wire::sms::{Concatenation, Ports, Width};

@@ -15,6 +15,10 @@ pub fn receive(message: &WholeMessage, limits: &Limits) -> Result<ReceivedPush, 
     })
 }
 
+//= specs/wdp.md#datagrams
+//# A datagram MUST be handed on with the port that it is for.
+//= specs/wdp.md#datagrams
+//# A datagram MUST be handed on with the port that it came from.
 fn origin(message: &WholeMessage, tid: u8) -> Origin {
     Origin {
         protocol: Protocol::OtaWsp,

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use push_message::UnixMillis;
-use wap_wire::sms::{Concatenation, Ports};
+use wap_wire::DecodeError;
+use wap_wire::sms::{Address, Alphabet, Concatenation, Deliver, Ports, UserDataHeader};
 
 /// Who sent a short message.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,4 +86,102 @@ fn is_number(text: &str) -> bool {
         && digits
             .bytes()
             .all(|octet| matches!(octet, b'0'..=b'9' | b'*' | b'#'))
+}
+
+/// Why a short message is no segment of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotASegment {
+    /// The octets are no SMS-DELIVER.
+    #[error("the octets are no SMS-DELIVER of 3GPP TS 23.040: {0}")]
+    Malformed(DecodeError),
+    /// The user data header is broken, so that nothing of it counts.
+    #[error("the user data header is broken, so that there are no ports: {0}")]
+    BrokenHeader(DecodeError),
+    /// The user data is text.
+    #[error("the message is text; a push comes as 8 bit data")]
+    Text,
+    /// There are no ports.
+    #[error("the message names no ports; a push comes to one")]
+    NoPorts,
+}
+
+impl NotASegment {
+    /// A stable word for metrics and explanations.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::BrokenHeader(_) => "brokenHeader",
+            Self::Text => "text",
+            Self::NoPorts => "noPorts",
+        }
+    }
+
+    /// Whether the message is nobody's business who takes pushes: one between people, or to another program.
+    pub const fn is_another_kind(self) -> bool {
+        match self {
+            Self::Malformed(_) | Self::BrokenHeader(_) => false,
+            Self::Text | Self::NoPorts => true,
+        }
+    }
+}
+
+impl Segment {
+    /// The segment in an SMS-DELIVER, with the SMS centre in front or without.
+    //= specs/wdp.md#datagrams
+    //# On a bearer that does not carry IP, datagrams MUST be taken as WDP lays down for that bearer.
+    pub fn from_tpdu(
+        device: &str,
+        octets: &[u8],
+        received: UnixMillis,
+    ) -> Result<Self, NotASegment> {
+        let message = Deliver::decode(octets).map_err(NotASegment::Malformed)?;
+        let data = message.user_data;
+        if data.data_coding.alphabet() != Alphabet::Octets || data.data_coding.is_compressed() {
+            return Err(NotASegment::Text);
+        }
+        let header = data.header().transpose();
+        let header = header.map_err(NotASegment::BrokenHeader)?;
+        let ports = header.and_then(|header| header.ports());
+        let seconds = message.time_stamp.unix_seconds();
+        Ok(Self {
+            device: device.into(),
+            service_centre: message.service_centre.map(|address| shown(&address)),
+            originator: originator(&message.originating_address),
+            sent: seconds.map(|seconds| UnixMillis(seconds.saturating_mul(1_000))),
+            ports: Some(ports.ok_or(NotASegment::NoPorts)?),
+            concatenation: header.and_then(|header| header.concatenation()),
+            octets: data.body().into(),
+            received,
+        })
+    }
+
+    /// The segment whose octets begin with a user data header: what the header says is taken from it, and it is cut off.
+    pub fn take_header(mut self) -> Result<Self, NotASegment> {
+        let (header, length) =
+            UserDataHeader::decode(&self.octets).map_err(NotASegment::BrokenHeader)?;
+        let ports = header.ports().ok_or(NotASegment::NoPorts)?;
+        let concatenation = header.concatenation();
+        self.octets = self.octets.get(length..).unwrap_or_default().into();
+        Ok(Self {
+            ports: Some(ports),
+            concatenation,
+            ..self
+        })
+    }
+}
+
+fn originator(address: &Address<'_>) -> Option<Originator> {
+    if address.is_empty() {
+        return None;
+    }
+    let text = shown(address);
+    Some(if address.is_alphanumeric() {
+        Originator::Name(text)
+    } else {
+        Originator::Number(text)
+    })
+}
+
+fn shown(address: &Address<'_>) -> Box<str> {
+    address.to_string().into()
 }

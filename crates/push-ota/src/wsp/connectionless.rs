@@ -33,7 +33,9 @@ impl Default for Limits {
     }
 }
 
-/// A datagram as the bearer delivered it.
+/// A datagram of UDP, as the bearer delivered it.
+//= specs/wdp.md#datagrams
+//# On a bearer that carries IP, WDP MUST be UDP.
 #[derive(Debug, Clone, Copy)]
 pub struct Datagram<'a> {
     /// Its octets.
@@ -246,6 +248,9 @@ mod tests {
         [&[0x2A, 0x06, length], content_type, headers, body].concat()
     }
 
+    //= specs/wdp.md#datagrams
+    //= type=test
+    //# On a bearer that carries IP, WDP MUST be UDP.
     #[test]
     fn a_push_gives_message_and_origin() {
         // text/vnd.wap.si; X-Wap-Application-Id: 4 (mms.ua); Push-Flag: authenticated, trusted; Encoding-Version: 1.3
