@@ -7,10 +7,12 @@
 use std::error::Error;
 use std::fs;
 use std::path::Path;
+use wap_wire::wsp::AbortReason;
 use wap_wire::wsp::{
     AcceptApplication, Address, Addresses, ApplicationId, Capability, ContentType, EncodeOptions,
     Encoder, HeaderForm, PartContent, ProtocolOptions, SiaContent, Status, encode_unit_push,
 };
+use wap_wire::wtp;
 
 /// Every header that has a compact form, as text.
 const HEADERS: [(&str, &str); 71] = [
@@ -178,6 +180,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (number, sia) in requests(options)?.iter().enumerate() {
         write(folder, "sia", number, sia)?;
     }
+    for (number, datagram) in transactions()?.iter().enumerate() {
+        write(folder, "wtp", number, datagram)?;
+    }
     for (number, octets) in [
         &[0x00][..],
         &[0x82, 0x8F, 0x25],
@@ -222,6 +227,87 @@ fn pdus(options: EncodeOptions) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         options.suspend(300),
         options.resume(300, &headers)?,
     ])
+}
+
+/// Each PDU of WTP, all items, and PDUs put together.
+fn transactions() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
+    use wtp::{ErrorItem, ItemValue, OptionItem, Pdu, Trailer};
+    let items = [
+        ItemValue::Error(ErrorItem::Unknown { identity: 9 }),
+        ItemValue::Error(ErrorItem::UnknownContent {
+            identity: 2,
+            first: 0,
+        }),
+        ItemValue::Info(b"info"),
+        ItemValue::Option(OptionItem::MaximumReceiveUnit(1400)),
+        ItemValue::Option(OptionItem::NoCachedTid),
+        ItemValue::Option(OptionItem::NumGroups(1)),
+        ItemValue::PacketSequenceNumber(255),
+        ItemValue::SduBoundary,
+        ItemValue::FrameBoundary,
+    ];
+    let octets = wtp::encode_items(items)?;
+    let number = wtp::encode_items([ItemValue::PacketSequenceNumber(2)])?;
+    let segment = wtp::Segment {
+        trailer: Trailer::Group,
+        retransmitted: true,
+        tid: 0x8001,
+        number: 2,
+        items: wtp::Items::NONE,
+        data: b"more",
+    };
+    let pdus = [
+        Pdu::Invoke(wtp::Invoke {
+            trailer: Trailer::Unsegmented,
+            retransmitted: false,
+            tid: 1,
+            version: 0,
+            tid_new: true,
+            user_acknowledgement: true,
+            class: 1,
+            items: wtp::Items::decode(&octets)?,
+            data: b"\x07\x01\x83push",
+        }),
+        Pdu::Result(wtp::ResultPdu {
+            trailer: Trailer::None,
+            retransmitted: false,
+            tid: 0x8001,
+            items: wtp::Items::NONE,
+            data: b"\x02\x01\x00\x00",
+        }),
+        Pdu::Ack(wtp::Ack {
+            verify: true,
+            retransmitted: false,
+            tid: 0x8001,
+            items: wtp::Items::decode(&number)?,
+        }),
+        Pdu::Abort(wtp::Abort {
+            abort_type: wtp::AbortType::User(AbortReason::USERDCU),
+            tid: 0x8001,
+            items: wtp::Items::NONE,
+        }),
+        Pdu::SegmentedInvoke(segment),
+        Pdu::SegmentedResult(segment),
+        Pdu::NegativeAck(wtp::NegativeAck {
+            retransmitted: false,
+            tid: 1,
+            missing: &[1, 3],
+            items: wtp::Items::NONE,
+        }),
+    ];
+    let mut datagrams = pdus
+        .iter()
+        .map(Pdu::encode)
+        .collect::<Result<Vec<_>, _>>()?;
+    let long = [0x0E; 200];
+    let parts: Vec<&[u8]> = datagrams
+        .iter()
+        .map(Vec::as_slice)
+        .chain([&long[..]])
+        .collect();
+    let together = wtp::concatenate(parts)?;
+    datagrams.push(together);
+    Ok(datagrams)
 }
 
 /// Session initiation requests: versions 0, 1 and 9, whole and cut short, and lists of applications without headers.

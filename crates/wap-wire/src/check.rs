@@ -8,6 +8,7 @@ use crate::wsp::{
     Address, Addresses, Capabilities, ContentType, EncodeOptions, Encoder, Header, HeaderForm,
     HeaderValue, Headers, Multipart, Pdu, Push, Sia, SiaContent, UnitPush,
 };
+use crate::wtp::{self, Pdus, concatenate, encode_items};
 use crate::{DecodeError, uintvar};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -47,6 +48,52 @@ pub fn check_pdu(data: &[u8]) {
         Ok(Pdu::Disconnect(_) | Pdu::Suspend(_) | Pdu::Other { .. }) => {}
         Err(error) => within(error, data.len()),
     }
+}
+
+/// A datagram of WTP: one PDU or several.
+pub fn check_wtp(data: &[u8]) {
+    let mut whole = Vec::new();
+    for pdu in Pdus::new(data) {
+        let pdu = match pdu {
+            Ok(pdu) => pdu,
+            Err(error) => return within(error, data.len()),
+        };
+        let end = pdu.offset.checked_add(pdu.octets.len());
+        assert!(
+            end.is_some_and(|end| end <= data.len()),
+            "a PDU ends behind its datagram"
+        );
+        match wtp::Pdu::decode(pdu.octets) {
+            Ok(pdu) => walk_wtp(&pdu),
+            Err(error) => within(error, pdu.octets.len()),
+        }
+        whole.push(pdu.octets);
+    }
+    if whole.len() > 1 {
+        let again = concatenate(whole.iter().copied())
+            .unwrap_or_else(|error| panic!("separated PDUs cannot be put together: {error}"));
+        let separated: Vec<_> = Pdus::new(&again)
+            .map(|pdu| pdu.map(|pdu| pdu.octets))
+            .collect();
+        assert!(separated.into_iter().eq(whole.into_iter().map(Ok)));
+    }
+}
+
+/// What was understood is written, and understood again; its items as well.
+fn walk_wtp(pdu: &wtp::Pdu<'_>) {
+    let octets = pdu
+        .encode()
+        .unwrap_or_else(|error| panic!("{pdu:?}: {error}"));
+    assert_eq!(wtp::Pdu::decode(&octets).as_ref(), Ok(pdu));
+    let values: Vec<_> = pdu.items().into_iter().map(wtp::Item::value).collect();
+    let items =
+        encode_items(values.iter().copied()).unwrap_or_else(|error| panic!("{values:?}: {error}"));
+    let again: Vec<_> = wtp::Items::decode(&items)
+        .unwrap_or_else(|error| panic!("{values:?}: {error}"))
+        .into_iter()
+        .map(wtp::Item::value)
+        .collect();
+    assert_eq!(again, values);
 }
 
 /// A set of headers.
@@ -353,7 +400,7 @@ mod tests {
 
     type Check = fn(&[u8]);
 
-    const CHECKS: [(&str, Check); 10] = [
+    const CHECKS: [(&str, Check); 11] = [
         ("unit_push", check_unit_push),
         ("pdu", check_pdu),
         ("headers", check_headers),
@@ -364,6 +411,7 @@ mod tests {
         ("user_data_header", check_user_data_header),
         ("text_header", check_text_header),
         ("uintvar", check_uintvar),
+        ("wtp", check_wtp),
     ];
 
     fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {

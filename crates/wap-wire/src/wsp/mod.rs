@@ -14,7 +14,7 @@ mod multipart;
 mod parameter;
 mod pdu;
 mod push;
-mod reader;
+pub(crate) mod reader;
 mod reason;
 mod session;
 mod sia;
