@@ -20,6 +20,9 @@ pub struct SessionSettings {
     /// Takes pushes of a kind that was offered though the server's reply does not enable them: there are gateways
     /// that say they push nothing, and push.
     pub unnegotiated_pushes: bool,
+    /// A confirmed push that comes before the answer to Connect or Resume waits for it, up to [`push_mor`](Self::push_mor) of them, rather
+    /// than being aborted with PROTOERR: there are gateways that push at once, and datagrams overtake each other.
+    pub early_pushes: bool,
     /// Client-SDU-Size: the largest SDU taken, in octets, at least 1400. Larger ones are aborted with MRUEXCEEDED.
     pub client_sdu_size: u32,
     /// Server-SDU-Size: the largest SDU sent, in octets.
@@ -52,6 +55,7 @@ impl Default for SessionSettings {
             session_resume: true,
             acknowledgement_headers: false,
             unnegotiated_pushes: true,
+            early_pushes: true,
             client_sdu_size: 65_535,
             server_sdu_size: Capability::DEFAULT_SIZE,
             client_message_size: 65_535,
