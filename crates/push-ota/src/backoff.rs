@@ -31,7 +31,8 @@ impl Backoff {
         wait.saturating_sub(wait.saturating_mul(thousandths) / 1000)
     }
 
-    const fn next(&mut self) -> u64 {
+    /// A number of chance.
+    pub(crate) const fn next(&mut self) -> u64 {
         self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.chance;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -255,7 +255,7 @@ fn is_at_port(ppg: &Ppg, port: Option<u16>) -> bool {
 }
 
 /// The address of a contact point, if it is one that a single host can have.
-pub(super) fn dialable(address: &Address<'_>) -> Option<IpAddr> {
+pub(crate) fn dialable(address: &Address<'_>) -> Option<IpAddr> {
     let ip = address.ip()?.to_canonical();
     let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
     let fits = !ip.is_unspecified() && !ip.is_multicast() && !is_broadcast;

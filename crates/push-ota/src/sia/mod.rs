@@ -5,7 +5,7 @@
 //! points for OTA-HTTP are dialled, or sessions are opened with those for OTA-WSP: with those of one list alone, and never by the
 //! protocol of the other.
 
-mod contacts;
+pub(crate) mod contacts;
 mod ignored;
 mod sessions;
 mod sources;

@@ -249,6 +249,8 @@ pub enum NoteKind {
     Unanswered,
     /// No session was opened: as many as are allowed are there.
     TooMany,
+    /// No session was opened: a session initiation request names no application that is registered.
+    NoApplication,
 }
 
 impl NoteKind {
@@ -266,6 +268,7 @@ impl NoteKind {
             Self::Aborted { .. } => "aborted",
             Self::Unanswered => "unanswered",
             Self::TooMany => "tooMany",
+            Self::NoApplication => "noApplication",
         }
     }
 }

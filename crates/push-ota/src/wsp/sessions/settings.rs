@@ -73,6 +73,8 @@ pub struct SessionsSettings {
     pub backoff_base: Duration,
     /// The greatest back-off.
     pub backoff_limit: Duration,
+    /// Attempts to open a session that only a session initiation request asked for.
+    pub invited_attempts: u32,
     /// A session that only a session initiation request opened is ended after so much time without a push.
     pub idle: Duration,
     /// A session that only a session initiation request opened is ended after a push that says it is the last one.
@@ -101,13 +103,19 @@ impl Default for SessionsSettings {
         Self {
             gateways: Vec::new(),
             session: SessionSettings::default(),
-            wtp: wtp::Settings::default(),
+            wtp: wtp::Settings {
+                // A socket has one peer, and what is over is remembered for a while.
+                max_transactions: 4096,
+                max_transactions_of_peer: 4096,
+                ..wtp::Settings::default()
+            },
             push_limits: connectionless::Limits::default(),
             connect_timeout: Duration::from_secs(45),
             resume_timeout: Duration::from_secs(20),
             announce_patience: Duration::from_secs(15),
             backoff_base: Duration::from_secs(2),
             backoff_limit: Duration::from_mins(10),
+            invited_attempts: 2,
             idle: Duration::from_mins(5),
             end_on_last: true,
             linger: Duration::from_secs(15),
