@@ -78,6 +78,9 @@ impl Engine {
             NoteKind::TooMany => {
                 tracing::warn!(%uri, "no push session is opened: as many as are allowed are there");
             }
+            NoteKind::NoApplication => {
+                tracing::info!(%uri, "no push session is opened: it was asked for applications that nobody registered");
+            }
         }
     }
 }
