@@ -1,7 +1,6 @@
 //! The machine: its parts, its inputs, its timers.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use push_message::{PushApplicationId, UnixMillis};
@@ -98,17 +97,14 @@ impl PushClient {
                 ticket,
                 push,
                 segments,
-            } => {
-                let push = Arc::new(push);
-                self.take_push(
-                    Arrival {
-                        ticket,
-                        push,
-                        segments,
-                    },
-                    now,
-                );
-            }
+            } => self.take_push(
+                Arrival {
+                    ticket,
+                    push,
+                    segments,
+                },
+                now,
+            ),
             Input::Persisted { ticket, result } => self.persisted(ticket, result, now),
             Input::Announced { ticket, servers } => self.announced(ticket, servers, now),
             Input::PortOpened { ticket, result } => self.port_opened(ticket, result, now),

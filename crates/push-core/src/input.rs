@@ -1,6 +1,7 @@
 //! What comes into the machine.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use push_message::{Owner, ReceivedPush};
@@ -33,7 +34,7 @@ pub enum Input {
         /// Names the verdict.
         ticket: RequestTicket,
         /// The push.
-        push: ReceivedPush,
+        push: Arc<ReceivedPush>,
         /// The stored segments that it was put together from; none where it came in one piece. They are removed in the
         /// write that journals it; where it is a duplicate or is refused for good, in a write of its own before the
         /// verdict. They stay where the verdict is [`NoRoom`](crate::PushRefusal::NoRoom) or

@@ -3,6 +3,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -128,7 +129,7 @@ fn registrations_and_pushes_are_cheap() {
         let start = BLOCKS.load(Ordering::Relaxed);
         let input = Input::Push {
             ticket,
-            push,
+            push: Arc::new(push),
             segments: Box::default(),
         };
         client.handle_input(input, NOW);

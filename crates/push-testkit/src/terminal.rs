@@ -1,6 +1,7 @@
 //! A Push Client with everything round it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use push_core::{
@@ -153,7 +154,7 @@ impl Terminal {
         let push = push.received(self.clock.now().unix);
         self.input(Input::Push {
             ticket,
-            push,
+            push: Arc::new(push),
             segments: segments.into(),
         });
         ticket

@@ -452,7 +452,7 @@ impl Engine {
                 self.core.handle_input(
                     Input::Push {
                         ticket,
-                        push,
+                        push: Arc::new(push),
                         segments,
                     },
                     now,

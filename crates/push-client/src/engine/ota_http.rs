@@ -268,7 +268,7 @@ impl Engine {
 
     fn take_question(&mut self, question: Question, now: Now) {
         match question {
-            Question::Judge { push, answer } => self.judge(*push, answer, now),
+            Question::Judge { push, answer } => self.judge(push, answer, now),
             Question::IsListed {
                 server,
                 proved_names,
@@ -282,7 +282,7 @@ impl Engine {
         }
     }
 
-    fn judge(&mut self, push: ReceivedPush, answer: oneshot::Sender<PushStatus>, now: Now) {
+    fn judge(&mut self, push: Arc<ReceivedPush>, answer: oneshot::Sender<PushStatus>, now: Now) {
         if Sia::is_for(&push) {
             let status = self.take_session_initiation(&push, now);
             // The connection may be gone; what was asked for is done all the same.

@@ -5,6 +5,7 @@ mod socket;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
@@ -301,7 +302,7 @@ impl Engine {
         self.core.handle_input(
             Input::Push {
                 ticket,
-                push,
+                push: Arc::new(push),
                 segments,
             },
             now,

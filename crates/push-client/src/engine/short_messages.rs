@@ -141,7 +141,7 @@ impl Engine {
                 self.core.handle_input(
                     Input::Push {
                         ticket,
-                        push,
+                        push: Arc::new(push),
                         segments,
                     },
                     now,

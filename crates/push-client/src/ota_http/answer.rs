@@ -180,7 +180,7 @@ async fn take_push(
 }
 
 /// What becomes of a push; absent where the engine has ended.
-async fn judge(session: &Session, push: Box<ReceivedPush>) -> Option<PushStatus> {
+async fn judge(session: &Session, push: Arc<ReceivedPush>) -> Option<PushStatus> {
     let (answer, answered) = oneshot::channel();
     let question = Question::Judge { push, answer };
     session.link.questions.send(question).await.ok()?;

@@ -26,7 +26,7 @@ use crate::recent::Unjudged;
 pub(crate) enum Question {
     /// What becomes of a push.
     Judge {
-        push: Box<ReceivedPush>,
+        push: Arc<ReceivedPush>,
         answer: oneshot::Sender<PushStatus>,
     },
     /// Whether a whitelist that counts anywhere names a server.

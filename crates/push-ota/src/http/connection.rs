@@ -325,7 +325,13 @@ impl Connection {
     fn agree_on_version(&mut self, fields: &Fields<'_>) -> bool {
         let spoken = &self.terminal.versions;
         let chosen = if fields.ota_version.is_present() {
-            version::choose(fields.ota_version.texts().flatten(), spoken)
+            match fields.ota_version.sole_text() {
+                Some(list) => {
+                    let choose = |list: &str| Some(version::choose([list], spoken));
+                    self.spellings.version.read(list, choose).flatten()
+                }
+                None => version::choose(fields.ota_version.texts().flatten(), spoken),
+            }
         } else if self.version.is_some() {
             self.version
         } else if self.terminal.version_required {

@@ -85,6 +85,12 @@ impl<'a> Values<'a> {
             .map(|value| str::from_utf8(value).unwrap_or_default())
     }
 
+    /// The text, where there is one value and that is text.
+    pub(super) fn sole_text(&self) -> Option<&'a str> {
+        let only = self.first.filter(|_| self.more.is_empty())?;
+        str::from_utf8(only).ok()
+    }
+
     /// Every value; nothing in place of one that is no text.
     pub(super) fn texts(&self) -> impl Iterator<Item = Option<&'a str>> {
         let values = self.first.into_iter().chain(self.more.iter().copied());

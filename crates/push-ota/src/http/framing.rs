@@ -401,6 +401,10 @@ impl Framing {
     ) -> Result<usize, FramingFault> {
         let mut taken = 1;
         let next = match state {
+            HeadState::Method(Begun::No) if let Some(length) = usual_request_line(window) => {
+                taken = length;
+                HeadState::HeaderStart
+            }
             HeadState::Method(begun) => match run(window, is_token) {
                 0 if begun == Begun::Yes && octet == b' ' => HeadState::Target(Begun::No),
                 0 => return Err(fault(octet, FramingFault::RequestLine)),
@@ -425,9 +429,13 @@ impl Framing {
             HeadState::Version(come) => self.version(come, octet)?,
             HeadState::RequestLineEnd | HeadState::Value if octet == b'\r' => HeadState::LineFeed,
             HeadState::RequestLineEnd => return Err(fault(octet, FramingFault::RequestLine)),
+            HeadState::HeaderStart if window.starts_with(b"\r\n") => {
+                self.state = self.behind_head();
+                return Ok(2);
+            }
             HeadState::HeaderStart if octet == b'\r' => HeadState::LastFeed,
             HeadState::HeaderStart => {
-                taken = self.plain_lines(window);
+                taken = self.whole_lines(window);
                 if taken == 0 {
                     self.header(octet)?
                 } else {
@@ -476,15 +484,16 @@ impl Framing {
         }
     }
 
-    /// Takes header lines that are whole, good, and mean nothing here, as far as they go: most are so. Whatever else there
-    /// is, is left to be read octet by octet.
-    fn plain_lines(&mut self, window: &[u8]) -> usize {
+    /// Takes header lines that are whole and good, as far as they go: nearly all are. Whatever else there is, is left to be
+    /// read octet by octet, which finds what is wrong, and where.
+    fn whole_lines(&mut self, window: &[u8]) -> usize {
         let mut taken = 0;
         while let Some(rest) = window.get(taken..)
             && self.head.headers < self.limits.headers
-            && let Some(length) = plain_line(rest)
+            && let Some((name, value)) = whole_line(rest)
+            && self.head.takes_line(name, value)
         {
-            taken += length;
+            taken += name.len() + 1 + value.len() + 2;
             self.head.headers += 1;
         }
         taken
@@ -581,6 +590,22 @@ impl Framing {
     }
 }
 
+impl Head {
+    /// Heeds a header line that is whole; says whether there is nothing wrong with it, and nothing out of the ordinary.
+    fn takes_line(&mut self, name: &[u8], value: &[u8]) -> bool {
+        if name.eq_ignore_ascii_case(CONTENT_LENGTH) {
+            let awaited = !self.trailers && !self.chunked && self.content_length.is_none();
+            let length = decimal(value).filter(|_| awaited);
+            self.content_length = length.or(self.content_length);
+            length.is_some()
+        } else if name.eq_ignore_ascii_case(HOST) {
+            self.trailers || !std::mem::replace(&mut self.host, true)
+        } else {
+            !name.eq_ignore_ascii_case(TRANSFER_ENCODING)
+        }
+    }
+}
+
 impl Name {
     /// Takes the first `length` octets of `window`.
     fn extend(&mut self, window: &[u8], length: usize) {
@@ -611,18 +636,34 @@ const fn fault(octet: u8, otherwise: FramingFault) -> FramingFault {
     }
 }
 
-/// The octets of the first line, if it is a whole and good header with a name that means nothing here.
-fn plain_line(octets: &[u8]) -> Option<usize> {
-    let name = run(octets, is_token);
-    if name == 0 || [HOST.len(), CONTENT_LENGTH.len(), NAME_LENGTH].contains(&name) {
+/// The length of the request line, if it is whole, good, and of HTTP/1.1.
+fn usual_request_line(octets: &[u8]) -> Option<usize> {
+    let method = run(octets, is_token);
+    let rest = octets.get(method..)?.strip_prefix(b" ")?;
+    let target = run(rest, is_target);
+    let rest = rest.get(target..)?.strip_prefix(b" ")?;
+    let good = method > 0 && target > 0 && rest.starts_with(USUAL_VERSION);
+    good.then_some(method + 1 + target + 1 + USUAL_VERSION.len())
+}
+
+/// Name and value of the first line, if it is a whole header without an octet that may not stand there.
+fn whole_line(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, rest) = octets.split_at_checked(run(octets, is_token))?;
+    let value = rest.strip_prefix(b":").filter(|_| !name.is_empty())?;
+    let (value, rest) = value.split_at_checked(text(value))?;
+    rest.starts_with(b"\r\n").then_some((name, value))
+}
+
+/// The number that a value is, in digits alone and of so few that it surely has no more than 64 bits.
+fn decimal(value: &[u8]) -> Option<u64> {
+    let digits = value.trim_ascii();
+    if !(1..=19).contains(&digits.len()) {
         return None;
     }
-    let value = octets.get(name..)?.strip_prefix(b":")?;
-    let length = text(value);
-    value
-        .get(length..)?
-        .starts_with(b"\r\n")
-        .then_some(name + 1 + length + 2)
+    digits.iter().try_fold(0, |number: u64, &octet| {
+        let digit = octet.wrapping_sub(b'0');
+        (digit < 10).then(|| number * 10 + u64::from(digit))
+    })
 }
 
 /// A step within the value of `Transfer-Encoding`.

@@ -1,6 +1,7 @@
 //! A push of OTA-HTTP: its head has been admitted, its body is to come (WAP-235 7.4).
 
 use std::fmt;
+use std::sync::Arc;
 
 use ::http::request::Parts;
 use ::http::{HeaderName, HeaderValue, StatusCode};
@@ -48,7 +49,7 @@ pub enum Pushed {
     /// An answer at once.
     Answer(Answer),
     /// The core has to judge it.
-    Judge(Box<ReceivedPush>, Judging),
+    Judge(Arc<ReceivedPush>, Judging),
 }
 
 /// A push that is being judged.
@@ -134,7 +135,7 @@ impl ContentPush {
                     origin: origin(connection, transaction),
                     received,
                 };
-                Pushed::Judge(Box::new(push), self.judging)
+                Pushed::Judge(Arc::new(push), self.judging)
             }
             Err(error) if error.code == EntityErrorCode::MessageTooLong => {
                 Pushed::Answer(self.judging.too_long())

@@ -11,6 +11,8 @@ const MAX_LENGTH: usize = 300;
 pub(super) struct Spellings {
     pub(super) application: Latest<PushApplicationId>,
     pub(super) media_type: Latest<MediaType>,
+    /// X-Wap-Push-OTA-Version, and the version chosen by it.
+    pub(super) version: Latest<Option<(u32, u32)>>,
 }
 
 /// The last value that was written well.

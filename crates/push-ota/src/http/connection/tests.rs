@@ -146,7 +146,7 @@ impl Bench {
                 match push.body(&mut self.connection, body, self.now, Box::new([7])) {
                     Pushed::Answer(answer) => answer,
                     Pushed::Judge(received, judging) => {
-                        self.push = Some(*received);
+                        self.push = Arc::into_inner(received);
                         judging.answer(self.verdict)
                     }
                 }
