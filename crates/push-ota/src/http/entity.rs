@@ -11,7 +11,8 @@ use push_message::{
     ContentType, Headers, InitiatorTrust, MediaType, PushApplicationId, PushMessage,
 };
 
-use super::parameters::{is_token_octet, media_parameters};
+use super::framing::{is_token, run, text};
+use super::parameters::media_parameters;
 use super::spellings::Spellings;
 
 /// The most octets of a status line, its end included.
@@ -132,14 +133,16 @@ pub(super) fn read_entity(
     let end = end_of_headers(octets, head, limits)?;
     let mut message = Builder::new(end - head, spellings);
     let mut framing = Framing::default();
+    let block = octets.get(..end).unwrap_or_default();
     let mut lines = Lines {
-        octets: octets.get(..end).unwrap_or_default(),
+        octets: block,
+        text: str::from_utf8(block).ok(),
         position: head,
     };
     while let Some((name, value, offset)) = lines.next_header()? {
-        framing.take(name, value, offset)?;
+        framing.take(name, &value, offset)?;
         if !name.eq_ignore_ascii_case("Transfer-Encoding") {
-            message.take(name, value, offset)?;
+            message.take(name, &value, offset)?;
         }
     }
     let rest = octets.get(end..).unwrap_or_default();
@@ -168,7 +171,7 @@ pub(super) fn read_bare<'a>(
         if length > limits.headers_length {
             return Err(EntityErrorCode::HeadersTooLong.at(index));
         }
-        message.take(name, value, index)?;
+        message.take(name, &decoded(value), index)?;
     }
     if length.saturating_add(content.len()) > limits.message_length {
         return Err(EntityErrorCode::MessageTooLong.at(0));
@@ -196,7 +199,7 @@ fn status_line(octets: &[u8]) -> Result<usize, EntityError> {
     let Some((b'\r', line)) = line.split_last() else {
         return Err(EntityErrorCode::LineEnd.at(feed));
     };
-    if let Some(bare) = line.iter().position(|&octet| octet == b'\r') {
+    if let Some(bare) = memchr::memchr(b'\r', line) {
         return Err(EntityErrorCode::LineEnd.at(bare));
     }
     let Some([minor, b' ', class, tens, ones, reason @ ..]) = line.strip_prefix(b"HTTP/1.") else {
@@ -205,7 +208,7 @@ fn status_line(octets: &[u8]) -> Result<usize, EntityError> {
     let digits = [minor, tens, ones].into_iter().all(u8::is_ascii_digit);
     let phrase = match reason {
         [] => true,
-        [b' ', phrase @ ..] => phrase.iter().all(|&octet| is_value_octet(octet)),
+        [b' ', phrase @ ..] => text(phrase) == phrase.len(),
         [..] => false,
     };
     if digits && matches!(class, b'1'..=b'5') && phrase {
@@ -243,11 +246,13 @@ fn end_of_headers(octets: &[u8], head: usize, limits: &EntityLimits) -> Result<u
 }
 
 /// Name and value of a header, and where its line begins.
-type HeaderLine<'a> = (&'a str, &'a [u8], usize);
+type HeaderLine<'a> = (&'a str, Cow<'a, str>, usize);
 
 /// Lines of headers up to the empty one.
 struct Lines<'a> {
     octets: &'a [u8],
+    /// All of the octets as text, if that is what they are: to find that out once costs less than for each piece.
+    text: Option<&'a str>,
     position: usize,
 }
 
@@ -274,21 +279,17 @@ impl<'a> Lines<'a> {
             Some(b' ' | b'\t') => return Err(EntityErrorCode::Fold.at(start)),
             Some(_) => {}
         }
-        let length = line
-            .iter()
-            .take_while(|&&octet| is_token_octet(octet))
-            .count();
+        let length = run(line, is_token);
         let (Some(name), Some(b':')) = (line.get(..length), line.get(length)) else {
             return Err(EntityErrorCode::HeaderName.at(start + length));
         };
-        let name = std::str::from_utf8(name)
-            .ok()
+        let name = self
+            .piece(start, name)
             .filter(|name| !name.is_empty())
             .ok_or_else(|| EntityErrorCode::HeaderName.at(start))?;
         let value = line.get(length + 1..).unwrap_or_default();
-        if !is_value(value) {
-            let wrong = value.iter().position(|&octet| !is_value_octet(octet));
-            let wrong = wrong.unwrap_or_default();
+        let wrong = text(value);
+        if wrong < value.len() {
             let code = if value.get(wrong) == Some(&b'\r') {
                 EntityErrorCode::LineEnd
             } else {
@@ -296,19 +297,22 @@ impl<'a> Lines<'a> {
             };
             return Err(code.at(start + length + 1 + wrong));
         }
-        Ok(Some((name, value.trim_ascii(), start)))
+        let behind = value.trim_ascii_start();
+        let begin = start + length + 1 + (value.len() - behind.len());
+        let value = behind.trim_ascii_end();
+        let value = self
+            .piece(begin, value)
+            .map_or_else(|| decoded(value), Cow::Borrowed);
+        Ok(Some((name, value, start)))
     }
-}
 
-/// Whether all octets may stand in a header value. All are looked at, because that goes many at a time.
-fn is_value(octets: &[u8]) -> bool {
-    octets
-        .iter()
-        .fold(true, |all, &octet| all & is_value_octet(octet))
-}
-
-const fn is_value_octet(octet: u8) -> bool {
-    octet == b'\t' || (octet >= b' ' && octet != 0x7F)
+    /// The text of octets that begin here, if they are text.
+    fn piece(&self, begin: usize, octets: &'a [u8]) -> Option<&'a str> {
+        match self.text {
+            Some(text) => text.get(begin..begin + octets.len()),
+            None => str::from_utf8(octets).ok(),
+        }
+    }
 }
 
 /// What the headers say of where the content ends.
@@ -325,7 +329,7 @@ enum Coding {
 }
 
 impl Framing {
-    fn take(&mut self, name: &str, value: &[u8], offset: usize) -> Result<(), EntityError> {
+    fn take(&mut self, name: &str, value: &str, offset: usize) -> Result<(), EntityError> {
         if name.eq_ignore_ascii_case("Content-Length") {
             let length = decimal(value).ok_or_else(|| EntityErrorCode::ContentLength.at(offset))?;
             if self.length.is_some() {
@@ -336,9 +340,9 @@ impl Framing {
             if self.coding.is_some() {
                 return Err(EntityErrorCode::Contradiction.at(offset));
             }
-            let coding = if value.eq_ignore_ascii_case(b"chunked") {
+            let coding = if value.eq_ignore_ascii_case("chunked") {
                 Coding::Chunked
-            } else if value.eq_ignore_ascii_case(b"identity") {
+            } else if value.eq_ignore_ascii_case("identity") {
                 Coding::Identity
             } else {
                 return Err(EntityErrorCode::TransferEncoding.at(offset));
@@ -363,10 +367,9 @@ impl Framing {
     }
 }
 
-fn decimal(value: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(value).ok()?;
-    let digits = text.bytes().all(|octet| octet.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
+fn decimal(value: &str) -> Option<u64> {
+    let digits = value.bytes().all(|octet| octet.is_ascii_digit());
+    digits.then(|| value.parse().ok()).flatten()
 }
 
 /// The content behind its chunked coding, which has to end where the entity does. Extensions of chunks are refused; trailers
@@ -375,6 +378,7 @@ fn dechunk(octets: &[u8], start: usize, limits: &EntityLimits) -> Result<Vec<u8>
     let mut content = Vec::with_capacity(octets.len().saturating_sub(start));
     let mut lines = Lines {
         octets,
+        text: None,
         position: start,
     };
     loop {
@@ -421,6 +425,7 @@ fn chunk_size_line<'a>(lines: &mut Lines<'a>) -> Result<(&'a [u8], usize), Entit
         .map_or(lines.octets.len(), |end| end.min(lines.octets.len()));
     let mut line = Lines {
         octets: lines.octets.get(..window).unwrap_or_default(),
+        text: None,
         position: start,
     };
     let read = line
@@ -450,13 +455,12 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn take(&mut self, name: &str, value: &[u8], offset: usize) -> Result<(), EntityError> {
-        let value = text(value);
+    fn take(&mut self, name: &str, value: &str, offset: usize) -> Result<(), EntityError> {
         if name.eq_ignore_ascii_case("Content-Type") {
             if std::mem::replace(&mut self.typed, true) {
                 return Err(EntityErrorCode::Contradiction.at(offset));
             }
-            let (content_type, whole) = content_type(&value, self.spellings);
+            let (content_type, whole) = content_type(value, self.spellings);
             self.content_type = content_type;
             // One that is no media type, or that is broken further on, is kept as it came.
             if whole {
@@ -466,11 +470,11 @@ impl<'a> Builder<'a> {
             if self.application.is_some() {
                 return Err(EntityErrorCode::Contradiction.at(offset));
             }
-            let application = self.spellings.application.read(&value, application_id);
+            let application = self.spellings.application.read(value, application_id);
             let wrong = EntityErrorCode::ApplicationId.at(offset);
             self.application = Some(application.ok_or(wrong)?);
         }
-        self.headers.push_text(name, &value);
+        self.headers.push_text(name, value);
         Ok(())
     }
 
@@ -490,8 +494,8 @@ impl<'a> Builder<'a> {
 }
 
 /// UTF-8, or else Latin-1, which is what HTTP once meant.
-fn text(value: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(value).map_or_else(
+fn decoded(value: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(value).map_or_else(
         |_| Cow::Owned(value.iter().copied().map(char::from).collect()),
         Cow::Borrowed,
     )

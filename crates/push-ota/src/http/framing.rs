@@ -688,7 +688,7 @@ fn within(rest: &[u8], left: u64) -> usize {
 }
 
 /// How many octets from the start are of a kind.
-fn run(octets: &[u8], kind: impl Fn(u8) -> bool) -> usize {
+pub(super) fn run(octets: &[u8], kind: impl Fn(u8) -> bool) -> usize {
     octets
         .iter()
         .position(|&octet| !kind(octet))
@@ -696,7 +696,7 @@ fn run(octets: &[u8], kind: impl Fn(u8) -> bool) -> usize {
 }
 
 /// How many octets from the start may stand in a header's value.
-fn text(octets: &[u8]) -> usize {
+pub(super) fn text(octets: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xFF;
     const HIGH: u64 = ONES * 0x80;
     let mut good = 0;
@@ -751,7 +751,7 @@ const fn is_space(octet: u8) -> bool {
 }
 
 /// The characters of a token (RFC 9110 5.6.2).
-const fn is_token(octet: u8) -> bool {
+pub(super) const fn is_token(octet: u8) -> bool {
     const TOKEN: [bool; 256] = {
         let mut table = [false; 256];
         let mut octet = 0_u8;
