@@ -1,6 +1,6 @@
 //! The engine's part in OTA-HTTP: what connections ask, whom the registrar wants told, what the terminal says of itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -41,7 +41,8 @@ pub(crate) struct OtaHttp {
     acceptors: JoinSet<()>,
     questions: mpsc::Receiver<Question>,
     batch: Vec<Question>,
-    judging: BTreeMap<RequestTicket, oneshot::Sender<PushStatus>>,
+    /// Who waits for a judgement; the tickets of pushes fall.
+    judging: VecDeque<(RequestTicket, oneshot::Sender<PushStatus>)>,
     registrar: Registrar,
     dials: BTreeMap<DialId, Dial>,
     /// How far each gateway had been told when that was logged last.
@@ -79,7 +80,7 @@ impl OtaHttp {
             acceptors: JoinSet::new(),
             questions,
             batch: Vec::new(),
-            judging: BTreeMap::new(),
+            judging: VecDeque::new(),
             registrar: Registrar::new(
                 &settings.terminal,
                 settings.registrar.clone(),
@@ -130,6 +131,13 @@ impl OtaHttp {
     /// Whether no connection is waited for any more.
     pub(super) fn has_ended(&self) -> bool {
         self.link.places.running() == 0
+    }
+
+    /// Who waits for the judgement on a push.
+    fn take_waiting(&mut self, ticket: RequestTicket) -> Option<oneshot::Sender<PushStatus>> {
+        let falling = |(other, _): &(RequestTicket, _)| ticket.cmp(other);
+        let index = self.judging.binary_search_by(falling).ok()?;
+        self.judging.remove(index).map(|(_, answer)| answer)
     }
 
     pub(super) fn input(&mut self, input: RegistrarInput, now: Now) {
@@ -291,7 +299,7 @@ impl Engine {
         }
         let ticket = self.next_push();
         if let Some(http) = &mut self.ota_http {
-            http.judging.insert(ticket, answer);
+            http.judging.push_back((ticket, answer));
         }
         let segments = Box::default();
         self.core.handle_input(
@@ -309,7 +317,7 @@ impl Engine {
         let Some(http) = &mut self.ota_http else {
             return;
         };
-        if let Some(answer) = http.judging.remove(&ticket) {
+        if let Some(answer) = http.take_waiting(ticket) {
             // The connection may be gone: then the push is known when it comes again.
             answer.send(status_of(verdict)).ok();
         }

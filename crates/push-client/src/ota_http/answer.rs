@@ -154,9 +154,8 @@ async fn take_push(
             return Decided::explained(push.broken());
         }
     };
-    let transaction = session
-        .receipts
-        .begin(link.transmissions.digest(&head.headers, &body));
+    let digest = link.transmissions.digest(&head.headers, &body);
+    let transaction = session.receipts.begin(digest, now.monotonic);
     let name = Box::from(transaction);
     let pushed = push.body(&mut session.connection(), &body, now.unix, name);
     let (push, judging) = match pushed {

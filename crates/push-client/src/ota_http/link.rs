@@ -126,6 +126,8 @@ impl Link {
             outstanding: Outstanding::new(settings.cpi.max_push_requests),
             transmissions: Transmissions::new(
                 chance(random),
+                chance(random),
+                clock.now().unix,
                 connections.max_unanswered,
                 duplicate_window,
             ),

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::link::Link;
 use super::transmissions::{Digest, Transaction};
@@ -53,9 +54,8 @@ impl Receipts {
     }
 
     /// What a push is called that has just come; it is about to be judged.
-    pub(super) fn begin(&self, octets: Digest) -> Transaction {
+    pub(super) fn begin(&self, octets: Digest, now: Duration) -> Transaction {
         let link = &self.link;
-        let now = link.clock.now().monotonic;
         let transaction = link.transmissions.name(self.peer, octets, now);
         let mut open = self.lock();
         if open.len() >= link.settings.max_unanswered {

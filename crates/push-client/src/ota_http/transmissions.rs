@@ -5,13 +5,13 @@
 //! what became of that push and sends it again; what has the same octets from the same address in a while after is that.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::HeaderMap;
+use push_message::UnixMillis;
 
 /// What a transmission is called: octets of this start, and a number.
 pub(super) type Transaction = [u8; 16];
@@ -33,7 +33,8 @@ const HEADERS: [&str; 5] = [
 #[derive(Debug)]
 pub(super) struct Transmissions {
     start: [u8; 8],
-    key: RandomState,
+    /// Odd, and known to nobody.
+    key: u64,
     next: AtomicU64,
     most: usize,
     lifetime: Duration,
@@ -51,12 +52,19 @@ struct Unanswered {
 }
 
 impl Transmissions {
-    /// `start` is chance that differs from start to start.
-    pub(super) fn new(start: [u8; 8], most: usize, lifetime: Duration) -> Self {
+    /// `start` is chance that differs from start to start, `key` chance that nobody else knows. The numbers begin with the time,
+    /// so that those of a later start are greater: what counts up is remembered at less cost.
+    pub(super) fn new(
+        start: [u8; 8],
+        key: [u8; 8],
+        began: UnixMillis,
+        most: usize,
+        lifetime: Duration,
+    ) -> Self {
         Self {
             start,
-            key: RandomState::new(),
-            next: AtomicU64::new(0),
+            key: u64::from_ne_bytes(key) | 1,
+            next: AtomicU64::new((began.0 / 1_000) << 20),
             most,
             lifetime,
             unanswered: Mutex::default(),
@@ -66,17 +74,15 @@ impl Transmissions {
 
     /// The hash of a push.
     pub(super) fn digest(&self, headers: &HeaderMap, body: &[u8]) -> Digest {
-        let mut hash = self.key.build_hasher();
+        let mut hash = KeyedHash::new(self.key);
         for (name, value) in headers {
-            if let Ok(index) = HEADERS.binary_search(&name.as_str()) {
-                hash.write_usize(index);
-                hash.write_usize(value.len());
-                hash.write(value.as_bytes());
+            if HEADERS.contains(&name.as_str()) {
+                hash.field(name.as_str().as_bytes());
+                hash.field(value.as_bytes());
             }
         }
-        hash.write_usize(HEADERS.len());
-        hash.write(body);
-        hash.finish()
+        hash.field(body);
+        hash.state
     }
 
     /// What a push is called that has just come: its former name, if it comes again.
@@ -144,6 +150,42 @@ impl Transmissions {
     }
 }
 
+/// A hash for who has the key and nobody else: each word is multiplied into what came of those before, which cannot be foreseen
+/// without the key.
+struct KeyedHash {
+    state: u64,
+    key: u64,
+}
+
+impl KeyedHash {
+    const fn new(key: u64) -> Self {
+        Self {
+            state: key.rotate_left(32),
+            key,
+        }
+    }
+
+    /// Octets behind their length, so that no two lists of fields look alike.
+    fn field(&mut self, octets: &[u8]) {
+        self.word(octets.len() as u64);
+        let (words, rest) = octets.as_chunks::<8>();
+        for word in words {
+            self.word(u64::from_le_bytes(*word));
+        }
+        let rest = rest.iter().rev();
+        self.word(rest.fold(0, |word, &octet| word << 8 | u64::from(octet)));
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "both halves are folded into one"
+    )]
+    fn word(&mut self, word: u64) {
+        let product = u128::from(self.state ^ word) * u128::from(self.key);
+        self.state = (product >> 64) as u64 ^ product as u64;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +203,7 @@ mod tests {
 
     #[test]
     fn equal_pushes_are_two_unless_the_first_one_went_without_an_answer() {
-        let transmissions = Transmissions::new([7; 8], 2, LIFETIME);
+        let transmissions = Transmissions::new([7; 8], [0x9d; 8], UnixMillis(0), 2, LIFETIME);
         let first = name(&transmissions, b"push", 0);
         let second = name(&transmissions, b"push", 0);
         assert_ne!(first, second);
@@ -179,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_belongs_to_the_push_counts_and_nothing_else() {
-        let transmissions = Transmissions::new([7; 8], 2, LIFETIME);
+        let transmissions = Transmissions::new([7; 8], [0x9d; 8], UnixMillis(0), 2, LIFETIME);
         let of = |headers: &[(&'static str, &'static str)], body: &[u8]| {
             let pairs = headers.iter().map(|&(name, value)| {
                 let name = hyper::header::HeaderName::from_static(name);
@@ -202,7 +244,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_came_after_all_ends_the_doubt() {
-        let transmissions = Transmissions::new([7; 8], 2, LIFETIME);
+        let transmissions = Transmissions::new([7; 8], [0x9d; 8], UnixMillis(0), 2, LIFETIME);
         let first = name(&transmissions, b"push", 0);
         transmissions.remember(PEER, of(&transmissions, b"push"), first, Duration::ZERO);
         transmissions.forget(&first);
@@ -211,7 +253,7 @@ mod tests {
 
     #[test]
     fn what_went_without_an_answer_is_forgotten_in_time_and_for_want_of_room() {
-        let transmissions = Transmissions::new([7; 8], 2, LIFETIME);
+        let transmissions = Transmissions::new([7; 8], [0x9d; 8], UnixMillis(0), 2, LIFETIME);
         let names: Vec<_> = (0..3_u8)
             .map(|body| name(&transmissions, &[body], 0))
             .collect();
