@@ -28,6 +28,10 @@ impl<K, V> Default for Sparse<K, V> {
 }
 
 impl<K: Ord + Copy, V> Sparse<K, V> {
+    pub(crate) fn len(&self) -> usize {
+        self.held
+    }
+
     pub(crate) fn first(&self) -> Option<K> {
         self.slots.front().map(|&(key, _)| key)
     }
@@ -46,22 +50,19 @@ impl<K: Ord + Copy, V> Sparse<K, V> {
         self.slots.get_mut(index)?.1.as_mut()
     }
 
-    /// Puts a value in, in place of the one that stands there. A key that is not the last costs as much as lies behind it.
-    pub(crate) fn insert(&mut self, key: K, value: V) {
-        let place = match self.slots.back() {
-            Some(&(last, _)) if last >= key => self.search(key),
-            Some(_) | None => Err(self.slots.len()),
-        };
-        match place {
+    /// Puts a value in; returns the one that it replaces. A key that is not the last costs as much as lies behind it.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        match self.search(key) {
             Ok(index) => {
-                if let Some((_, slot)) = self.slots.get_mut(index) {
-                    self.held += usize::from(slot.is_none());
-                    *slot = Some(value);
-                }
+                let (_, slot) = self.slots.get_mut(index)?;
+                let standing = slot.replace(value);
+                self.held += usize::from(standing.is_none());
+                standing
             }
             Err(index) => {
                 self.held += 1;
                 self.slots.insert(index, (key, Some(value)));
+                None
             }
         }
     }
@@ -90,11 +91,17 @@ impl<K: Ord + Copy, V> Sparse<K, V> {
         }
     }
 
+    /// The first and the last are asked for most.
     fn search(&self, key: K) -> Result<usize, usize> {
-        match self.slots.front() {
-            Some(&(first, _)) if first == key => Ok(0),
-            Some(_) => self.slots.binary_search_by_key(&key, |&(key, _)| key),
-            None => Err(0),
+        let (Some(&(first, _)), Some(&(last, _))) = (self.slots.front(), self.slots.back()) else {
+            return Err(0);
+        };
+        if key == first {
+            Ok(0)
+        } else if key > last {
+            Err(self.slots.len())
+        } else {
+            self.slots.binary_search_by_key(&key, |&(key, _)| key)
         }
     }
 }
@@ -113,13 +120,13 @@ mod tests {
             let (mut sparse, mut map) = (Sparse::default(), BTreeMap::new());
             for (key, value) in steps {
                 if let Some(value) = value {
-                    sparse.insert(key, value);
-                    map.insert(key, value);
+                    prop_assert_eq!(sparse.insert(key, value), map.insert(key, value));
                 } else {
                     prop_assert_eq!(sparse.remove(key), map.remove(&key));
                 }
                 prop_assert_eq!(sparse.get(key), map.get(&key));
                 prop_assert_eq!(sparse.get_mut(key), map.get_mut(&key));
+                prop_assert_eq!(sparse.len(), map.len());
                 prop_assert_eq!(sparse.first(), map.keys().next().copied());
                 prop_assert_eq!(sparse.last(), map.keys().next_back().copied());
             }
