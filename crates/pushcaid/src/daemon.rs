@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use push_client::http::{Authentication, Connect, Ppg};
+use push_client::modem::{ModemManager, Ofono};
 use push_client::smpp::{Smpp, SmppError};
 use push_client::{BuildError, Builder, Client, Durability, Engine, EngineError};
 use push_http::{HttpSettings, InvalidTokens, Tokens};
@@ -195,6 +196,12 @@ fn build(wiring: &Wiring) -> Result<(Client, Engine), DaemonError> {
     }
     for centre in &wiring.message_centres {
         builder = builder.source(Smpp::new(centre.clone())?);
+    }
+    if let Some(settings) = &wiring.modem_manager {
+        builder = builder.source(ModemManager::new(settings.clone()));
+    }
+    if let Some(settings) = &wiring.ofono {
+        builder = builder.source(Ofono::new(settings.clone()));
     }
     // Pushes are nobody else's business: the database is made for this user alone, wherever it is.
     let mask = rustix::process::umask(Mode::from_raw_mode(0o077));

@@ -127,10 +127,8 @@ impl Document<'_> {
             message,
         } = wrong;
         let Some(index) = index else {
-            let table = match table.get(section).map(Spanned::get_ref) {
-                Some(DeValue::Table(section)) => section,
-                Some(_) | None => table,
-            };
+            let inner = table.get(section).or_else(|| nested(table, section));
+            let table = inner.and_then(keys_of).unwrap_or(table);
             return self.at(table.get(key).map(Spanned::span), message);
         };
         let element = elements(table, section).nth(index);
@@ -159,16 +157,15 @@ impl Document<'_> {
                 self.refuse_unless_known(name.get_ref(), name.span(), "", &top)?;
                 continue;
             };
-            let DeValue::Table(inner) = value.get_ref() else {
-                let message = format!("`{}` is a section: write [{0}]", section.name);
-                return Err(self.at(Some(value.span()), message));
-            };
-            self.refuse_unknown_in(section, inner)?;
+            self.refuse_unknown_in(section, value)?;
         }
-        SECTIONS
-            .iter()
-            .filter(|section| section.name.contains('.'))
-            .try_for_each(|section| self.refuse_unknown_in_each(section, table))
+        for section in SECTIONS.iter().filter(|section| section.is_within()) {
+            match nested(table, section.name) {
+                Some(value) if section.once => self.refuse_unknown_in(section, value)?,
+                Some(_) | None => self.refuse_unknown_in_each(section, table)?,
+            }
+        }
+        Ok(())
     }
 
     /// Refuses unknown keys in the tables of an array.
@@ -200,7 +197,15 @@ impl Document<'_> {
         Ok(())
     }
 
-    fn refuse_unknown_in(&self, section: &Section, table: &DeTable<'_>) -> Result<(), ConfigError> {
+    fn refuse_unknown_in(
+        &self,
+        section: &Section,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), ConfigError> {
+        let Some(table) = keys_of(value) else {
+            let message = format!("`{}` is a section: write [{0}]", section.name);
+            return Err(self.at(Some(value.span()), message));
+        };
         let known: Vec<&str> = key_names(section).collect();
         for name in table.keys() {
             if known.is_empty() {
@@ -271,7 +276,7 @@ fn table_at<'t>(
 ) -> Option<(&'static Section, usize, &'t str)> {
     SECTIONS
         .iter()
-        .filter(|section| section.name.contains('.'))
+        .filter(|section| section.is_list())
         .find_map(|section| {
             elements(table, section.name)
                 .enumerate()
@@ -309,8 +314,7 @@ fn elsewhere(name: &str) -> Option<String> {
         .find(|section| key_names(section).any(|key| key == name))?;
     Some(match section.name {
         "" => "it stands at the top, before any section".to_owned(),
-        table if table.contains('.') => format!("it stands in [[{table}]]"),
-        table => format!("it stands in [{table}]"),
+        _ => format!("it stands in {}", section.title()),
     })
 }
 

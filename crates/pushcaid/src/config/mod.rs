@@ -28,7 +28,7 @@ pub use ota_http::{
     SirPreferenceName, UnknownContextName, Version,
 };
 pub use reference::reference;
-pub use sms::{SmppLink, Sms};
+pub use sms::{ModemManagerTable, OfonoTable, SmppLink, Sms, StorageName};
 pub use value::{Octets, Span};
 pub use wiring::{Wiring, Wrong};
 
@@ -296,7 +296,7 @@ pub struct Config {
 }
 
 /// Every section, in the order in which they are documented.
-pub(crate) const SECTIONS: [Section; 17] = [
+pub(crate) const SECTIONS: [Section; 19] = [
     General::SECTION,
     Api::SECTION,
     Http::SECTION,
@@ -306,6 +306,8 @@ pub(crate) const SECTIONS: [Section; 17] = [
     Ppg::SECTION,
     Sms::SECTION,
     SmppLink::SECTION,
+    ModemManagerTable::SECTION,
+    OfonoTable::SECTION,
     Applications::SECTION,
     Delivery::SECTION,
     Queue::SECTION,

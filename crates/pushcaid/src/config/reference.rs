@@ -40,17 +40,33 @@ fn defaults() -> toml::Table {
 fn write_section(text: &mut String, section: &Section, defaults: &toml::Table) {
     let title = match section.name {
         "" => "The top of the file".to_owned(),
-        name if name.contains('.') => format!("[[{name}]]"),
-        name => format!("[{name}]"),
+        _ => section.title(),
     };
-    let inner = defaults.get(section.name).and_then(toml::Value::as_table);
+    let inner = table_of(defaults, section.name);
     text.extend([format!(
         "\n## {title}\n\n{}\n",
         paragraph(section.documentation)
     )]);
     for key in section.keys {
+        let within = format!("{}.{}", section.name, key.name);
+        if SECTIONS
+            .iter()
+            .any(|section| section.once && section.name == within)
+        {
+            // It has a chapter of its own.
+            continue;
+        }
         write_key(text, key, inner.unwrap_or(defaults));
     }
+}
+
+/// The table with a name such as `store` or `sms.ofono`.
+fn table_of<'a>(defaults: &'a toml::Table, name: &str) -> Option<&'a toml::Table> {
+    let table = defaults.get(name).or_else(|| {
+        let (section, key) = name.split_once('.')?;
+        defaults.get(section)?.get(key)
+    });
+    table.and_then(toml::Value::as_table)
 }
 
 fn write_key(text: &mut String, key: &Key, defaults: &toml::Table) {

@@ -9,6 +9,29 @@ pub(crate) struct Section {
     pub(crate) documentation: &'static [&'static str],
     /// Its keys, in the order in which they are documented.
     pub(crate) keys: &'static [Key],
+    /// Where it is a table within another: whether there is one of it, rather than a list.
+    pub(crate) once: bool,
+}
+
+impl Section {
+    /// Whether it is a list of tables: `[[ota_http.ppg]]`.
+    pub(crate) fn is_list(&self) -> bool {
+        self.is_within() && !self.once
+    }
+
+    /// Whether it stands within another section.
+    pub(crate) fn is_within(&self) -> bool {
+        self.name.contains('.')
+    }
+
+    /// As it is written in a document; the top has no title.
+    pub(crate) fn title(&self) -> String {
+        if self.is_list() {
+            format!("[[{}]]", self.name)
+        } else {
+            format!("[{}]", self.name)
+        }
+    }
 }
 
 /// A key of a section.
@@ -20,11 +43,14 @@ pub(crate) struct Key {
     pub(crate) documentation: &'static [&'static str],
 }
 
+/// In a definition, behind the name: there is one table of it.
+pub(crate) const ONCE: bool = true;
+
 /// A section as a struct: its fields are the keys, their comments the documentation.
 macro_rules! section {
     (
         $(#[doc = $section_doc:literal])+
-        $name:ident, $table:literal {
+        $name:ident, $table:literal $(, $once:ident)? {
             $( $(#[doc = $doc:literal])+ $key:ident : $type:ty = $default:expr, )*
         }
     ) => {
@@ -47,6 +73,7 @@ macro_rules! section {
                     name: stringify!($key),
                     documentation: &[$($doc),+],
                 },)*],
+                once: false $(|| crate::config::section::$once)?,
             };
         }
     };

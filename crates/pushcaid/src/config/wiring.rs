@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use push_client::modem::{ModemManagerSettings, OfonoSettings};
 use push_client::sia::SiaSettings;
 use push_client::smpp::SmppSettings;
 use push_client::{ClientSettings, DatagramLimits, Durability, OtaHttpSettings, StoreSettings};
@@ -12,7 +13,7 @@ use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplic
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::value::Span;
-use super::{Config, LimitedEntry, WhitelistEntry};
+use super::{Config, DurabilityName, LimitedEntry, WhitelistEntry};
 
 /// The settings of the parts, every value of the configuration parsed.
 #[derive(Debug)]
@@ -35,6 +36,10 @@ pub struct Wiring {
     pub session_initiation: SiaSettings,
     /// Message centres that short messages come from.
     pub message_centres: Vec<SmppSettings>,
+    /// Of short messages from ModemManager, where they are taken.
+    pub modem_manager: Option<ModemManagerSettings>,
+    /// Of pushes from oFono, where they are taken.
+    pub ofono: Option<OfonoSettings>,
     /// Of the interface for applications.
     pub http: HttpSettings,
     /// The mode of the Unix socket.
@@ -126,10 +131,32 @@ impl Config {
             ota_http: self.ota_http()?,
             session_initiation: self.ota_http.sia_settings()?,
             message_centres: self.sms.message_centres()?,
+            modem_manager: self.modem_manager()?,
+            ofono: self.ofono()?,
             http: self.http_settings(),
             socket_mode: socket_mode(&self.api.socket_mode)?,
             log: log_targets(&self.log.level)?,
         })
+    }
+
+    fn modem_manager(&self) -> Result<Option<ModemManagerSettings>, Wrong> {
+        let writes = self.store.durability != DurabilityName::None;
+        let memory = writes.then(|| self.general.state_dir.join("modem-manager.taken"));
+        Ok(self
+            .sms
+            .modem_manager()?
+            .map(|settings| ModemManagerSettings {
+                memory,
+                show_personal_data: self.log.personal_data,
+                ..settings
+            }))
+    }
+
+    fn ofono(&self) -> Result<Option<OfonoSettings>, Wrong> {
+        Ok(self.sms.ofono()?.map(|settings| OfonoSettings {
+            show_personal_data: self.log.personal_data,
+            ..settings
+        }))
     }
 
     fn ota_http(&self) -> Result<OtaHttpSettings, Wrong> {

@@ -1,9 +1,14 @@
 //! `[sms]` and the tables within: where short messages come from, and what they become.
 
+mod modems;
 mod smpp;
+#[cfg(test)]
+mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use push_client::modem::{ModemManagerSettings, OfonoSettings};
 use push_client::smpp::SmppSettings;
 
 use super::section::section;
@@ -15,6 +20,71 @@ section! {
     Sms, "sms" {
         /// Message centres to bind to as receiver, one table `[[sms.smpp]]` each.
         smpp: Vec<SmppLink> = Vec::new(),
+        /// ModemManager.
+        modem_manager: ModemManagerTable = ModemManagerTable::default(),
+        /// oFono.
+        ofono: OfonoTable = OfonoTable::default(),
+    }
+}
+
+section! {
+    /// Pushes in the short messages that ModemManager stores. It does not show ports: a push is known by its form, and an
+    /// application cannot have a port of its own. Every other short message is left alone. The daemon's user needs the right to
+    /// delete messages (docs/mms.md).
+    ModemManagerTable, "sms.modem_manager", ONCE {
+        /// Take pushes from ModemManager.
+        enabled: bool = false,
+        /// The bus: `system`, `session`, or an address such as `unix:path=/run/dbus/system_bus_socket`.
+        bus: String = modems::modem_manager().bus.address.to_string(),
+        /// What becomes of a push in the modem's storage once it is in the journal: `delete`; `when-full`, deleted once the modem
+        /// is nearly full, the oldest first; or `keep`. One that stays is remembered beside the store, by a digest, and not taken
+        /// again. `delete` and `when-full` try three times where the modem fails, and leave it then.
+        storage: StorageName = modems::modem_manager().storage.into(),
+        /// From how many stored messages on, texts of people included, a modem counts as nearly full. ModemManager does not tell
+        /// how many fit; many SIM cards hold 10 to 20.
+        full_at: usize = modems::modem_manager().full_at,
+        /// Content types of pushes that are left to another program that reads them from ModemManager, such as
+        /// `application/vnd.wap.mms-message`. mmsd-tng deletes every push: rather have `pushcai relay mmsd` hand it the ones
+        /// it wants.
+        leave: Vec<String> = Vec::new(),
+        /// What modems are called in events, by the Device that ModemManager shows:
+        /// `{ "/sys/devices/pci0000:00/0000:00:14.0/usb1/1-2" = "left" }`. One that is not listed is called by its Device.
+        names: BTreeMap<String, String> = BTreeMap::new(),
+        /// Messages that stay in modems and are remembered; the oldest give way.
+        max_remembered: usize = modems::modem_manager().max_remembered,
+        /// Messages that wait to be looked at, of all modems; the others are looked for when these are done.
+        max_waiting: usize = modems::modem_manager().max_waiting,
+        /// How long ModemManager may take to answer a call.
+        call_timeout: Span = Span(modems::modem_manager().bus.call_timeout),
+        /// The first pause before something is tried again; it doubles.
+        backoff_base: Span = Span(modems::modem_manager().bus.backoff_base),
+        /// The greatest pause.
+        backoff_limit: Span = Span(modems::modem_manager().bus.backoff_limit),
+    }
+}
+
+section! {
+    /// Pushes from oFono, as the push agent of each of its modems. oFono has room for one agent, passes on what came to port 2948
+    /// alone, and offers a push once.
+    OfonoTable, "sms.ofono", ONCE {
+        /// Be oFono's push agent.
+        enabled: bool = false,
+        /// The bus: `system`, `session`, or an address such as `unix:path=/run/dbus/system_bus_socket`.
+        bus: String = modems::ofono().bus.address.to_string(),
+        /// What modems are called in events, by the end of the path that oFono gives them: `{ ril_1 = "spare" }`. One that is not
+        /// listed is called by that.
+        names: BTreeMap<String, String> = BTreeMap::new(),
+        /// How long a push may take into the journal before oFono is answered nevertheless; it is held in memory and tried on.
+        /// Less than 25 s, after which oFono waits no longer.
+        answer_timeout: Span = Span(modems::ofono().answer_timeout),
+        /// Pushes held that are on their way into the journal; more are lost, which is logged.
+        max_waiting: usize = modems::ofono().max_waiting,
+        /// How long oFono may take to answer a call.
+        call_timeout: Span = Span(modems::ofono().bus.call_timeout),
+        /// The first pause before something is tried again; it doubles.
+        backoff_base: Span = Span(modems::ofono().bus.backoff_base),
+        /// The greatest pause; while another program is the push agent, its place is asked for that often.
+        backoff_limit: Span = Span(modems::ofono().bus.backoff_limit),
     }
 }
 
@@ -60,7 +130,22 @@ section! {
     }
 }
 
+pub use modems::StorageName;
+
 impl Sms {
+    /// How pushes are taken from ModemManager, where they are.
+    pub(super) fn modem_manager(&self) -> Result<Option<ModemManagerSettings>, Wrong> {
+        let table = &self.modem_manager;
+        let settings = modems::modem_manager_settings(table)?;
+        Ok(table.enabled.then_some(settings))
+    }
+
+    /// How pushes are taken from oFono, where they are.
+    pub(super) fn ofono(&self) -> Result<Option<OfonoSettings>, Wrong> {
+        let settings = modems::ofono_settings(&self.ofono)?;
+        Ok(self.ofono.enabled.then_some(settings))
+    }
+
     /// The message centres to bind to.
     pub(super) fn message_centres(&self) -> Result<Vec<SmppSettings>, Wrong> {
         smpp::links(&self.smpp)
