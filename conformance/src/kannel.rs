@@ -38,25 +38,35 @@ impl Kannel {
     ///
     /// Kannel is missing though nothing may be skipped, or did not start; its own log lines stand in the error.
     pub fn start() -> anyhow::Result<Option<Self>> {
+        Self::start_with("")
+    }
+
+    /// As [`Kannel::start`], with more groups of its configuration in `extra`.
+    ///
+    /// # Errors
+    ///
+    /// Kannel is missing though nothing may be skipped, or did not start; its own log lines stand in the error.
+    pub fn start_with(extra: &str) -> anyhow::Result<Option<Self>> {
         let Some([bearerbox, wapbox]) = peer::find(["bearerbox", "wapbox"])? else {
             return Ok(None);
         };
-        let mut attempt = Self::try_start(&bearerbox, &wapbox);
+        let mut attempt = Self::try_start(&bearerbox, &wapbox, extra);
         // A port that was free a moment ago may be taken by now: ask for others.
         for _ in 0..2 {
             if attempt.is_err() {
-                attempt = Self::try_start(&bearerbox, &wapbox);
+                attempt = Self::try_start(&bearerbox, &wapbox, extra);
             }
         }
         attempt.map(Some)
     }
 
-    fn try_start(bearerbox: &Path, wapbox: &Path) -> anyhow::Result<Self> {
+    fn try_start(bearerbox: &Path, wapbox: &Path, extra: &str) -> anyhow::Result<Self> {
         let network = Network::claim()?;
         let directory = tempfile::tempdir()?;
         let ports = Ports::free()?;
         let configuration = directory.path().join("kannel.conf");
-        fs::write(&configuration, ports.configuration(network.host(1)))?;
+        let core = ports.configuration(network.host(1));
+        fs::write(&configuration, core + "\n" + extra)?;
         let bearerbox = start_box("bearerbox", bearerbox, &configuration, "Start-up done")?;
         // It says that it is connected before it has kept the connection; a push in between makes it panic.
         // Its heartbeat starts after both.
@@ -133,6 +143,7 @@ impl Kannel {
 struct Ports {
     admin: u16,
     wapbox: u16,
+    smsbox: u16,
     pap: u16,
 }
 
@@ -141,18 +152,26 @@ impl Ports {
         Ok(Self {
             admin: loopback::free_tcp_port()?,
             wapbox: loopback::free_tcp_port()?,
+            smsbox: loopback::free_tcp_port()?,
             pap: loopback::free_tcp_port()?,
         })
     }
 
     fn configuration(&self, bearer: Ipv4Addr) -> String {
-        let Self { admin, wapbox, pap } = self;
+        let Self {
+            admin,
+            wapbox,
+            smsbox,
+            pap,
+        } = self;
         format!(
             "group = core\n\
              admin-port = {admin}\n\
              admin-interface = 127.0.0.1\n\
              admin-password = conformance\n\
              wapbox-port = {wapbox}\n\
+             smsbox-port = {smsbox}\n\
+             smsbox-interface = 127.0.0.1\n\
              wdp-interface-name = \"{bearer}\"\n\
              box-deny-ip = \"*.*.*.*\"\n\
              box-allow-ip = \"127.0.0.1\"\n\

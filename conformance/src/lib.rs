@@ -7,6 +7,7 @@
 //!
 //! Everything stays on 127.0.0.0/8, and every program started here is stopped by its own process id.
 
+pub mod background;
 pub mod http;
 pub mod kannel;
 pub mod loopback;

@@ -17,7 +17,9 @@ const BOUNDARY: &str = "conformance-boundary";
 #[derive(Debug)]
 pub struct Submission<'a> {
     /// The client that shall get it.
-    pub client: Ipv4Addr,
+    pub client: Client<'a>,
+    /// How it is delivered.
+    pub delivery: Delivery,
     /// The MIME type of `content`, with parameters.
     pub content_type: &'a str,
     /// Headers of the part that holds the content.
@@ -26,6 +28,25 @@ pub struct Submission<'a> {
     pub http_headers: &'a [(&'a str, &'a str)],
     /// The content.
     pub content: &'a [u8],
+}
+
+/// The address of a client (WAP-247 section 9.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Client<'a> {
+    /// On an IP bearer.
+    Ip(Ipv4Addr),
+    /// In a mobile network: a number with its `+`.
+    Number(&'a str),
+}
+
+/// How a push is delivered (WAP-247 section 9.3).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Delivery {
+    /// Without an answer of the client.
+    #[default]
+    Unconfirmed,
+    /// With one.
+    Confirmed,
 }
 
 /// What the gateway answered.
@@ -71,7 +92,7 @@ fn head(gateway: SocketAddrV4, submission: &Submission<'_>, length: usize) -> St
 }
 
 fn body(submission: &Submission<'_>) -> Vec<u8> {
-    let control = control(submission.client);
+    let control = control(submission.client, submission.delivery);
     let (kind, extra) = (submission.content_type, lines(submission.part_headers));
     let mut body = format!(
         "--{BOUNDARY}\r\nContent-Type: application/xml\r\n\r\n{control}\r\n\
@@ -83,12 +104,20 @@ fn body(submission: &Submission<'_>) -> Vec<u8> {
     body
 }
 
-fn control(client: Ipv4Addr) -> String {
+fn control(client: Client<'_>, delivery: Delivery) -> String {
+    let address = match client {
+        Client::Ip(address) => format!("{address}/TYPE=IPV4"),
+        Client::Number(number) => format!("{number}/TYPE=PLMN"),
+    };
+    let method = match delivery {
+        Delivery::Unconfirmed => "unconfirmed",
+        Delivery::Confirmed => "confirmed",
+    };
     format!(
         "<?xml version=\"1.0\"?><!DOCTYPE pap PUBLIC \"-//WAPFORUM//DTD PAP 1.0//EN\" \
          \"http://www.wapforum.org/DTD/pap_1.0.dtd\"><pap><push-message push-id=\"1@pi.conformance.test\">\
-         <address address-value=\"WAPPUSH={client}/TYPE=IPV4@ppg.conformance.test\"/>\
-         <quality-of-service delivery-method=\"unconfirmed\"/></push-message></pap>"
+         <address address-value=\"WAPPUSH={address}@ppg.conformance.test\"/>\
+         <quality-of-service delivery-method=\"{method}\"/></push-message></pap>"
     )
 }
 

@@ -1,44 +1,27 @@
 //! The lab's gateway, which was written from the specification and shares no code with the terminal: whole roads.
 
-use std::{future::Future, net::SocketAddr, sync::mpsc, thread};
+use std::{future::Future, net::SocketAddr, thread};
 
 use anyhow::Context;
+use conformance::background::Background;
 use push_lab::ppg::{
     HttpPush, Outcome, Ppg, PpgEvent, PpgSettings, Secret, TerminalAuthentication,
-};
-use tokio::{
-    runtime::{Builder, Handle},
-    sync::oneshot,
 };
 
 use crate::stage::{DRM, MMS, PPG_ID, Plan, SECURE_PUSH_PORT, Stage, TERMINAL_ID, write};
 
-/// The gateway on a thread of its own, so that a test may wait for other things.
+/// The gateway, beside what a test does.
 struct Lab {
-    handle: Handle,
+    // Dropped before the runtime that it is on.
     ppg: Option<Ppg>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
+    background: Background,
 }
 
 impl Lab {
     fn start(settings: PpgSettings) -> anyhow::Result<Self> {
-        let (sender, receiver) = mpsc::channel();
-        let (stop, stopped) = oneshot::channel();
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let thread = thread::spawn(move || {
-            drop(sender.send(runtime.handle().clone()));
-            // Either is the end.
-            drop(runtime.block_on(stopped));
-        });
-        let handle = receiver.recv()?;
-        let ppg = handle.block_on(Ppg::start(settings))?;
-        Ok(Self {
-            handle,
-            ppg: Some(ppg),
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        let background = Background::start()?;
+        let ppg = Some(background.run(Ppg::start(settings))?);
+        Ok(Self { ppg, background })
     }
 
     fn ppg(&self) -> anyhow::Result<&Ppg> {
@@ -46,11 +29,7 @@ impl Lab {
     }
 
     fn wait<T>(&self, what: impl Future<Output = T>) -> anyhow::Result<T> {
-        let patience = conformance::process::PATIENCE;
-        let waited = self
-            .handle
-            .block_on(async { tokio::time::timeout(patience, what).await });
-        waited.context("it did not happen")
+        self.background.wait(what)
     }
 
     /// Pushes, as the gateway does for a push initiator, and expects that the terminal takes it.
@@ -70,15 +49,6 @@ impl Lab {
             None
         });
         self.wait(found)?.context("the gateway has ended")
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        drop((self.ppg.take(), self.stop.take()));
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
     }
 }
 
@@ -191,14 +161,14 @@ fn no_more_pushes_are_under_way_than_announced_and_none_is_refused() -> anyhow::
     let stage = dialling(plan, &lab, "")?;
     stage.register(MMS)?;
     lab.registered(&stage.cpi()?.tag()?)?;
-    let (ppg, handle) = (lab.ppg()?, &lab.handle);
+    let (ppg, background) = (lab.ppg()?, &lab.background);
     let results = thread::scope(|scope| {
         let pushers: Vec<_> = (0..8_u8)
             .map(|pusher| {
                 scope.spawn(move || {
                     let pushes = (0..5).map(|number| {
                         let push = HttpPush::new("text/plain", vec![pusher, number]);
-                        handle.block_on(ppg.push(TERMINAL_ID, push.application(MMS)))
+                        background.run(ppg.push(TERMINAL_ID, push.application(MMS)))
                     });
                     pushes.collect::<Vec<_>>()
                 })

@@ -1,6 +1,10 @@
 //! The peers among themselves: what Kannel is given, tshark reads in what it sends.
 
-use conformance::{kannel::Kannel, pap::Submission, tshark::Tshark};
+use conformance::{
+    kannel::Kannel,
+    pap::{Client, Delivery, Submission},
+    tshark::Tshark,
+};
 
 #[test]
 fn tshark_reads_in_a_push_of_kannel_what_was_handed_in() -> anyhow::Result<()> {
@@ -9,7 +13,8 @@ fn tshark_reads_in_a_push_of_kannel_what_was_handed_in() -> anyhow::Result<()> {
     };
     let socket = kannel.client_socket(2)?;
     let push = Submission {
-        client: kannel.client_address(2),
+        client: Client::Ip(kannel.client_address(2)),
+        delivery: Delivery::Unconfirmed,
         content_type: "application/vnd.wap.mms-message",
         part_headers: &[("X-Wap-Application-Id", "x-wap-application:mms.ua")],
         http_headers: &[("X-Lab", "one")],

@@ -2,7 +2,11 @@
 
 use std::net::UdpSocket;
 
-use conformance::{kannel::Kannel, pap::Submission, tshark::Tshark};
+use conformance::{
+    kannel::Kannel,
+    pap::{Client, Delivery, Submission},
+    tshark::Tshark,
+};
 
 use crate::{
     matrix::{APPLICATION_IDS, CONTENT_TYPES, HEADERS},
@@ -33,7 +37,8 @@ impl Bench {
 
     fn submission(&self) -> Submission<'static> {
         Submission {
-            client: self.kannel.client_address(CLIENT),
+            client: Client::Ip(self.kannel.client_address(CLIENT)),
+            delivery: Delivery::Unconfirmed,
             content_type: "text/plain",
             part_headers: &[],
             http_headers: &[],

@@ -2,7 +2,11 @@
 
 use anyhow::Context;
 pub(crate) use conformance::pushcai::content;
-use conformance::{kannel::Kannel, pap::Submission, pushcai::Daemon};
+use conformance::{
+    kannel::Kannel,
+    pap::{Client, Delivery, Submission},
+    pushcai::Daemon,
+};
 use serde_json::Value;
 
 pub(crate) const MMS: &str = "x-wap-application:mms.ua";
@@ -55,7 +59,8 @@ impl Stage {
         http_headers: &[(&str, &str)],
     ) -> anyhow::Result<()> {
         self.kannel.submit(&Submission {
-            client: self.kannel.client_address(CLIENT),
+            client: Client::Ip(self.kannel.client_address(CLIENT)),
+            delivery: Delivery::Unconfirmed,
             content_type,
             part_headers: &[("X-Wap-Application-Id", id)],
             http_headers,

@@ -79,7 +79,7 @@ pub enum SmscEvent {
         message: u64,
         /// Where.
         link: u64,
-        /// The `command_status` of the answer; 0 ends the message, any other one has it sent again.
+        /// The `command_status` of the answer; 0 and 0x65 end the message, any other one has it sent again.
         status: u32,
     },
     /// A peer asked whether the link is alive.

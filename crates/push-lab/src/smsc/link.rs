@@ -270,7 +270,7 @@ impl<W: AsyncWrite + Unpin> Link<W> {
                         link,
                         status,
                     });
-                    if status != pdu::OK {
+                    if !matches!(status, pdu::OK | pdu::REFUSED_FOR_GOOD) {
                         self.inner.put_back(std::iter::once(kept));
                     }
                 }

@@ -1,7 +1,7 @@
 //! A short message service centre that speaks SMPP 3.4, for tests and labs.
 //!
 //! Whoever is bound as transmitter or transceiver submits short messages; the centre keeps each and delivers it to whoever
-//! is bound as receiver or transceiver, until it is answered with success: a message whose answer did not come is delivered
+//! is bound as receiver or transceiver, until it is answered with success, or refused for good: a message whose answer did not come is delivered
 //! again, on the next connection too. What happens is told as [`SmscEvent`]s, kept from the start on, so that a test waits
 //! for a condition and misses nothing.
 //!

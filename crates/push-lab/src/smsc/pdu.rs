@@ -23,6 +23,8 @@ pub(super) const INVALID_COMMAND: u32 = 0x03;
 pub(super) const WRONG_STATE: u32 = 0x04;
 pub(super) const BIND_FAILED: u32 = 0x0D;
 pub(super) const QUEUE_FULL: u32 = 0x14;
+/// The receiver will never take it (`ESME_RX_P_APPN`).
+pub(super) const REFUSED_FOR_GOOD: u32 = 0x65;
 
 const HEADER_LENGTH: usize = 16;
 const MESSAGE_PAYLOAD: u16 = 0x0424;
