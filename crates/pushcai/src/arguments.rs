@@ -319,6 +319,7 @@ Examples:
   pushcai decode --kind wsp-push 000603adaf8478
   pushcai decode --kind content-type 'be' '03 ae 81 ea'
   pushcai decode --kind sia '01 02b284 00 07 440fc3c0000207'
+  pushcai decode --kind sms-tpdu SEGMENT SEGMENT SEGMENT     of one message, in any order
   pushcai decode --kind wsp-headers < captures.txt")]
 pub(crate) struct Decode {
     /// What the octets are

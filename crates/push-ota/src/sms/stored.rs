@@ -179,7 +179,7 @@ mod tests {
         for length in 0..octets.len() - data {
             assert_eq!(decode(&octets[..length]), None, "{length}");
         }
-        let mut newer = octets.clone();
+        let mut newer = octets;
         newer[0] = 2;
         assert_eq!(decode(&newer), None);
         let mut impossible = segment();

@@ -1,5 +1,7 @@
 //! `decode`: octets in hexadecimal become JSON, one value a line.
 
+mod sms;
+
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
@@ -22,7 +24,13 @@ const MAX_LINE: u64 = 4 << 20;
 pub(crate) fn run(arguments: &Decode, output: &mut Output) -> Result<(), Failure> {
     let decoder = decoder(arguments.kind)?;
     let mut all_decoded = true;
-    if arguments.items.is_empty() {
+    if arguments.kind == Kind::SmsTpdu && !arguments.items.is_empty() {
+        let words: Vec<_> = match &arguments.items[..] {
+            [line] => sms::words(line),
+            items => items.iter().map(String::as_str).collect(),
+        };
+        all_decoded = give(sms::message(&words), output)?;
+    } else if arguments.items.is_empty() {
         each_line(output, |line, output| {
             all_decoded &= answer(line, decoder, output)?;
             Ok(())
@@ -109,11 +117,30 @@ impl InvalidHex {
 }
 
 /// Why an item could not be decoded.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Error {
     code: &'static str,
     offset: usize,
     message: String,
+}
+
+impl Error {
+    /// An error of what several items say together.
+    fn of(code: &'static str, message: &str) -> Self {
+        Self {
+            code,
+            offset: 0,
+            message: message.to_owned(),
+        }
+    }
+
+    /// The same error, said of the word with this index.
+    fn in_word(self, index: usize) -> Self {
+        Self {
+            message: format!("segment {} as given: {}", index + 1, self.message),
+            ..self
+        }
+    }
 }
 
 impl From<DecodeError> for Error {
@@ -137,22 +164,36 @@ impl From<InvalidHex> for Error {
     }
 }
 
-type Decoder = fn(&[u8]) -> Result<Decoded, Error>;
+/// Decodes what stands in one argument, or on one line.
+#[derive(Debug, Clone, Copy)]
+enum Decoder {
+    Octets(fn(&[u8]) -> Result<Decoded, Error>),
+    ShortMessage,
+}
+
+impl Decoder {
+    fn decode(self, item: &str) -> Result<Decoded, Error> {
+        match self {
+            Self::Octets(decode) => decode(&octets(item)?),
+            Self::ShortMessage => sms::message(&sms::words(item)),
+        }
+    }
+}
 
 fn decoder(kind: Kind) -> Result<Decoder, Failure> {
     let name = match kind {
-        Kind::WspPush => return Ok(wsp_push),
-        Kind::WspHeaders => return Ok(wsp_headers),
-        Kind::ContentType => return Ok(content_type),
-        Kind::Sia => return Ok(sia),
+        Kind::WspPush => return Ok(Decoder::Octets(wsp_push)),
+        Kind::WspHeaders => return Ok(Decoder::Octets(wsp_headers)),
+        Kind::ContentType => return Ok(Decoder::Octets(content_type)),
+        Kind::Sia => return Ok(Decoder::Octets(sia)),
+        Kind::SmsTpdu => return Ok(Decoder::ShortMessage),
+        Kind::SmsUdh => return Ok(Decoder::Octets(sms::header)),
         Kind::Wtp => "wtp",
-        Kind::SmsTpdu => "sms-tpdu",
-        Kind::SmsUdh => "sms-udh",
         Kind::Wbxml => "wbxml",
     };
     Err(Failure::Usage {
         message: format!("decode --kind {name} is not supported yet"),
-        hint: "wsp-push, wsp-headers, content-type and sia are".to_owned(),
+        hint: "wsp-push, wsp-headers, content-type, sms-tpdu, sms-udh and sia are".to_owned(),
     })
 }
 
@@ -179,6 +220,8 @@ enum Decoded {
     Headers(DecodedHeaders),
     ContentType(DecodedContentType),
     Sia(Box<DecodedSia>),
+    Message(Box<sms::DecodedMessage>),
+    UserDataHeader(sms::DecodedHeader),
 }
 
 #[derive(Debug, Serialize)]
@@ -248,9 +291,13 @@ struct DecodedContentType {
 }
 
 fn wsp_push(octets: &[u8]) -> Result<Decoded, Error> {
+    push(octets).map(Decoded::Push)
+}
+
+fn push(octets: &[u8]) -> Result<Box<DecodedPush>, Error> {
     let UnitPush { tid, push } = UnitPush::decode(octets)?;
     let application_id = push.application_id().map(ApplicationId::from);
-    Ok(Decoded::Push(Box::new(DecodedPush {
+    Ok(Box::new(DecodedPush {
         tid,
         pdu: if push.confirmed {
             "ConfirmedPush"
@@ -262,7 +309,7 @@ fn wsp_push(octets: &[u8]) -> Result<Decoded, Error> {
         application_id,
         headers: headers(push.headers)?,
         body: hexadecimal(push.body),
-    })))
+    }))
 }
 
 fn wsp_headers(octets: &[u8]) -> Result<Decoded, Error> {
@@ -365,9 +412,11 @@ fn headers(all: Headers<'_>) -> Result<DecodedHeaders, Error> {
 
 /// Writes the answer to one item, and says whether it was decoded.
 fn answer(item: &str, decoder: Decoder, output: &mut Output) -> Result<bool, Failure> {
-    let result = octets(item)
-        .map_err(Error::from)
-        .and_then(|octets| decoder(&octets));
+    give(decoder.decode(item), output)
+}
+
+/// Writes what came out of an item, and says whether it was decoded.
+fn give(result: Result<Decoded, Error>, output: &mut Output) -> Result<bool, Failure> {
     let ok = result.is_ok();
     let content = result.map_or_else(|error| Content::Failed { error }, Content::Decoded);
     output.json(&Answer { ok, content })?;

@@ -117,13 +117,153 @@ fn a_line_without_end_is_refused() {
 
 #[test]
 fn kinds_that_are_not_supported_are_refused_in_one_line() {
-    for kind in ["wtp", "sms-tpdu", "sms-udh", "wbxml"] {
+    for kind in ["wtp", "wbxml"] {
         let run = pushcai(&["decode", "--kind", kind, "00"]);
         assert_eq!((run.code, run.stdout.as_str()), (2, ""));
         let line = format!("pushcai: decode --kind {kind} is not supported yet\n");
         assert_eq!(
             run.stderr,
-            format!("{line}hint: wsp-push, wsp-headers, content-type and sia are\n")
+            format!(
+                "{line}hint: wsp-push, wsp-headers, content-type, sms-tpdu, sms-udh and sia are\n"
+            )
         );
     }
+}
+
+/// An SMS-DELIVER of 8 bit data with a header from +15551234567 up to its user data.
+const DELIVER: &str = "440b915155214365f7000462102021436500";
+
+fn deliver(user_data: &str) -> String {
+    format!("{DELIVER}{:02x}{user_data}", user_data.len() / 2)
+}
+
+/// A push of three segments in reverse order.
+fn segments() -> [String; 3] {
+    [(3, "6c64"), (2, "776f72"), (1, "00060403af8480")]
+        .map(|(sequence, data)| deliver(&format!("0b05040b8423f0000396030{sequence}{data}")))
+}
+
+fn decoded(items: &[&str]) -> serde_json::Value {
+    let run = pushcai(&[&["decode", "--kind", "sms-tpdu"], items].concat());
+    assert_eq!(run.stdout.lines().count(), 1, "{run}");
+    serde_json::from_str(&run.stdout).unwrap()
+}
+
+#[test]
+fn segments_of_a_short_message_become_a_push_in_any_order() {
+    let [third, second, first] = &segments();
+    let expected = serde_json::json!({
+        "ok": true,
+        "segments": [1, 2, 3].map(|seq| serde_json::json!({
+            "sender": "+15551234567",
+            "ports": {"dest": 2948, "orig": 9200},
+            "concat": {"ref": 0x96, "total": 3, "seq": seq, "bits": 8},
+        })),
+        "missing": [],
+        "data": "00060403af8480776f726c64",
+        "push": {
+            "tid": 0, "pdu": "Push", "contentType": "text/plain", "parameters": {},
+            "applicationId": {"uri": "x-wap-application:mms.ua", "code": 4},
+            "headers": [["X-Wap-Application-Id", "x-wap-application:mms.ua"]],
+            "body": "80776f726c64",
+        },
+    });
+    for order in [
+        [first, second, third],
+        [third, second, first],
+        [second, third, first],
+    ] {
+        assert_eq!(decoded(&order.map(String::as_str)), expected);
+        let line = order.map(String::as_str).join(" ");
+        assert_eq!(decoded(&[&line]), expected);
+        let run = with_input(&["decode", "--kind", "sms-tpdu"], line.as_bytes());
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&run.stdout).unwrap(),
+            expected
+        );
+    }
+}
+
+#[test]
+fn missing_and_repeated_segments_are_told() {
+    let [third, second, first] = &segments();
+    let some = decoded(&[second]);
+    assert_eq!(some["missing"], serde_json::json!([1, 3]));
+    assert_eq!(some["data"], "776f72");
+    assert!(some.get("push").is_none(), "{some}");
+    let all = decoded(&[third, second, third, first]);
+    assert_eq!(all["segments"].as_array().unwrap().len(), 4);
+    assert_eq!(all["push"]["body"], "80776f726c64");
+}
+
+#[test]
+fn short_messages_that_are_no_push_are_shown_as_what_they_are() {
+    let text = decoded(&["040b915155214365f7000062102021436500 05 e8329bfd06"]);
+    assert_eq!(
+        (&text["text"], &text["data"]),
+        (&"hello".into(), &"68656c6c6f".into())
+    );
+    assert_eq!(text["segments"][0]["ports"], serde_json::Value::Null);
+    let pieces =
+        "00 44 0b 91 51 55 21 43 65 f7 00 04 62 10 20 21 43 65 00 08 06 05 04 0b 84 23 f0 01";
+    let no_push = decoded(&[pieces]);
+    assert_eq!(no_push["data"], "01");
+    assert_eq!(no_push["pushError"]["code"], "truncated");
+    let broken = decoded(&[&deliver("0605050b8423f001")]);
+    let header_error = &broken["segments"][0]["headerError"];
+    assert_eq!(header_error["code"], "element-length-overrun");
+    assert_eq!(header_error["offset"], 20);
+}
+
+#[test]
+fn segments_that_do_not_fit_together_are_refused_with_the_reason() {
+    let [third, second, first] = &segments();
+    let other_sender = second.replace("5155214365f7", "5155214365f8");
+    let other_reference = second.replace("00039603", "00039703");
+    let other_ports = second.replace("0b8423f0", "23f923f0");
+    let other_octets = second.replace("776f72", "776f73");
+    for (other, code, words) in [
+        (&other_sender, "different-messages", "their sender"),
+        (&other_reference, "different-messages", "reference"),
+        (&other_ports, "different-messages", "their ports"),
+        (&other_octets, "contradicting-segments", "segment 2"),
+    ] {
+        let refused = decoded(&[first, second, other, third]);
+        assert_eq!(refused["error"]["code"], code);
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.contains(words), "{message}");
+    }
+    let cut = decoded(&[first, &second[..40]]);
+    assert_eq!(cut["error"]["code"], "user-data-length-overrun");
+    let message = cut["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("segment 2 as given: "), "{message}");
+    assert_eq!(pushcai(&["decode", "--kind", "sms-tpdu", "0x01"]).code, 4);
+}
+
+#[test]
+fn user_data_headers_have_their_documented_shape() {
+    let run = pushcai(&[
+        "decode",
+        "--kind",
+        "sms-udh",
+        "0c 0804 1234 03 02 0504 0b84 23f0",
+        "0605050b8423f0",
+    ]);
+    let lines: Vec<serde_json::Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        lines[0],
+        serde_json::json!({
+            "ok": true,
+            "ports": {"dest": 2948, "orig": 9200},
+            "concat": {"ref": 0x1234, "total": 3, "seq": 2, "bits": 16},
+            "elements": [{"id": 8, "data": "12340302"}, {"id": 5, "data": "0b8423f0"}],
+            "consumed": 13,
+        })
+    );
+    assert_eq!(lines[1]["error"]["code"], "element-length-overrun");
+    assert_eq!(lines[1]["error"]["offset"], 1);
 }
