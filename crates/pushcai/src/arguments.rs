@@ -340,9 +340,9 @@ pub(crate) enum Kind {
     ContentType,
     /// A WTP PDU (not supported yet)
     Wtp,
-    /// SMS TPDUs (not supported yet)
+    /// SMS-DELIVER TPDUs: all arguments, or all words of a line, are the segments of one message in any order
     SmsTpdu,
-    /// An SMS user data header (not supported yet)
+    /// An SMS user data header, from its length on
     SmsUdh,
     /// A session initiation request, the content of application/vnd.wap.sia
     Sia,

@@ -139,7 +139,7 @@ fn deliver(user_data: &str) -> String {
 
 /// A push of three segments in reverse order.
 fn segments() -> [String; 3] {
-    [(3, "6c64"), (2, "776f72"), (1, "00060403af8480")]
+    [(3, "6c64"), (2, "776f72"), (1, "00060383af8480")]
         .map(|(sequence, data)| deliver(&format!("0b05040b8423f0000396030{sequence}{data}")))
 }
 
@@ -152,15 +152,18 @@ fn decoded(items: &[&str]) -> serde_json::Value {
 #[test]
 fn segments_of_a_short_message_become_a_push_in_any_order() {
     let [third, second, first] = &segments();
-    let expected = serde_json::json!({
-        "ok": true,
-        "segments": [1, 2, 3].map(|seq| serde_json::json!({
+    let segments = [1, 2, 3].map(|seq| {
+        serde_json::json!({
             "sender": "+15551234567",
             "ports": {"dest": 2948, "orig": 9200},
             "concat": {"ref": 0x96, "total": 3, "seq": seq, "bits": 8},
-        })),
+        })
+    });
+    let expected = serde_json::json!({
+        "ok": true,
+        "segments": segments,
         "missing": [],
-        "data": "00060403af8480776f726c64",
+        "data": "00060383af8480776f726c64",
         "push": {
             "tid": 0, "pdu": "Push", "contentType": "text/plain", "parameters": {},
             "applicationId": {"uri": "x-wap-application:mms.ua", "code": 4},

@@ -118,7 +118,7 @@ pub(super) fn message(words: &[&str]) -> Result<Decoded, Error> {
         segment(word).map_err(|error| if several { error.in_word(index) } else { error })
     });
     let mut segments = segments.collect::<Result<Vec<_>, Error>>()?;
-    segments.sort_by_key(|segment| segment.sequence());
+    segments.sort_by_key(Segment::sequence);
     let missing = agree(&segments)?;
     let shown = segments.iter().map(Segment::shown).collect();
     segments.dedup_by_key(|segment| segment.sequence());
