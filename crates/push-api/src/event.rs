@@ -43,6 +43,12 @@ pub struct PushEvent {
     /// Names that the Push Server proved: its identity as a gateway, the name in its certificate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub server_names: Vec<String>,
+    /// Who sent the short message; absent on other bearers, and where the bearer does not show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub originator: Option<String>,
+    /// The modem or link that the short message came by; absent on other bearers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
     /// Ports, where the bearer has them.
     pub ports: EventPorts,
     /// When the terminal received it: milliseconds since 1970.
@@ -86,6 +92,10 @@ pub struct PushEventView<'a> {
     pub server: &'a ServerAddress,
     /// See [`PushEvent::server_names`].
     pub server_names: &'a [Box<str>],
+    /// See [`PushEvent::originator`].
+    pub originator: Option<&'a str>,
+    /// See [`PushEvent::device`].
+    pub device: Option<&'a str>,
     /// See [`PushEvent::ports`].
     pub ports: EventPorts,
     /// See [`PushEvent::received_at`].

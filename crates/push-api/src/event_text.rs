@@ -57,6 +57,14 @@ impl PushEventView<'_> {
             text.extend_from_slice(br#","serverNames":"#);
             write_strings(text, self.server_names);
         }
+        for (name, value) in [("originator", self.originator), ("device", self.device)] {
+            if let Some(value) = value {
+                text.extend_from_slice(b",\"");
+                text.extend_from_slice(name.as_bytes());
+                text.extend_from_slice(b"\":");
+                write_string(text, value);
+            }
+        }
         text.extend_from_slice(br#","ports":{"#);
         if let Some(port) = self.ports.dest {
             text.extend_from_slice(br#""dest":"#);

@@ -11,6 +11,7 @@ mod problem;
 mod registration;
 mod service;
 mod status;
+mod submit;
 
 pub use event::{
     AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, EventPorts, Outcome,
@@ -29,6 +30,7 @@ pub use service::{Caller, DeliveredEvent, EventStream, FetchQuery, PushService, 
 pub use status::{
     Exchange, ExplainAnswer, ExplainRequest, Explanation, Refused, Server, Session, Status,
 };
+pub use submit::{MAX_SUBMITTED, SubmitAnswer, SubmitKind, SubmitPorts, SubmitRequest, Submitted};
 
 /// The contract over HTTP as an `OpenAPI` 3.1 document.
 pub const OPENAPI: &str = include_str!("../openapi.yaml");

@@ -8,7 +8,7 @@ use push_message::{Owner, Refusal};
 use crate::{
     BatchAcknowledgeAnswer, BatchAcknowledgement, DeregistrationAnswer, DeregistrationQuery,
     ExplainAnswer, ExplainRequest, PushEventView, Registration, RegistrationAnswer,
-    RegistrationRequest, Server, Status,
+    RegistrationRequest, Server, Status, SubmitAnswer, SubmitRequest,
 };
 
 /// Who calls, as the transport proved it.
@@ -107,6 +107,17 @@ pub trait PushService: Clone + Send + Sync + 'static {
         caller: Caller,
         request: ExplainRequest,
     ) -> impl Future<Output = Result<ExplainAnswer, Refusal>> + Send;
+
+    /// Takes a short message that the caller hands over; returns once what became of it is durable. Administrators may, and
+    /// whom the configuration names.
+    ///
+    /// # Errors
+    /// `storeFailed` where there is no room or the store cannot write: it is to be submitted again later, in whole.
+    fn submit(
+        &self,
+        caller: Caller,
+        request: SubmitRequest,
+    ) -> impl Future<Output = Result<SubmitAnswer, Refusal>> + Send;
 
     /// Counters and gauges in the text format of Prometheus.
     fn metrics(&self) -> impl Future<Output = String> + Send;

@@ -123,9 +123,15 @@ pub struct ExplainRequest {
     /// Its content type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// Its server's address.
+    /// Its server's address; of a short message, the SMS centre.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
+    /// The bearer that it would come by: `IP`, or `GSM-SMS`, which it is where an originator is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bearer: Option<String>,
+    /// Who would send it, where it is a short message: a number in E.164 with its `+`, other digits, or a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub originator: Option<String>,
     /// The port that it would come to; left out: the first that is listened on for its protocol, or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,

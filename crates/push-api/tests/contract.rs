@@ -344,6 +344,8 @@ fn view<'a>(content: &'a [u8], parameters: &'a Headers, headers: &'a Headers) ->
         bearer: "IP",
         server: &SERVER,
         server_names: &[],
+        originator: None,
+        device: None,
         ports: EventPorts {
             dest: Some(2948),
             orig: None,
@@ -391,6 +393,8 @@ fn a_view_is_read_back_as_the_event() {
             bearer: "IP".to_owned(),
             server: "192.0.2.1".to_owned(),
             server_names: Vec::new(),
+            originator: None,
+            device: None,
             ports: EventPorts {
                 dest: Some(2948),
                 orig: None,
@@ -498,4 +502,54 @@ fn a_server_is_written_as_it_is_shown() {
         let event: PushEvent = serde_json::from_str(&json_of(&view)).unwrap();
         assert_eq!(event.server, server.to_string());
     }
+}
+
+#[test]
+fn a_short_message_shows_who_sent_it_and_what_it_came_by() {
+    let none = Headers::new();
+    for (originator, device) in [
+        (Some("+4917099999"), Some("modem0")),
+        (Some("\"odd\" name"), None),
+        (None, Some("smsc.example.net")),
+    ] {
+        let mut view = view(b"", &none, &none);
+        (view.originator, view.device) = (originator, device);
+        let written = json_of(&view);
+        let event: PushEvent = serde_json::from_str(&written).unwrap();
+        assert_eq!(event.originator.as_deref(), originator);
+        assert_eq!(event.device.as_deref(), device);
+        assert_eq!(written.contains("originator"), originator.is_some());
+        assert_eq!(written.contains("device"), device.is_some());
+        assert_eq!(serde_json::to_string(&event).unwrap(), written);
+    }
+}
+
+#[test]
+fn what_is_submitted_is_base64_in_bounded_number() {
+    let request = |content: &[&str]| push_api::SubmitRequest {
+        kind: push_api::SubmitKind::Tpdu,
+        content: content.iter().map(|&text| text.to_owned()).collect(),
+        sender: None,
+        smsc: None,
+        sent_at: None,
+        bearer: None,
+        ports: None,
+        device: None,
+    };
+    let octets = request(&["AQI=", "Aw=="]).octets().unwrap();
+    assert_eq!(octets, [vec![1, 2], vec![3]]);
+    for (content, said) in [
+        (&[][..], "1 to 255"),
+        (&["AQI=", "AQ"], "content 1"),
+        (&["0102x"], "base64"),
+        (&[""], "no octets"),
+        (&["AQI="; 256], "256"),
+    ] {
+        let refusal = request(content).octets().unwrap_err();
+        assert_eq!(refusal.option, Some("content"));
+        assert!(refusal.detail.contains(said), "{refusal}");
+    }
+    let text = r#"{"kind":"userData","content":["AQI="],"sentAt":5,"device":"modem"}"#;
+    let parsed: push_api::SubmitRequest = from_json(text.as_bytes()).unwrap();
+    assert_eq!(serde_json::to_string(&parsed).unwrap(), text);
 }

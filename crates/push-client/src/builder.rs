@@ -207,6 +207,7 @@ impl Builder {
             listening,
             services,
             intake,
+            self.short_messages.submitters,
         );
         let engine = Engine::new(Parts {
             core,

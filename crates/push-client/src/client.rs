@@ -35,6 +35,8 @@ struct Shared {
     listening: Vec<std::net::SocketAddr>,
     services: Vec<(&'static str, std::net::SocketAddr)>,
     intake: Intake,
+    /// Owners that may submit short messages, beside administrators.
+    submitters: Vec<String>,
 }
 
 /// An application of this process (Push-CAI 5), with the owner that its embedder states.
@@ -61,6 +63,7 @@ impl Client {
         listening: Vec<std::net::SocketAddr>,
         services: Vec<(&'static str, std::net::SocketAddr)>,
         intake: Intake,
+        submitters: Vec<String>,
     ) -> Self {
         let shared = Shared {
             mailbox,
@@ -69,6 +72,7 @@ impl Client {
             listening,
             services,
             intake,
+            submitters,
         };
         Self {
             shared: Arc::new(shared),
@@ -97,6 +101,10 @@ impl Client {
     /// Where short messages are handed over that no source beside the engine delivers.
     pub fn intake(&self) -> Intake {
         self.shared.intake.clone()
+    }
+
+    pub(crate) fn submitters(&self) -> &[String] {
+        &self.shared.submitters
     }
 
     /// Asks the engine to stop: it takes nothing more, writes what is under way, ends every stream and closes the store.

@@ -89,6 +89,8 @@ impl DeliveredEvent for Event {
             bearer: origin.bearer.as_str(),
             server: &origin.server,
             server_names: &origin.proved_names,
+            originator: origin.originator(),
+            device: origin.short_message.as_deref().map(|sms| &*sms.device),
             ports: EventPorts {
                 dest: origin.destination_port,
                 orig: origin.origin_port,

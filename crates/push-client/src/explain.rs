@@ -7,15 +7,16 @@ use push_core::Now;
 use push_message::{
     Address, Bearer, ContentType, Headers, InitiatorTrust, MediaType, Origin, Protocol,
     PushApplicationId, PushMessage, Reason, ReceivedPush, Refusal, ServerAddress,
+    ShortMessageOrigin,
 };
 
 /// The push described; nothing where every field is left out.
 ///
-/// What is left out alone is taken as by OTA-WSP from the local host, to the standard port of the protocol if it has one, with
-/// content of no particular type.
+/// What is left out alone is taken as by OTA-WSP over IP from the local host, or in a short message where somebody is named who
+/// sent it; to the standard port of the protocol over that bearer if it has one, with content of no particular type.
 pub(crate) fn described(
     request: &ExplainRequest,
-    standard_port: impl Fn(Protocol) -> Option<u16>,
+    standard_port: impl Fn(Protocol, Bearer) -> Option<u16>,
     now: Now,
 ) -> Result<Option<ReceivedPush>, Refusal> {
     if *request == ExplainRequest::default() {
@@ -25,10 +26,20 @@ pub(crate) fn described(
         push_application_id,
         content_type,
         server,
+        bearer,
+        originator,
         port,
         protocol,
     } = request;
     let protocol = self::protocol(protocol.as_deref())?;
+    let originator = originator.as_deref();
+    let bearer = self::bearer(bearer.as_deref(), originator)?;
+    let short_message = (bearer == Bearer::GsmSms).then(|| {
+        Box::new(ShortMessageOrigin {
+            originator: originator.map(Into::into),
+            device: "explain".into(),
+        })
+    });
     let message = PushMessage {
         application: push_application_id
             .as_deref()
@@ -44,17 +55,17 @@ pub(crate) fn described(
     };
     let origin = Origin {
         protocol,
-        bearer: Bearer::Ip,
-        server: server.as_deref().map_or(
-            Ok(ServerAddress::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST))),
-            address,
-        )?,
-        destination_port: port.or_else(|| standard_port(protocol)),
+        bearer,
+        server: match server {
+            Some(text) => address(text)?,
+            None => default_server(bearer, originator),
+        },
+        destination_port: port.or_else(|| standard_port(protocol, bearer)),
         origin_port: None,
         transaction: Box::default(),
         proved_names: Box::default(),
         instance: None,
-        short_message: None,
+        short_message,
         answerable: false,
     };
     Ok(Some(ReceivedPush {
@@ -72,6 +83,46 @@ fn protocol(name: Option<&str>) -> Result<Protocol, Refusal> {
         let detail = format!("`{name}` is no Push OTA protocol; OTA-WSP and OTA-HTTP are");
         Refusal::of_option(Reason::InvalidRequest, "protocol", detail)
     })
+}
+
+fn bearer(name: Option<&str>, originator: Option<&str>) -> Result<Bearer, Refusal> {
+    let refused = |detail| Err(Refusal::of_option(Reason::InvalidRequest, "bearer", detail));
+    match (name.map(Bearer::from_name), originator) {
+        (None, Some(_)) => Ok(Bearer::GsmSms),
+        (None, None) => Ok(Bearer::Ip),
+        (Some(Some(bearer)), Some(_)) if bearer != Bearer::GsmSms => refused(format!(
+            "only a short message has an originator; leave that out, or give the bearer {}",
+            Bearer::GsmSms
+        )),
+        (Some(Some(bearer)), _) => Ok(bearer),
+        (Some(None), _) => refused(format!(
+            "`{}` is no bearer that this client knows; {} and {} are",
+            name.unwrap_or_default(),
+            Bearer::Ip,
+            Bearer::GsmSms
+        )),
+    }
+}
+
+/// Whom the bearer shows where nothing is said: the local host; of a short message, who sent it.
+fn default_server(bearer: Bearer, originator: Option<&str>) -> ServerAddress {
+    match (bearer, originator) {
+        (Bearer::Ip, _) => ServerAddress::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        (Bearer::GsmSms | Bearer::GsmUssd | Bearer::Is95CdmaSms, None) => ServerAddress::Unknown,
+        (Bearer::GsmSms | Bearer::GsmUssd | Bearer::Is95CdmaSms, Some(originator)) => {
+            match Address::parse(originator) {
+                Ok(Address::E164(number)) => ServerAddress::E164(number),
+                Ok(
+                    Address::Ip(_)
+                    | Address::Network(_)
+                    | Address::Host(_)
+                    | Address::SipUri(_)
+                    | Address::SipDomain(_),
+                )
+                | Err(_) => ServerAddress::Alphanumeric(originator.into()),
+            }
+        }
+    }
 }
 
 fn application(text: &str) -> Result<PushApplicationId, Refusal> {

@@ -46,6 +46,7 @@ mod settings;
 pub mod short_messages;
 #[cfg(feature = "smpp")]
 pub mod smpp;
+mod submitting;
 
 pub use builder::{BuildError, Builder};
 pub use client::{Application, Client, Registered};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use push_api::{
     BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeregistrationAnswer,
     DeregistrationQuery, ExplainAnswer, ExplainRequest, FetchQuery, PushService, Registration,
-    RegistrationAnswer, Server, ServerAnswer, Status, SubscribeQuery,
+    RegistrationAnswer, Server, ServerAnswer, Status, SubmitAnswer, SubmitRequest, SubscribeQuery,
 };
 use push_core::{
     Acknowledgement, DeregistrationRequest, EventId, Outcome, ProfileRequest, RegistrationRequest,
@@ -159,6 +159,14 @@ impl PushService for Client {
             answer,
         })
         .await?
+    }
+
+    async fn submit(
+        &self,
+        caller: Caller,
+        request: SubmitRequest,
+    ) -> Result<SubmitAnswer, Refusal> {
+        self.submit_for(&caller, &request).await
     }
 
     async fn metrics(&self) -> String {

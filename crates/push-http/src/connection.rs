@@ -219,6 +219,10 @@ async fn carry_out<S: PushService>(
             let request = request::json(headers, body, settings).await?;
             answer::json(StatusCode::OK, &service.explain(caller, request).await?)
         }
+        Command::Submit => {
+            let request = request::json(headers, body, settings).await?;
+            answer::json(StatusCode::OK, &service.submit(caller, request).await?)
+        }
     })
 }
 

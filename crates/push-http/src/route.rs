@@ -45,6 +45,10 @@ pub const ROUTES: &[RouteDescription] = &[
         methods: &["POST"],
     },
     RouteDescription {
+        path: "/v1/submit",
+        methods: &["POST"],
+    },
+    RouteDescription {
         path: "/metrics",
         methods: &["GET"],
     },
@@ -84,6 +88,7 @@ pub(crate) enum Command<'a> {
     Acknowledge(&'a str),
     AcknowledgeBatch,
     Explain,
+    Submit,
 }
 
 impl<'a> Route<'a> {
@@ -107,6 +112,7 @@ impl<'a> Route<'a> {
             ("/v1/status", "GET") => Ok(Self::Show(View::Status)),
             ("/v1/servers", "GET") => Ok(Self::Show(View::Servers)),
             ("/v1/explain", "POST") => Ok(Self::Do(Command::Explain)),
+            ("/v1/submit", "POST") => Ok(Self::Do(Command::Submit)),
             ("/metrics", "GET") => Ok(Self::Show(View::Metrics)),
             ("/v1/openapi.yaml", "GET") => Ok(Self::Show(View::OpenApi)),
             _ => Err(wrong_method(method, path, description)),

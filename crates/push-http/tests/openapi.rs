@@ -271,6 +271,7 @@ async fn every_field_taken_is_described_and_the_reverse() {
         ("/v1/registrations", "RegistrationRequest"),
         ("/v1/events/{id}/ack", "AcknowledgeRequest"),
         ("/v1/explain", "ExplainRequest"),
+        ("/v1/submit", "SubmitRequest"),
     ] {
         let body = &document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
         assert_eq!(body["$ref"], format!("#/components/schemas/{schema}"));
@@ -297,6 +298,9 @@ async fn every_field_taken_is_described_and_the_reverse() {
 
 const FULL: &str = r#"{"pushApplicationID":"4","applicationID":"a","eventHandler":"unix:/x","whitelist":["192.0.2.0/24"],
     "connectionProfile":[{"protocol":"OTA-WSP","bearerType":"IP","port":2948}],"Accept":"text/plain","suppressEqualContent":5}"#;
+
+const SUBMITTED: &str = r#"{"kind":"push","content":["AQI="],"sender":"+4917099999","smsc":"+491710760000","sentAt":1,
+    "bearer":"GSM-SMS","ports":{"dest":2948,"orig":9200},"device":"modem0"}"#;
 
 #[tokio::test]
 async fn answers_fit_their_schemas() {
@@ -336,6 +340,14 @@ async fn answers_fit_their_schemas() {
             "/v1/explain",
             r#"{"pushApplicationID":"4"}"#,
             200,
+        ),
+        ("POST", "/v1/submit", "/v1/submit", SUBMITTED, 200),
+        (
+            "POST",
+            "/v1/submit",
+            "/v1/submit",
+            r#"{"kind":"push","content":["x"]}"#,
+            400,
         ),
         (
             "DELETE",

@@ -10,10 +10,12 @@ use push_api::ConnectionProfile;
 use crate::{exit, profile};
 
 mod lab;
+mod submit;
 
 pub(crate) use lab::{
     Lab, LabContent, LabPpg, LabPush, LabSession, LabSms, Sample, SegmentOrder, TerminalProof,
 };
+pub(crate) use submit::Submit;
 
 const CONNECTION: &str = "Connection";
 
@@ -123,6 +125,7 @@ pub(crate) enum Command {
     /// List the Push Servers that the daemon registers with
     Servers,
     Explain(Explain),
+    Submit(Submit),
     /// Show the daemon's counters in the text format of Prometheus
     Metrics,
     Decode(Decode),
@@ -289,7 +292,8 @@ impl From<Outcome> for push_api::Outcome {
 Examples:
   pushcai explain
   pushcai explain --id 4 --content-type application/vnd.wap.mms-message --server 192.0.2.7
-  pushcai explain --id 4 --protocol OTA-HTTP")]
+  pushcai explain --id 4 --protocol OTA-HTTP
+  pushcai explain --id 4 --bearer GSM-SMS --server +491710760000 --originator +4917099999")]
 pub(crate) struct Explain {
     /// The Push Application ID that the push would name
     #[arg(long, value_name = "ID")]
@@ -297,9 +301,15 @@ pub(crate) struct Explain {
     /// Its content type
     #[arg(long, value_name = "TYPE")]
     pub(crate) content_type: Option<String>,
-    /// The address of its server
+    /// The address of its server; of a short message, the SMS centre
     #[arg(long, value_name = "ADDR")]
     pub(crate) server: Option<String>,
+    /// The bearer that it would come by: IP unless given, or GSM-SMS
+    #[arg(long)]
+    pub(crate) bearer: Option<String>,
+    /// Who would send it, where it is a short message
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) originator: Option<String>,
     /// The port that it would come to
     #[arg(long)]
     pub(crate) port: Option<u16>,

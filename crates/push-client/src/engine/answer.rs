@@ -121,17 +121,10 @@ impl Engine {
         request: &ExplainRequest,
         now: Now,
     ) -> Result<ExplainAnswer, Refusal> {
-        let standard_port = |protocol| match protocol {
-            Protocol::OtaWsp => {
-                let listener = self.listeners.first();
-                listener.map(|listener| listener.address().port())
-            }
-            Protocol::OtaHttp => {
-                let http = self.ota_http.as_ref();
-                let service = http.and_then(|http| http.services().first());
-                service.map(|(_, address)| address.port())
-            }
-            Protocol::OtaSip => None,
+        let protocols = &self.core.settings().protocols;
+        let standard_port = |protocol, bearer| {
+            let offer = protocols.get(&protocol)?.bearers.get(&bearer)?;
+            offer.ports.first().copied()
         };
         let described = described(request, standard_port, now)?;
         let may_see = |application: &PushApplicationId, origin: &Origin| {

@@ -4,3 +4,4 @@
 
 mod bench;
 mod short_messages;
+mod submitted;

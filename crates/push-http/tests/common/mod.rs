@@ -19,7 +19,7 @@ use push_api::{
     DeregistrationQuery, EventPorts, EventStream, Exchange, ExplainAnswer, ExplainRequest,
     Explanation, FetchQuery, Owner, PushEventView, PushService, Reason, Refusal, Refused,
     Registration, RegistrationAnswer, RegistrationRequest, Server, ServerAnswer, Status,
-    SubscribeQuery,
+    SubmitAnswer, SubmitRequest, Submitted, SubscribeQuery,
 };
 use push_http::{HttpSettings, Tokens, serve_tcp, serve_unix};
 use push_message::{Headers, ServerAddress};
@@ -65,6 +65,8 @@ impl DeliveredEvent for FakeEvent {
             bearer: "IP",
             server: &ServerAddress::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             server_names: &[],
+            originator: Some("+4917099999"),
+            device: Some("modem0"),
             ports: EventPorts {
                 dest: Some(2948),
                 orig: Some(9200),
@@ -337,6 +339,23 @@ impl PushService for Fake {
                 length: 3,
                 detail: "nobody accepts text/plain".to_owned(),
             }],
+        })
+    }
+
+    async fn submit(
+        &self,
+        caller: Caller,
+        request: SubmitRequest,
+    ) -> Result<SubmitAnswer, Refusal> {
+        self.enter(&caller)?;
+        let submitted = |octets: Vec<u8>| Submitted {
+            verdict: "accepted".to_owned(),
+            event_id: Some("0000000000000001".to_owned()),
+            detail: Some(format!("{} octets", octets.len())),
+        };
+        Ok(SubmitAnswer {
+            result: "success".to_owned(),
+            results: request.octets()?.into_iter().map(submitted).collect(),
         })
     }
 

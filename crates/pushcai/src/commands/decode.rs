@@ -424,7 +424,7 @@ fn give(result: Result<Decoded, Error>, output: &mut Output) -> Result<bool, Fai
 }
 
 /// Hands over each line of the standard input; answers go out before more input is waited for.
-fn each_line(
+pub(crate) fn each_line(
     output: &mut Output,
     mut take: impl FnMut(&str, &mut Output) -> Result<(), Failure>,
 ) -> Result<(), Failure> {

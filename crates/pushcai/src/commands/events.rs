@@ -297,8 +297,14 @@ fn summary(event: &PushEvent) -> String {
         protocol,
         ..
     } = event;
+    let from = match (&event.originator, &event.device) {
+        (None, None) => server.clone(),
+        (Some(originator), None) => format!("{originator} via {server}"),
+        (None, Some(device)) => format!("{server} on {device}"),
+        (Some(originator), Some(device)) => format!("{originator} via {server} on {device}"),
+    };
     visible(&format!(
-        "{}  {id}  {push_application_id}  {content_type}  {octets} octets  from {server} by {protocol}{attempt}",
+        "{}  {id}  {push_application_id}  {content_type}  {octets} octets  from {from} by {protocol}{attempt}",
         time(event.received_at)
     ))
 }

@@ -11,6 +11,7 @@ mod registration;
 mod session;
 mod short_message;
 mod state;
+mod submit;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
         | Command::Status
         | Command::Servers
         | Command::Explain(_)
+        | Command::Submit(_)
         | Command::Metrics
         | Command::Lab(_)
         | Command::Demo => tokio::runtime::Builder::new_current_thread()
@@ -56,6 +58,7 @@ async fn talk(arguments: &Arguments, output: &mut Output) -> Result<(), Failure>
         Command::Status => state::status(client()?, output).await,
         Command::Servers => state::servers(client()?, output).await,
         Command::Explain(explain) => state::explain(explain, client()?, output).await,
+        Command::Submit(submit) => submit::run(submit, client()?, output).await,
         Command::Metrics => state::metrics(client()?, output).await,
         Command::Lab(Lab::Push(push)) => lab::push(push, output).await,
         Command::Lab(Lab::Ppg(ppg)) => ppg::run(ppg, output).await,

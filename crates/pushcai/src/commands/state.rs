@@ -112,6 +112,8 @@ pub(crate) async fn explain(
         push_application_id: arguments.id.clone(),
         content_type: arguments.content_type.clone(),
         server: arguments.server.clone(),
+        bearer: arguments.bearer.clone(),
+        originator: arguments.originator.clone(),
         port: arguments.port,
         protocol: arguments.protocol.clone(),
     };

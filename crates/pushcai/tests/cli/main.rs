@@ -13,3 +13,4 @@ mod real;
 mod requests;
 mod run;
 mod session;
+mod submit;

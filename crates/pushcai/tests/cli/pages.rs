@@ -13,6 +13,7 @@ const COMMANDS: &[&str] = &[
     "status",
     "servers",
     "explain",
+    "submit",
     "metrics",
     "decode",
     "demo",
