@@ -325,7 +325,7 @@ impl Wtp {
     }
 
     /// Forgets a transaction of which the user does not know.
-    fn forget_incomplete(&mut self, handle: TransactionHandle) {
+    pub(super) fn forget_incomplete(&mut self, handle: TransactionHandle) {
         if let Some(transaction) = self.transactions.remove(&handle) {
             self.counters.forgotten += 1;
             self.forget(handle, transaction);
@@ -341,6 +341,7 @@ impl Wtp {
             outgoing.next_group();
         }
         transaction.retries = 0;
+        transaction.asked = 0;
         transaction.tid_ok_sent = false;
         self.send_group(&mut transaction);
         self.act(handle, &mut transaction, Action::StartRetryTimer, now);

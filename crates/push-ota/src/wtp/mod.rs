@@ -22,6 +22,7 @@
 
 mod actions;
 mod initiator;
+mod packets;
 mod pdus;
 mod receive;
 mod responder;

@@ -5,32 +5,14 @@ use std::time::Duration;
 
 use wap_wire::wtp::{
     Abort, AbortType, Ack, DIRECTION, Invoke, ItemValue, Items, NegativeAck, OptionItem, Pdu,
-    PduType, ProviderAbortReason, ResultPdu, Segment, Trailer,
+    PduType, ProviderAbortReason, ResultPdu,
 };
 
-use super::receive::{Added, Group, Reassembly};
+use super::packets::{Packet, first_packet};
+use super::receive::{Group, Reassembly};
 use super::send::Outgoing;
 use super::transaction::{Event, Name, Side, State, Timer, Transaction, digest};
-use super::{AbortReason, AbortedBy, Class, Output, TransactionHandle, Wtp, initiator, responder};
-
-/// A packet of a message, be it the first one or a further one.
-struct Packet<'a> {
-    number: u8,
-    trailer: Trailer,
-    retransmitted: bool,
-    data: &'a [u8],
-}
-
-impl<'a> From<&Segment<'a>> for Packet<'a> {
-    fn from(segment: &Segment<'a>) -> Self {
-        Self {
-            number: segment.number,
-            trailer: segment.trailer,
-            retransmitted: segment.retransmitted,
-            data: segment.data,
-        }
-    }
-}
+use super::{AbortReason, Class, Output, TransactionHandle, Wtp, initiator, responder};
 
 impl Wtp {
     pub(super) fn handle_pdu(&mut self, peer: SocketAddr, octets: &[u8], now: Duration) {
@@ -60,8 +42,14 @@ impl Wtp {
                 }
             }
             (Pdu::Abort(abort), _, Some(handle)) => self.abort_pdu(handle, &abort, now),
-            (Pdu::SegmentedInvoke(segment), Side::Responder, Some(handle))
-            | (Pdu::SegmentedResult(segment), Side::Initiator, Some(handle)) => {
+            (Pdu::SegmentedInvoke(segment), Side::Responder, Some(handle)) => {
+                self.packet(handle, &Packet::from(&segment), now);
+            }
+            (Pdu::SegmentedInvoke(segment), Side::Responder, None) => {
+                self.headless_packet(peer, &segment, now);
+            }
+            (Pdu::SegmentedResult(segment), Side::Initiator, Some(handle)) => {
+                self.begin_segmented_result(handle, now);
                 self.packet(handle, &Packet::from(&segment), now);
             }
             (Pdu::NegativeAck(negative_ack), Side::Initiator, Some(handle)) => {
@@ -72,7 +60,6 @@ impl Wtp {
                 Pdu::Result(_)
                 | Pdu::Ack(_)
                 | Pdu::Abort(_)
-                | Pdu::SegmentedInvoke(_)
                 | Pdu::SegmentedResult(_)
                 | Pdu::NegativeAck(_),
                 _,
@@ -169,18 +156,12 @@ impl Wtp {
         });
     }
 
-    fn new_invoke(&mut self, peer: SocketAddr, invoke: &Invoke<'_>, now: Duration) {
+    pub(super) fn new_invoke(&mut self, peer: SocketAddr, invoke: &Invoke<'_>, now: Duration) {
         if self.is_full(peer) {
             self.counters.ignored += 1;
             return;
         }
-        let total = invoke.items.into_iter().find_map(|item| {
-            let ItemValue::Option(OptionItem::TotalMessageSize(total)) = item.value() else {
-                return None;
-            };
-            usize::try_from(total).ok()
-        });
-        let octets = total.unwrap_or_default().max(invoke.data.len());
+        let octets = total_size(invoke.items).max(invoke.data.len());
         if let Err(reason) = self.size_allowed(peer, octets, invoke.data.len()) {
             return self.refuse(peer, invoke.tid, reason);
         }
@@ -224,6 +205,9 @@ impl Wtp {
         let Some(transaction) = self.transactions.get(&handle) else {
             return;
         };
+        if transaction.headless {
+            return self.head_of(peer, handle, invoke, now);
+        }
         let same = transaction.digest == digest(invoke.data);
         match transaction.state {
             //= specs/wtp.md#transaction-identifiers
@@ -251,176 +235,6 @@ impl Wtp {
         self.packet(handle, &first_packet(invoke), now);
     }
 
-    /// Whether a message of so many octets may be received, and so many of them held.
-    fn size_allowed(
-        &mut self,
-        peer: SocketAddr,
-        octets: usize,
-        more: usize,
-    ) -> Result<(), ProviderAbortReason> {
-        //= specs/wtp.md#error-handling
-        //# A message that is larger than the terminal takes MUST be refused with an abort for the reason MESSAGETOOLARGE.
-        if octets > self.settings.max_received_message {
-            self.counters.too_large += 1;
-            return Err(ProviderAbortReason::MESSAGETOOLARGE);
-        }
-        //= specs/wtp.md#error-handling
-        //# A message that there is no room for at the moment MUST be refused with an abort for the reason CAPTEMPEXCEEDED.
-        if !self.has_room(peer, more) {
-            self.counters.too_large += 1;
-            return Err(ProviderAbortReason::CAPTEMPEXCEEDED);
-        }
-        Ok(())
-    }
-
-    /// A packet of a message whose transaction is known.
-    fn packet(&mut self, handle: TransactionHandle, packet: &Packet<'_>, now: Duration) {
-        let Some(transaction) = self.transactions.get(&handle) else {
-            return;
-        };
-        let Some(incoming) = &transaction.incoming else {
-            // The message is whole: only its end, sent again, asks for something.
-            if packet.trailer != Trailer::None {
-                self.counters.duplicates += 1;
-                let event = message_event(transaction);
-                self.step(handle, event, packet.retransmitted, now);
-            }
-            return;
-        };
-        if !incoming.has(packet.number) {
-            let octets = incoming.octets().saturating_add(packet.data.len());
-            let too_many = incoming.packets() >= self.settings.max_packets;
-            let peer = transaction.peer;
-            let allowed = if too_many {
-                Err(ProviderAbortReason::MESSAGETOOLARGE)
-            } else {
-                self.size_allowed(peer, octets, packet.data.len())
-            };
-            if let Err(reason) = allowed {
-                return self.give_up(handle, reason);
-            }
-        }
-        let Some(mut transaction) = self.transactions.remove(&handle) else {
-            return;
-        };
-        let added = transaction
-            .incoming
-            .as_mut()
-            .map(|incoming| incoming.add(packet.number, packet.trailer, packet.data));
-        match added {
-            Some(Added::Contradiction) => {
-                self.transactions.insert(handle, transaction);
-                self.give_up(handle, ProviderAbortReason::PROTOERR);
-            }
-            Some(Added::Acknowledged(number)) => {
-                self.counters.duplicates += 1;
-                self.send_ack(&mut transaction, false, true, Some(number));
-                self.transactions.insert(handle, transaction);
-            }
-            Some(Added::Taken) | None => {
-                self.judge_group(handle, transaction, packet.retransmitted, now);
-            }
-        }
-    }
-
-    /// Sees whether the group is complete, after a packet has come.
-    fn judge_group(
-        &mut self,
-        handle: TransactionHandle,
-        mut transaction: Transaction,
-        retransmitted: bool,
-        now: Duration,
-    ) {
-        let group = transaction.incoming.as_ref().map(Reassembly::group);
-        let asked = matches!(
-            transaction.state,
-            State::Responder(responder::State::TidokWait)
-        );
-        match group {
-            Some(Group::Complete { number, whole }) if transaction.valid_tid => {
-                self.group_complete(handle, transaction, number, whole, now);
-            }
-            Some(Group::Complete { number, .. }) => {
-                //= specs/wtp.md#segmentation-and-reassembly
-                //# A transaction that comes in packets and has to be verified MUST be verified once its first group has come, and the verification acknowledges the group.
-                transaction.last_packet = Some(number);
-                self.transactions.insert(handle, transaction);
-                let event = Event::Responder(responder::Event::Invoke);
-                self.step(handle, event, retransmitted, now);
-            }
-            // Its timer runs.
-            Some(Group::Open | Group::Missing(_)) if asked => {
-                self.transactions.insert(handle, transaction);
-            }
-            Some(Group::Missing(_)) => {
-                let delay = self.settings.timers.negative_acknowledgement_delay;
-                self.start(handle, &mut transaction, Timer::Missing, now, delay);
-                self.transactions.insert(handle, transaction);
-            }
-            Some(Group::Open) | None => {
-                let patience = self.settings.peer_patience;
-                self.start(handle, &mut transaction, Timer::Packets, now, patience);
-                self.transactions.insert(handle, transaction);
-            }
-        }
-    }
-
-    /// Acknowledges a group, and hands on the message that it ends.
-    fn group_complete(
-        &mut self,
-        handle: TransactionHandle,
-        mut transaction: Transaction,
-        number: u8,
-        whole: bool,
-        now: Duration,
-    ) {
-        transaction.last_packet = Some(number);
-        let event = message_event(&transaction);
-        if whole {
-            let incoming = transaction.incoming.take().unwrap_or_default();
-            transaction.message = Some(incoming.into_message());
-            self.stop(handle, &mut transaction);
-            self.transactions.insert(handle, transaction);
-            self.step(handle, event, false, now);
-        } else {
-            if let Some(incoming) = transaction.incoming.as_mut() {
-                incoming.acknowledge(number);
-            }
-            self.send_ack(&mut transaction, false, false, Some(number));
-            let patience = self.settings.peer_patience;
-            self.start(handle, &mut transaction, Timer::Packets, now, patience);
-            self.transactions.insert(handle, transaction);
-        }
-    }
-
-    /// Asks for packets that have not come.
-    pub(super) fn ask_for_missing(&mut self, handle: TransactionHandle, now: Duration) {
-        let Some(mut transaction) = self.transactions.remove(&handle) else {
-            return;
-        };
-        let group = transaction.incoming.as_ref().map(Reassembly::group);
-        if let Some(Group::Missing(missing)) = group {
-            self.send_negative_ack(&mut transaction, &missing);
-        }
-        let patience = self.settings.peer_patience;
-        self.start(handle, &mut transaction, Timer::Packets, now, patience);
-        self.transactions.insert(handle, transaction);
-    }
-
-    /// Aborts a transaction whose message cannot be received.
-    fn give_up(&mut self, handle: TransactionHandle, reason: ProviderAbortReason) {
-        let Some(transaction) = self.transactions.remove(&handle) else {
-            return;
-        };
-        self.send_abort(&transaction, AbortType::Provider(reason));
-        // Of a transaction that a peer begins the user does not know yet.
-        if transaction.side() == Side::Initiator {
-            let reason = AbortReason::Provider(reason);
-            self.indicate_abort(handle, reason, AbortedBy::Here);
-        }
-        self.forget(handle, transaction);
-    }
-
     fn result_pdu(&mut self, handle: TransactionHandle, result: &ResultPdu<'_>, now: Duration) {
         let Some(transaction) = self.transactions.get_mut(&handle) else {
             return;
@@ -435,12 +249,8 @@ impl Wtp {
             let event = Event::Initiator(initiator::Event::Result);
             return self.step(handle, event, result.retransmitted, now);
         }
-        if transaction.incoming.is_none() && !result.trailer.ends_message() {
-            transaction.incoming = Some(Reassembly::default());
-            // A packet of the result says that the invoke message has come.
-            transaction.outgoing = None;
-            let event = Event::Initiator(initiator::Event::Ack);
-            self.step(handle, event, result.retransmitted, now);
+        if !result.trailer.ends_message() {
+            self.begin_segmented_result(handle, now);
         }
         let packet = Packet {
             number: 0,
@@ -484,6 +294,10 @@ impl Wtp {
             let other = number.is_some_and(|number| number != u32::from(outgoing.last_number()));
             let of_no_group = number.is_none() && outgoing.has_more() && !ack.verify;
             let pausing = matches!(transaction.timer, Some((_, Timer::NextGroup)));
+            if other && ack.verify {
+                // The answer to an earlier verification was lost, and other packets have gone out since.
+                return self.confirm_again(handle);
+            }
             if other || of_no_group || pausing {
                 return;
             }
@@ -510,6 +324,13 @@ impl Wtp {
                 self.step(handle, event, ack.retransmitted, now);
             }
             (false, _) => {}
+        }
+    }
+
+    fn confirm_again(&mut self, handle: TransactionHandle) {
+        if let Some(mut transaction) = self.transactions.remove(&handle) {
+            self.send_ack(&mut transaction, true, true, None);
+            self.transactions.insert(handle, transaction);
         }
     }
 
@@ -548,10 +369,8 @@ impl Wtp {
                     incoming.acknowledge(number);
                 }
                 transaction.state = State::Responder(responder::State::Listen);
-                let patience = self.settings.peer_patience;
-                self.start(handle, &mut transaction, Timer::Packets, now, patience);
-                self.transactions.insert(handle, transaction);
-                return;
+                // Packets of the next group may have come in the meantime.
+                return self.judge_group(handle, transaction, retransmitted, now);
             }
         }
         self.transactions.insert(handle, transaction);
@@ -600,9 +419,11 @@ impl Wtp {
             transaction.state,
             State::Initiator(initiator::State::ResultWait)
         );
-        let retries_left = transaction.retries < self.settings.timers.max_retransmissions;
-        if waiting && !transaction.hold_on && retries_left {
-            transaction.retries += 1;
+        // The peer is there, so its packets begin anew; but it shall not have them for ever.
+        let bound = self.settings.timers.max_retransmissions.saturating_mul(4);
+        if waiting && !transaction.hold_on && transaction.asked < bound {
+            transaction.asked += 1;
+            transaction.retries = 0;
             self.send_again(&transaction, negative_ack.missing);
             let interval = self.settings.timers.retry_group;
             self.start(handle, &mut transaction, Timer::Retry, now, interval);
@@ -611,21 +432,15 @@ impl Wtp {
     }
 }
 
-/// What it means for the state tables that the message of a transaction has come, or has come again.
-const fn message_event(transaction: &Transaction) -> Event {
-    match transaction.side() {
-        Side::Initiator => Event::Initiator(initiator::Event::Result),
-        Side::Responder => Event::Responder(responder::Event::Invoke),
-    }
-}
-
-const fn first_packet<'a>(invoke: &Invoke<'a>) -> Packet<'a> {
-    Packet {
-        number: 0,
-        trailer: invoke.trailer,
-        retransmitted: invoke.retransmitted,
-        data: invoke.data,
-    }
+/// The size of the message by what its first packet says.
+fn total_size(items: Items<'_>) -> usize {
+    let total = items.into_iter().find_map(|item| {
+        let ItemValue::Option(OptionItem::TotalMessageSize(total)) = item.value() else {
+            return None;
+        };
+        usize::try_from(total).ok()
+    });
+    total.unwrap_or_default()
 }
 
 /// Takes what the receiver of groups says of them; gives the pause that it wants before the next.

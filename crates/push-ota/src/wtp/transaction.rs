@@ -106,8 +106,12 @@ pub(super) struct Transaction {
     pub(super) tid_ok_sent: bool,
     pub(super) tid_new: bool,
     pub(super) valid_tid: bool,
+    /// Packets have come before the Invoke.
+    pub(super) headless: bool,
     pub(super) retries: u8,
     pub(super) expirations: u8,
+    /// How often the peer has asked for packets of the group that is under way.
+    pub(super) asked: u8,
     pub(super) timer: Option<(Duration, Timer)>,
     pub(super) outgoing: Option<Outgoing>,
     pub(super) incoming: Option<Reassembly>,
@@ -150,8 +154,10 @@ impl Transaction {
             tid_ok_sent: false,
             tid_new: false,
             valid_tid: true,
+            headless: false,
             retries: 0,
             expirations: 0,
+            asked: 0,
             timer: None,
             outgoing: None,
             incoming: None,

@@ -151,7 +151,7 @@ mod tests {
             assert_eq!(separated(&datagram).len(), 2);
         }
         assert_eq!(
-            concatenate([&[0; 0x8000][..], &[]]),
+            concatenate([&vec![0; 0x8000][..], &[]]),
             Err(EncodeError::TooLong(0x8000))
         );
     }
