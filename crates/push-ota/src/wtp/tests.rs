@@ -76,7 +76,12 @@ impl Stage {
             self.now = at.max(self.now);
             self.wtp.handle_timeout(self.now);
             for line in self.outputs().lines() {
-                writeln!(all, "{} ms: {line}", (self.now - start).as_millis()).unwrap();
+                writeln!(
+                    all,
+                    "{} ms: {line}",
+                    self.now.saturating_sub(start).as_millis()
+                )
+                .unwrap();
             }
         }
         self.now = end;
@@ -94,7 +99,10 @@ impl Stage {
 }
 
 fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02X}")).collect()
+    octets.iter().fold(String::new(), |mut text, octet| {
+        write!(text, "{octet:02X}").unwrap();
+        text
+    })
 }
 
 fn described(output: &Output) -> String {

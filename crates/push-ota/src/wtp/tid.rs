@@ -164,7 +164,7 @@ mod tests {
         std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
         9201,
     );
-    const LIFETIME: Duration = Duration::from_secs(60);
+    const LIFETIME: Duration = Duration::from_mins(1);
     const START: Duration = Duration::from_secs(1000);
 
     fn cache(bound: usize, verification: Verification) -> TidCache {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::Settings;
+use super::super::transaction::Transaction;
 use super::{OTHER, PEER, SECOND, Stage};
 
 //= specs/wtp.md#error-handling
@@ -123,7 +124,7 @@ proptest! {
         for (pdu, seconds, what) in steps {
             match what {
                 0 => {
-                    let _ = stage.wtp.invoke(PEER, class, true, pdu[..].into(), stage.now);
+                    drop(stage.wtp.invoke(PEER, class, true, pdu[..].into(), stage.now));
                 }
                 1 => (0..20).for_each(|handle| drop(stage.respond(handle))),
                 _ => drop(stage.receive_from(if what == 2 { OTHER } else { PEER }, &pdu)),
@@ -132,7 +133,7 @@ proptest! {
             stage.wait(SECOND / 2 * u32::try_from(seconds).unwrap());
             prop_assert!(stage.wtp.transactions() <= bound);
             prop_assert_eq!(stage.wtp.transactions.len(), stage.wtp.names.len());
-            let octets: usize = stage.wtp.transactions.values().map(|one| one.held()).sum();
+            let octets: usize = stage.wtp.transactions.values().map(Transaction::held).sum();
             prop_assert!(octets <= held);
             let timers = stage.wtp.transactions.iter().filter_map(|(handle, one)| one.timer.map(|(at, _)| (at, *handle)));
             prop_assert!(timers.eq(stage.wtp.transactions.keys().flat_map(|handle| stage.wtp.timers.iter().filter(move |(_, of)| of == handle).copied())));

@@ -8,7 +8,7 @@ use super::{MILLISECOND, OTHER, SECOND, Stage};
 /// An Invoke of class 1 with user acknowledgement: TID 5, "hi".
 const INVOKE: &[u8] = b"\x0E\0\x05\x11hi";
 const INVOKE_AGAIN: &[u8] = b"\x0F\0\x05\x11hi";
-/// As Kannel sends them: TID 0, TIDnew.
+/// As Kannel sends them: TID 0, `TIDnew`.
 const FIRST: &[u8] = b"\x0E\0\0\x31one";
 const FIRST_AGAIN: &[u8] = b"\x0F\0\0\x31one";
 const SECOND_PUSH: &[u8] = b"\x0E\0\0\x31two";
@@ -412,7 +412,7 @@ fn pdus_to_one_peer_can_go_into_one_datagram() {
     let ack = |stage: &mut Stage, handle| {
         stage
             .wtp
-            .respond(super::TransactionHandle(handle), stage.now)
+            .respond(super::TransactionHandle(handle), stage.now);
     };
     stage.receive(b"\x0E\0\x05\x11hi");
     stage.receive(b"\x0E\0\x06\x11ho");

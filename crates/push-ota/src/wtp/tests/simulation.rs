@@ -157,7 +157,7 @@ impl Gateway for Counting {
     }
 }
 
-/// A gateway as Kannel is: TID 0 and TIDnew for every push, one after the other; written by hand.
+/// A gateway as Kannel is: TID 0 and `TIDnew` for every push, one after the other; written by hand.
 #[derive(Default)]
 struct AlwaysZero {
     /// The push under way: its octets, how often it was sent, when it is sent again, whether its TID was confirmed.
