@@ -75,14 +75,27 @@ impl Tshark {
         datagrams: &[Vec<u8>],
         names: &[&str],
     ) -> anyhow::Result<Vec<Vec<(String, String)>>> {
-        self.read(datagrams, |packet| {
-            let fields = packet.lines().map(|line| {
-                let name = attribute(line, "name");
-                (name, attribute(line, "value"))
-            });
-            let is_wanted = |name: &str| names.contains(&name) || name.starts_with("_ws.");
-            fields.filter(|(name, _)| is_wanted(name)).collect()
-        })
+        self.read(datagrams, |packet| fields(packet, names, "value"))
+    }
+
+    /// Reads `messages` as TPDUs of short messages, the SMS centre left out; gives of each the fields with these names as tshark shows
+    /// them, and what tshark says against the octets.
+    ///
+    /// # Errors
+    ///
+    /// tshark fails, or reads another number of messages.
+    pub fn read_short_messages(
+        &self,
+        messages: &[Vec<u8>],
+        names: &[&str],
+    ) -> anyhow::Result<Vec<Vec<(String, String)>>> {
+        const LINKTYPE_USER0: u32 = 147;
+        let dissector = "uat:user_dlts:\"User 0 (DLT=147)\",\"gsm_sms\",\"0\",\"\",\"0\",\"\"";
+        let capture = pcap(LINKTYPE_USER0, messages.iter().cloned());
+        let options = ["-o", dissector, "-o", "gsm_sms.reassemble:FALSE"];
+        let readings =
+            self.read_capture(&capture, &options, |packet| fields(packet, names, "show"))?;
+        complete(readings, messages.len())
     }
 
     fn read<T>(
@@ -90,27 +103,34 @@ impl Tshark {
         datagrams: &[Vec<u8>],
         reading: impl FnMut(&str) -> T,
     ) -> anyhow::Result<Vec<T>> {
+        const LINKTYPE_RAW: u32 = 101;
+        let packets = datagrams.iter().map(|datagram| ipv4(datagram));
+        let options = ["-d", "udp.port==2948,wsp"];
+        let readings = self.read_capture(&pcap(LINKTYPE_RAW, packets), &options, reading)?;
+        complete(readings, datagrams.len())
+    }
+
+    fn read_capture<T>(
+        &self,
+        capture: &[u8],
+        options: &[&str],
+        reading: impl FnMut(&str) -> T,
+    ) -> anyhow::Result<Vec<T>> {
         let directory = tempfile::tempdir()?;
-        let file = directory.path().join("pushes.pcap");
-        fs::write(&file, pcap(datagrams))?;
-        let text = self.details(&file)?;
-        let readings: Vec<T> = text.split("<packet>").skip(1).map(reading).collect();
-        if readings.len() != datagrams.len() {
-            bail!(
-                "tshark read {} of {} datagrams",
-                readings.len(),
-                datagrams.len()
-            );
-        }
+        let file = directory.path().join("packets.pcap");
+        fs::write(&file, capture)?;
+        let text = self.details(&file, options)?;
+        let readings = text.split("<packet>").skip(1).map(reading).collect();
         Ok(readings)
     }
 
     /// The packet details of a capture file, one XML element a line.
-    fn details(&self, file: &Path) -> anyhow::Result<String> {
+    fn details(&self, file: &Path, options: &[&str]) -> anyhow::Result<String> {
         let output = Command::new(&self.program)
             .arg("-r")
             .arg(file)
-            .args(["-d", "udp.port==2948,wsp", "-T", "pdml"])
+            .args(options)
+            .args(["-T", "pdml"])
             .output()
             .context("cannot start tshark")?;
         if !output.status.success() {
@@ -118,6 +138,24 @@ impl Tshark {
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// The readings, if there is one for each packet.
+fn complete<T>(readings: Vec<T>, packets: usize) -> anyhow::Result<Vec<T>> {
+    if readings.len() != packets {
+        bail!("tshark read {} of {packets} packets", readings.len());
+    }
+    Ok(readings)
+}
+
+/// The fields of a packet with these names, each with one of its attributes, and what tshark says against the octets.
+fn fields(packet: &str, names: &[&str], kind: &str) -> Vec<(String, String)> {
+    let fields = packet.lines().map(|line| {
+        let name = attribute(line, "name");
+        (name, attribute(line, kind))
+    });
+    let is_wanted = |name: &str| names.contains(&name) || name.starts_with("_ws.");
+    fields.filter(|(name, _)| is_wanted(name)).collect()
 }
 
 /// Reads the WSP layer of one packet.
@@ -199,22 +237,13 @@ fn number<N: TryFrom<u64> + Default>(text: &str) -> N {
         .unwrap_or_default()
 }
 
-/// A capture file of raw IPv4 packets, one UDP datagram to port 2948 each.
-fn pcap(datagrams: &[Vec<u8>]) -> Vec<u8> {
-    const LINKTYPE_RAW: u32 = 101;
+/// A capture file of these packets.
+fn pcap(link_type: u32, packets: impl IntoIterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut file = Vec::new();
-    for word in [
-        0xA1B2_C3D4_u32,
-        0x0002_0004,
-        0,
-        0,
-        0x0004_0000,
-        LINKTYPE_RAW,
-    ] {
+    for word in [0xA1B2_C3D4_u32, 0x0002_0004, 0, 0, 0x0004_0000, link_type] {
         file.extend_from_slice(&word.to_be_bytes());
     }
-    for datagram in datagrams {
-        let packet = ipv4(datagram);
+    for packet in packets {
         let length = u32::try_from(packet.len()).unwrap_or(u32::MAX);
         for word in [0, 0, length, length] {
             file.extend_from_slice(&word.to_be_bytes());
@@ -224,6 +253,7 @@ fn pcap(datagrams: &[Vec<u8>]) -> Vec<u8> {
     file
 }
 
+/// An IPv4 packet with one UDP datagram to port 2948.
 fn ipv4(payload: &[u8]) -> Vec<u8> {
     let source = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9200);
     let destination = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 2), 2948);

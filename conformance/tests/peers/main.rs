@@ -4,4 +4,5 @@ mod harness;
 mod kannel_writes;
 mod matrix;
 mod reading;
+mod short_messages;
 mod we_write;
