@@ -14,10 +14,12 @@ use push_message::{Protocol, Reason, ReceivedPush, ServerAddress};
 pub enum ModelProfile {
     /// No profile.
     Any,
-    /// OTA-WSP on its standard port.
+    /// OTA-WSP on its standard ports and on sessions.
     Wsp,
     /// OTA-WSP on a port of its own.
     WspAt(u16),
+    /// OTA-WSP on sessions alone, which it asks for.
+    Sessions,
     /// OTA-SIP.
     Sip,
 }
@@ -47,12 +49,21 @@ impl ModelApplication {
 
     /// Whether Push Servers are told of it.
     pub fn is_announced(&self) -> bool {
-        matches!(self.profile, ModelProfile::Any | ModelProfile::Sip)
+        self.is_announced_on(Protocol::OtaWsp) || self.is_announced_on(Protocol::OtaSip)
+    }
+
+    fn is_announced_on(&self, protocol: Protocol) -> bool {
+        match self.profile {
+            ModelProfile::Any => true,
+            ModelProfile::Wsp | ModelProfile::Sessions => protocol == Protocol::OtaWsp,
+            ModelProfile::Sip => protocol == Protocol::OtaSip,
+            ModelProfile::WspAt(_) => false,
+        }
     }
 
     fn is_told_from(&self, other: &Self) -> bool {
         match self.profile {
-            ModelProfile::Any | ModelProfile::Wsp => false,
+            ModelProfile::Any | ModelProfile::Wsp | ModelProfile::Sessions => false,
             ModelProfile::WspAt(_) => self.profile != other.profile,
             ModelProfile::Sip => self.name.is_some() && self.name != other.name,
         }
@@ -64,9 +75,11 @@ impl ModelApplication {
         let sip = push.origin.protocol == Protocol::OtaSip;
         let addressed = |instance: &str| self.name.as_deref() == Some(instance);
         let for_instance = push.origin.instance.as_deref().is_none_or(addressed);
+        let standard = wsp && [None, Some(2948), Some(9209)].contains(&port);
         match self.profile {
-            ModelProfile::Any => (wsp && port == Some(2948)) || (sip && for_instance),
-            ModelProfile::Wsp => wsp && port == Some(2948),
+            ModelProfile::Any => standard || (sip && for_instance),
+            ModelProfile::Wsp => standard,
+            ModelProfile::Sessions => wsp && port.is_none(),
             ModelProfile::WspAt(own) => wsp && port == Some(own),
             ModelProfile::Sip => sip && for_instance,
         }
@@ -110,6 +123,19 @@ pub struct Owed {
     pub push: ReceivedPush,
     /// Whether it was rejected.
     pub dead: bool,
+}
+
+/// What servers on one protocol are to know.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Announced {
+    /// The Push Application IDs.
+    pub ids: BTreeSet<String>,
+    /// The names of applications, where the protocol tells them apart.
+    pub names: BTreeSet<String>,
+    /// The types.
+    pub types: BTreeSet<String>,
+    /// Whether sessions are asked for.
+    pub sessions_asked_for: bool,
 }
 
 /// The whole of what a Push Client has to know.
@@ -193,18 +219,33 @@ impl Model {
         self.owed.retain(|_, owed| owed.to != to);
     }
 
-    /// What servers on OTA-SIP are to know: ids, names and types.
-    pub fn announced(&self) -> (BTreeSet<String>, BTreeSet<String>, BTreeSet<String>) {
-        let (mut ids, mut names, mut types) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        for application in self.registered.iter().filter(|one| one.is_announced()) {
-            ids.insert(application.id.clone());
-            names.extend(application.name.clone());
-            types.extend(application.accept.iter().cloned());
-            if application.accept.is_empty() {
-                types.insert("*/*".to_owned());
+    /// What servers on a protocol are to know.
+    pub fn announced(&self, protocol: Protocol) -> Announced {
+        let mut announced = Announced::default();
+        let told = |one: &&ModelApplication| one.is_announced_on(protocol);
+        for application in self.registered.iter().filter(told) {
+            announced.ids.insert(application.id.clone());
+            if protocol == Protocol::OtaSip {
+                announced.names.extend(application.name.clone());
             }
+            announced.types.extend(application.accept.iter().cloned());
+            if application.accept.is_empty() {
+                announced.types.insert("*/*".to_owned());
+            }
+            announced.sessions_asked_for |= application.profile == ModelProfile::Sessions;
         }
-        (ids, names, types)
+        announced
+    }
+
+    /// The ports that somebody has for itself.
+    pub fn own_ports(&self) -> BTreeSet<u16> {
+        let own = |one: &ModelApplication| match one.profile {
+            ModelProfile::WspAt(port) => Some(port),
+            ModelProfile::Any | ModelProfile::Wsp | ModelProfile::Sessions | ModelProfile::Sip => {
+                None
+            }
+        };
+        self.registered.iter().filter_map(own).collect()
     }
 
     /// What is to become of a push at this time (milliseconds since 1970).

@@ -46,6 +46,11 @@ impl Ports {
         }
     }
 
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Answers whoever has waited longest.
     pub(crate) fn say(&mut self, open: bool) -> Option<PortResult> {
         let (ticket, port) = self.waiting.pop_front()?;

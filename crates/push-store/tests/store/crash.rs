@@ -5,8 +5,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{event, insert, remember};
-use push_core::{Change, EventId, EventState, PersistTicket, Snapshot};
+use crate::support::{event, insert, remember, segment};
+use push_core::{Change, EventId, EventState, PersistTicket, SegmentId, Snapshot};
 use push_message::UnixMillis;
 use push_store::{
     Durability, SqliteStore, Store as _, StoreSettings, SubmitError, Transaction, Writer,
@@ -16,6 +16,8 @@ use push_store::{
 /// An event is removed so many transactions after its insertion, and its state set so many before that.
 const LIFE: u64 = 40;
 const TRIED: u64 = 30;
+/// A segment is removed together with the insertion of the event so many transactions later.
+const WAITED: u64 = 5;
 
 const FAR: u64 = u64::MAX;
 
@@ -29,7 +31,14 @@ fn state_of(number: u64) -> EventState {
 
 /// What transaction `number` does: it tells itself apart from every other, in every table.
 fn changes(number: u64) -> Vec<Change> {
-    let mut changes = vec![insert(number), remember(number, FAR)];
+    let mut changes = vec![
+        Change::PutSegment(segment(number)),
+        insert(number),
+        remember(number, FAR),
+    ];
+    if let Some(whole @ 1..) = number.checked_sub(WAITED) {
+        changes.push(Change::RemoveSegments([SegmentId(whole)].into()));
+    }
     if let Some(tried @ 1..) = number.checked_sub(TRIED) {
         changes.push(Change::SetEventState {
             event: EventId(tried),
@@ -56,6 +65,9 @@ fn check(snapshot: &Snapshot) -> u64 {
         })
         .collect();
     assert!(snapshot.events == expected, "events up to {last}");
+    let waiting = last.saturating_sub(WAITED) + 1..=last;
+    let waiting: Vec<_> = waiting.map(segment).collect();
+    assert!(snapshot.segments == waiting, "segments up to {last}");
     let mut remembered = snapshot.remembered.clone();
     remembered.sort_unstable();
     let all: Vec<Change> = (1..=last).map(|number| remember(number, FAR)).collect();

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{event, insert, registration, remember};
-use push_core::{Change, EventId, EventState, RegistrationId, Snapshot};
+use crate::support::{event, insert, registration, remember, segment};
+use push_core::{Change, EventId, EventState, RegistrationId, SegmentId, SegmentRecord, Snapshot};
 use push_message::UnixMillis;
 use push_store::{SqliteStore, Store as _, StoreError, StoreSettings};
 use tempfile::TempDir;
@@ -266,4 +266,56 @@ fn a_log_that_was_only_given_room_is_no_damage() {
     commit(&mut store, &[insert(1)]).unwrap();
     drop(store);
     assert_eq!(ids(&scene.read()), [1]);
+}
+
+#[test]
+fn segments_come_are_replaced_and_go() {
+    let scene = Scene::new();
+    let (mut store, _) = scene.open();
+    let put = [3, 1, 2].map(|number| Change::PutSegment(segment(number)));
+    commit(&mut store, &put).unwrap();
+    let again = SegmentRecord {
+        octets: Box::from(*b"other"),
+        ..segment(2)
+    };
+    commit(&mut store, &[Change::PutSegment(again.clone())]).unwrap();
+    drop(store);
+    assert_eq!(scene.read().segments, [segment(1), again, segment(3)]);
+
+    let (mut store, _) = scene.open();
+    let gone = [SegmentId(1), SegmentId(3), SegmentId(7)];
+    commit(&mut store, &[Change::RemoveSegments(gone.into())]).unwrap();
+    commit(&mut store, &[Change::RemoveSegments(gone.into())]).unwrap();
+    drop(store);
+    let left: Vec<_> = scene
+        .read()
+        .segments
+        .iter()
+        .map(|segment| segment.id)
+        .collect();
+    assert_eq!(left, [SegmentId(2)]);
+}
+
+#[test]
+fn segments_go_with_the_event_made_of_them_or_stay() {
+    let scene = Scene::new();
+    let (mut store, _) = scene.open();
+    let put = [1, 2].map(|number| Change::PutSegment(segment(number)));
+    commit(&mut store, &put).unwrap();
+    let whole = Change::RemoveSegments([SegmentId(1), SegmentId(2)].into());
+    let contradiction = Change::SetEventState {
+        event: EventId(9),
+        state: event(9).state,
+    };
+    let error = commit(&mut store, &[insert(5), whole.clone(), contradiction]).unwrap_err();
+    assert!(error.is_change(), "{error}");
+    drop(store);
+    let snapshot = scene.read();
+    assert_eq!((snapshot.events.len(), snapshot.segments.len()), (0, 2));
+
+    let (mut store, _) = scene.open();
+    commit(&mut store, &[insert(5), whole]).unwrap();
+    drop(store);
+    let snapshot = scene.read();
+    assert_eq!((ids(&snapshot), snapshot.segments.len()), (vec![5], 0));
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{event, insert, registration, remember};
+use crate::support::{event, insert, registration, remember, segment};
 use push_core::{Change, EventId};
 use push_message::UnixMillis;
 use push_store::{SqliteStore, Store as _, StoreError, StoreSettings};
@@ -270,7 +270,15 @@ fn a_database_of_version_1_is_read() {
     assert_eq!(snapshot.events, [event(7), event(8)]);
     assert_eq!(snapshot.remembered.len(), 2);
     assert_eq!((snapshot.last_event, snapshot.last_registration), (12, 3));
+    assert!(snapshot.segments.is_empty());
+    let mut store = store;
+    let put = [Change::PutSegment(segment(3))];
+    store.commit(UnixMillis(1), &mut put.iter()).unwrap();
     Box::new(store).close().unwrap();
+    let (_store, snapshot) = SqliteStore::open(&path, &StoreSettings::default()).unwrap();
+    assert_eq!(snapshot.segments, [segment(3)]);
+    assert_eq!(snapshot.events, [event(7), event(8)]);
+    assert_eq!(snapshot.registrations, [registration(1)]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 use push_core::{
     Change, EventId, EventRecord, EventState, Fingerprint, RegistrationId, RegistrationRecord,
-    RegistrationState,
+    RegistrationState, SegmentId, SegmentRecord,
 };
 use push_message::{
     Accept, ApplicationId, Bearer, ConnectionProfile, ContentType, Headers, InitiatorTrust,
@@ -206,6 +206,7 @@ proptest! {
     fn what_is_written_is_read(
         registrations in prop::collection::btree_map(any::<u64>(), registration(), 0..6),
         events in prop::collection::btree_map(any::<u64>(), event(), 0..12),
+        segments in prop::collection::btree_map(any::<u64>(), prop::collection::vec(any::<u8>(), 0..300), 0..8),
         mut remembered in prop::collection::vec(remembered(), 0..300),
     ) {
         let directory = tempfile::tempdir().unwrap();
@@ -218,10 +219,15 @@ proptest! {
             .into_iter()
             .map(|(id, event)| EventRecord { id: EventId(id), ..event })
             .collect();
+        let segments: Vec<_> = segments
+            .into_iter()
+            .map(|(id, octets)| SegmentRecord { id: SegmentId(id), octets: octets.into() })
+            .collect();
         let changes: Vec<Change> = registrations
             .iter()
             .map(|registration| Change::PutRegistration(Arc::new(registration.clone())))
             .chain(events.iter().cloned().map(Change::InsertEvent))
+            .chain(segments.iter().cloned().map(Change::PutSegment))
             .chain(remembered.iter().map(|&(fingerprint, until)| Change::Remember { fingerprint, until }))
             .collect();
         let (mut store, _) = SqliteStore::open(&path, &StoreSettings::default()).unwrap();
@@ -233,6 +239,7 @@ proptest! {
         prop_assert_eq!(snapshot.last_registration, registrations.last().map_or(0, |registration| registration.id.0));
         prop_assert_eq!(snapshot.registrations, registrations);
         prop_assert_eq!(snapshot.events, events);
+        prop_assert_eq!(snapshot.segments, segments);
         remembered.sort_unstable();
         snapshot.remembered.sort_unstable();
         prop_assert_eq!(snapshot.remembered, remembered);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use push_core::{
     Change, EventId, EventRecord, EventState, Fingerprint, RegistrationId, RegistrationRecord,
-    RegistrationState,
+    RegistrationState, SegmentId, SegmentRecord,
 };
 use push_message::{
     Accept, ApplicationId, Bearer, ConnectionProfile, ContentType, Headers, InitiatorTrust,
@@ -69,6 +69,19 @@ pub(crate) fn event(number: u64) -> EventRecord {
 
 pub(crate) fn insert(number: u64) -> Change {
     Change::InsertEvent(event(number))
+}
+
+pub(crate) fn segment(number: u64) -> SegmentRecord {
+    let length = usize::try_from(number % 170).unwrap();
+    SegmentRecord {
+        id: SegmentId(number),
+        octets: number
+            .to_be_bytes()
+            .into_iter()
+            .cycle()
+            .take(length)
+            .collect(),
+    }
 }
 
 pub(crate) fn remember(number: u64, until: u64) -> Change {
