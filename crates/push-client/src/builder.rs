@@ -164,7 +164,7 @@ impl Builder {
     pub fn build(mut self) -> Result<(Client, Engine), BuildError> {
         // The store comes first: whoever cannot have it must not take the pushes of the one who has.
         let mailbox = Arc::new(Mailbox::default());
-        let (backing, snapshot) = self.open_store(&mailbox)?;
+        let (backing, mut snapshot) = self.open_store(&mailbox)?;
         let listeners = self.bind()?;
         let over_tcp = self.bind_tcp()?;
         let tls = Tls::load(&self.ota_http.tls, &self.ota_http.terminal)?;
@@ -173,6 +173,7 @@ impl Builder {
         let duplicate_window = self.core.duplicate_window;
         let clock = Clock::start();
         let max_window = self.core.max_window;
+        let segments = std::mem::take(&mut snapshot.segments);
         let core = PushClient::new(self.core, Clock::seed(), snapshot, clock.now());
         let (sender, requests) =
             mpsc::channel(self.client.request_queue.clamp(1, Semaphore::MAX_PERMITS));
@@ -194,7 +195,8 @@ impl Builder {
         let session_initiation = SessionInitiation::new(reach, self.session_initiation);
         let services = ota_http.as_ref().map(OtaHttp::services);
         let services = services.unwrap_or_default().to_vec();
-        let (short_messages, intake) = ShortMessages::new(&self.short_messages, self.sources);
+        let (mut short_messages, intake) = ShortMessages::new(&self.short_messages, self.sources);
+        short_messages.restore(segments, clock.now());
         let listening: Vec<_> = listeners.iter().map(Listener::address).collect();
         let hosts = listening.iter().map(SocketAddr::ip).collect();
         let sessions = self.ota_wsp.sessions;

@@ -16,6 +16,10 @@ pub(crate) struct Counters {
     pub(crate) pushes: BTreeMap<&'static str, u64>,
     /// Session initiation requests, by what became of them: `followed`, or why not.
     pub(crate) session_initiations: BTreeMap<&'static str, u64>,
+    /// Short messages handed over, by what their sources were told.
+    pub(crate) segments: BTreeMap<&'static str, u64>,
+    /// Segmented messages given up, by reason.
+    pub(crate) messages_expired: BTreeMap<&'static str, u64>,
     /// What happened to push sessions, by the note's word.
     pub(crate) sessions: BTreeMap<&'static str, u64>,
     pub(crate) registered: u64,

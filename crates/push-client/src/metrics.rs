@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Arguments, Display, Write as _};
-
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use push_ota::sms::Held;
 
 use crate::counters::Counters;
 use crate::ota_http::Tally;
@@ -21,6 +22,7 @@ pub(crate) struct Gauges {
     pub(crate) unwritten: usize,
     pub(crate) kernel_drops: u64,
     pub(crate) session_sockets: usize,
+    pub(crate) held_messages: Held,
     pub(crate) store_writes: bool,
     pub(crate) uptime_seconds: u64,
     /// Each source of short messages, and what became of those that it saw.
@@ -37,6 +39,7 @@ pub(crate) fn text(
     page.info();
     page.network(counters, gauges);
     page.sessions(counters, gauges);
+    page.segments(counters, gauges);
     if let Some((tally, open)) = ota_http {
         page.ota_http(tally, open);
         page.ota_http_failures(tally);
@@ -78,6 +81,8 @@ pub(crate) fn by_name(
         ("pushes", &counters.pushes),
         ("sessionInitiations", &counters.session_initiations),
         ("sessions", &counters.sessions),
+        ("shortMessages", &counters.segments),
+        ("shortMessagesGivenUp", &counters.messages_expired),
         ("registrationsRefused", &counters.registrations_refused),
     ];
     for (family, counts) in families {
@@ -207,6 +212,31 @@ impl Page {
             "What happened to push sessions, by event.",
             "event",
             &counters.sessions,
+        );
+    }
+
+    fn segments(&mut self, counters: &Counters, gauges: &Gauges) {
+        self.family(
+            "pushcai_segments_total",
+            "Short messages that sources handed over, by outcome.",
+            "outcome",
+            &counters.segments,
+        );
+        self.family(
+            "pushcai_segmented_given_up_total",
+            "Segmented short messages that were given up, by reason.",
+            "reason",
+            &counters.messages_expired,
+        );
+        self.gauge(
+            "pushcai_segmented_waiting",
+            "Segmented short messages that wait for segments.",
+            gauges.held_messages.messages,
+        );
+        self.gauge(
+            "pushcai_segments_waiting",
+            "Segments that are held of these.",
+            gauges.held_messages.segments,
         );
     }
 

@@ -188,12 +188,11 @@ fn build(wiring: &Wiring) -> Result<(Client, Engine), DaemonError> {
         .client_settings(wiring.client.clone())
         .store_settings(wiring.store.clone())
         .durability(wiring.durability)
+        .ota_wsp(wiring.ota_wsp.clone())
         .ota_http(wiring.ota_http.clone())
+        .short_messages(wiring.short_messages.clone())
         .session_initiation(wiring.session_initiation.clone())
         .store(&wiring.database);
-    for address in &wiring.listen {
-        builder = builder.listen(*address);
-    }
     for centre in &wiring.message_centres {
         builder = builder.source(Smpp::new(centre.clone())?);
     }

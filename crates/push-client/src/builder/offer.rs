@@ -9,9 +9,7 @@ use push_ota::wsp::sessions::ContactPoint;
 use super::Builder;
 use crate::engine::Listener;
 use crate::ota_http;
-
-/// The registered port of connectionless pushes (WAP-259 appendix B).
-const CONNECTIONLESS_PORT: u16 = 2948;
+use crate::ota_wsp::CONNECTIONLESS_PORT;
 
 impl Builder {
     /// Offers what is listened on, dialled and delivered by sources, and nothing else.
@@ -56,10 +54,7 @@ impl Builder {
             ports,
         });
         let by_sms = self.short_messages.submitted || !self.sources.is_empty();
-        let by_sms = by_sms.then(|| {
-            BearerSettings::listening([CONNECTIONLESS_PORT])
-                .with_own_ports(self.own_short_message_ports())
-        });
+        let by_sms = by_sms.then(|| self.by_sms());
         let bearers = [(Bearer::Ip, over_udp), (Bearer::GsmSms, by_sms)];
         let bearers: BTreeMap<_, _> = bearers
             .into_iter()
@@ -72,6 +67,20 @@ impl Builder {
             bearers,
             session_port: sessions.then_some(ContactPoint::PORT),
         })
+    }
+
+    /// Short messages: to the registered port, and to those that gateways use in its stead.
+    fn by_sms(&self) -> BearerSettings {
+        let also_standard = self.ota_wsp.also_standard.clone();
+        BearerSettings {
+            ports: ports(
+                [CONNECTIONLESS_PORT]
+                    .into_iter()
+                    .chain(also_standard.clone()),
+            ),
+            also_standard,
+            own_ports: self.own_short_message_ports(),
+        }
     }
 
     /// Ports of applications need sources that show the ports of short messages.

@@ -106,6 +106,7 @@ impl Engine {
             streams: counts.subscribers,
             unwritten: self.persistence.unanswered(),
             kernel_drops: super::kernel::drops(&self.listeners),
+            held_messages: self.short_messages.held(),
             session_sockets: self.sessions.as_ref().map_or(0, PushSessions::sockets),
             store_writes: self.store_failure.is_none(),
             uptime_seconds: now.monotonic.as_secs(),
@@ -193,8 +194,10 @@ impl Engine {
                 self.store_failure = Some(reason.clone());
             }
         }
-        self.core
-            .handle_input(Input::Persisted { ticket, result }, now);
+        if !self.segments_written(ticket, &result, now) {
+            self.core
+                .handle_input(Input::Persisted { ticket, result }, now);
+        }
     }
 
     /// Counts, logs and remembers what the machine reports.

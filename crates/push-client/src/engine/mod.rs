@@ -478,7 +478,9 @@ impl Engine {
             while let Some(output) = self.core.poll_output() {
                 self.carry_out_one(output, now);
             }
-            let told = self.carry_out_http(now) | self.carry_out_sessions(now);
+            let told = self.carry_out_http(now)
+                | self.carry_out_sessions(now)
+                | self.carry_out_short_messages(now);
             if !self.flush_to_store(now) && !told {
                 break;
             }
@@ -513,7 +515,7 @@ impl Engine {
             Output::Answer { ticket, answer } => self.answer(ticket, answer),
             // The connectionless service carries no answer.
             Output::Judged { ticket, verdict } => {
-                self.judged_short_message(ticket, &verdict);
+                self.judged_short_message(ticket, &verdict, now);
                 self.judged_on_session(ticket, &verdict, now);
                 self.judged(ticket, verdict);
             }

@@ -28,6 +28,7 @@ pub(super) const fn word(settled: &Settled) -> &'static str {
     match settled {
         Settled::Durable(verdict) => crate::counters::verdict_word(verdict),
         Settled::Kept => "kept",
+        Settled::Followed => "followed",
         Settled::NotAPush { .. } => "no-push",
         Settled::Refused { word, .. } => word,
         Settled::NotNow => "not-now",

@@ -3,3 +3,6 @@
 mod settings;
 
 pub use settings::OtaWspSettings;
+
+/// The registered port of pushes without a session (WAP-259 appendix B).
+pub(crate) const CONNECTIONLESS_PORT: u16 = 2948;

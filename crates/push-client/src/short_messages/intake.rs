@@ -69,6 +69,8 @@ pub enum Settled {
     Durable(Verdict),
     /// A segment: it is kept, others of its message are missing. Acknowledge it.
     Kept,
+    /// A session initiation request, which is for the client itself: it is followed. Acknowledge it.
+    Followed,
     /// It is no push and none of this client's business: leave it alone.
     NotAPush {
         /// Why, for people.
@@ -84,6 +86,34 @@ pub enum Settled {
     /// There is no room, or the store cannot write, or the client stops: nothing was kept. Do not acknowledge it; offer it
     /// again later.
     NotNow,
+}
+
+impl Content {
+    /// Its octets.
+    pub(crate) const fn length(&self) -> usize {
+        match self {
+            Self::Tpdu(octets) | Self::UserData { octets, .. } | Self::Assembled { octets, .. } => {
+                octets.len()
+            }
+        }
+    }
+}
+
+impl Settled {
+    /// A stable word for metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Durable(Verdict::Accepted { .. }) => "accepted",
+            Self::Durable(Verdict::Duplicate) => "duplicate",
+            Self::Durable(Verdict::Held { .. }) => "held",
+            Self::Durable(Verdict::Refused(refusal)) => refusal.as_str(),
+            Self::Kept => "kept",
+            Self::Followed => "followed",
+            Self::NotAPush { .. } => "notAPush",
+            Self::Refused { word, .. } => word,
+            Self::NotNow => "notNow",
+        }
+    }
 }
 
 /// A delivery on its way to the engine.

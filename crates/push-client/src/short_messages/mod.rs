@@ -11,7 +11,7 @@ mod source;
 pub(crate) use intake::{Submission, Taken};
 pub(crate) use source::Running;
 
-pub use push_ota::sms::Ports;
+pub use push_ota::sms::{Ports, ReassemblerSettings};
 
 pub use intake::{Content, Delivery, Intake, Settled};
 pub use settings::ShortMessageSettings;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use push_ota::sms::ReassemblerSettings;
+
 /// The bounds of short messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShortMessageSettings {
@@ -12,6 +14,8 @@ pub struct ShortMessageSettings {
     pub submitters: Vec<String>,
     /// Short messages that wait for the engine, of all sources; when it is full, sources wait.
     pub queue: usize,
+    /// How segments become messages.
+    pub reassembly: ReassemblerSettings,
     /// How long sources may take to end when the client is shut down.
     pub stop_timeout: Duration,
 }
@@ -22,6 +26,7 @@ impl Default for ShortMessageSettings {
             submitted: false,
             submitters: Vec::new(),
             queue: 16,
+            reassembly: ReassemblerSettings::default(),
             stop_timeout: Duration::from_secs(5),
         }
     }

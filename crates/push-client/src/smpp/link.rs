@@ -263,7 +263,9 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
 /// What the centre is told of a short message.
 const fn status_of(settled: &Settled) -> CommandStatus {
     match settled {
-        Settled::Durable(_) | Settled::Kept | Settled::Refused { .. } => CommandStatus::EsmeRok,
+        Settled::Durable(_) | Settled::Kept | Settled::Followed | Settled::Refused { .. } => {
+            CommandStatus::EsmeRok
+        }
         Settled::NotAPush { .. } => CommandStatus::EsmeRxPAppn,
         Settled::NotNow => CommandStatus::EsmeRxTAppn,
     }

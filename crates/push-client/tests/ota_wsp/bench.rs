@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use push_api::{Caller, Owner, PushService as _};
 use push_client::{
-    Builder, Client, EngineError, Event, Events, ProfileRequest, RegistrationRequest,
+    BuildError, Builder, Client, EngineError, Event, Events, ProfileRequest, RegistrationRequest,
 };
 use tokio::task::JoinHandle;
 
@@ -23,6 +23,25 @@ impl Bench {
         Self {
             client,
             engine: tokio::spawn(engine.run()),
+        }
+    }
+
+    /// Ends the engine in the middle of what it does, and starts another one, with the same store as it may be.
+    pub(crate) async fn killed_and_started(self, builder: impl Fn() -> Builder) -> Self {
+        self.engine.abort();
+        self.engine.await.unwrap_err();
+        loop {
+            match builder().build() {
+                Ok((client, engine)) => {
+                    return Self {
+                        client,
+                        engine: tokio::spawn(engine.run()),
+                    };
+                }
+                // The thread of the store before has not let it go yet.
+                Err(BuildError::Store(_)) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
         }
     }
 

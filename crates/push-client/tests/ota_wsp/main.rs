@@ -1,7 +1,8 @@
 //! OTA-WSP on its several roads: short messages, ports of applications, sessions.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod bench;
+mod ports;
 mod short_messages;
 mod submitted;

@@ -1,9 +1,11 @@
-//! Where a server is, as `HOST[:PORT]`.
+//! Where a server is, as `HOST[:PORT]`, and what it is called.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use push_client::http::Host;
 
+/// The most characters of an identity.
+const MAX_IDENTITY_LENGTH: usize = 255;
 /// The most characters of a host name.
 const MAX_HOST_LENGTH: usize = 253;
 
@@ -48,6 +50,22 @@ fn host_of(text: &str) -> Result<Host, String> {
     }
     check_host_name(text)?;
     Ok(Host::Name(text.to_ascii_lowercase().into()))
+}
+
+/// Whether a gateway, or the terminal, may be called this. `what` names it in the answer.
+pub(super) fn check_identity(text: &str, what: &str) -> Result<(), String> {
+    let fits = |octet: u8| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\\');
+    if !text.bytes().all(fits) {
+        return Err(format!(
+            "{what} has printable ASCII characters alone, without spaces, quotes and backslashes"
+        ));
+    }
+    if text.len() > MAX_IDENTITY_LENGTH {
+        return Err(format!(
+            "{what} has {MAX_IDENTITY_LENGTH} characters at most"
+        ));
+    }
+    Ok(())
 }
 
 /// Whether a host may have this name.

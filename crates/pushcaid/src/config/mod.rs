@@ -3,6 +3,7 @@
 mod contact;
 mod document;
 mod ota_http;
+mod ota_wsp;
 mod reference;
 mod secret;
 mod section;
@@ -27,6 +28,7 @@ pub use ota_http::{
     AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
     SirPreferenceName, UnknownContextName, Version,
 };
+pub use ota_wsp::{OtaWsp, SessionPpg, StartName};
 pub use reference::reference;
 pub use sms::{ModemManagerTable, OfonoTable, SmppLink, Sms, StorageName};
 pub use value::{Octets, Span};
@@ -109,22 +111,6 @@ section! {
         default: Vec<WhitelistEntry> = Vec::new(),
         /// How often host names are resolved again; `0s`: only at the start, and when a registration brings them.
         resolve_interval: Span = Span(Settings::default().resolve_interval),
-    }
-}
-
-section! {
-    /// Push over WSP (WAP-235 section 6), connectionless.
-    OtaWsp, "ota_wsp" {
-        /// UDP addresses to listen on; none: the protocol is off. The first one's port is the standard port.
-        listen: Vec<std::net::SocketAddr> = vec![std::net::SocketAddr::from(([0, 0, 0, 0], 2948))],
-        /// The receive buffer asked of the kernel for each address; `net.core.rmem_max` bounds it.
-        receive_buffer: Octets = Octets(ClientSettings::default().receive_buffer),
-        /// Octets of a datagram; a longer one is malformed.
-        max_datagram: Octets = Octets(ClientSettings::default().datagram_limits.datagram_length),
-        /// Octets of the headers of a push.
-        max_headers_length: Octets = Octets(ClientSettings::default().datagram_limits.headers_length),
-        /// Headers of a push.
-        max_headers: usize = ClientSettings::default().datagram_limits.headers,
     }
 }
 
@@ -296,12 +282,13 @@ pub struct Config {
 }
 
 /// Every section, in the order in which they are documented.
-pub(crate) const SECTIONS: [Section; 19] = [
+pub(crate) const SECTIONS: [Section; 20] = [
     General::SECTION,
     Api::SECTION,
     Http::SECTION,
     Whitelist::SECTION,
     OtaWsp::SECTION,
+    SessionPpg::SECTION,
     OtaHttp::SECTION,
     Ppg::SECTION,
     Sms::SECTION,

@@ -1,7 +1,7 @@
 //! The documentation of the configuration, made from its definition.
 
 use super::section::{Key, Section};
-use super::{Config, Ppg, SECTIONS};
+use super::{Config, Ppg, SECTIONS, SessionPpg, SmppLink};
 
 const HEAD: &str = "# Configuration of pushcaid
 
@@ -32,8 +32,20 @@ pub fn reference() -> String {
 /// The defaults by section, those of a table of an array under its whole name.
 fn defaults() -> toml::Table {
     let mut defaults = toml::Table::try_from(Config::default()).unwrap_or_default();
-    let gateway = toml::Table::try_from(Ppg::default()).unwrap_or_default();
-    defaults.insert(Ppg::SECTION.name.to_owned(), gateway.into());
+    let arrays = [
+        (Ppg::SECTION, toml::Table::try_from(Ppg::default())),
+        (
+            SessionPpg::SECTION,
+            toml::Table::try_from(SessionPpg::default()),
+        ),
+        (
+            SmppLink::SECTION,
+            toml::Table::try_from(SmppLink::default()),
+        ),
+    ];
+    for (section, keys) in arrays {
+        defaults.insert(section.name.to_owned(), keys.unwrap_or_default().into());
+    }
     defaults
 }
 

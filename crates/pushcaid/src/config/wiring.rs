@@ -1,12 +1,12 @@
 //! From the configuration to the settings of the parts.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use push_client::modem::{ModemManagerSettings, OfonoSettings};
+use push_client::short_messages::ShortMessageSettings;
 use push_client::sia::SiaSettings;
 use push_client::smpp::SmppSettings;
-use push_client::{ClientSettings, DatagramLimits, Durability, OtaHttpSettings, StoreSettings};
+use push_client::{ClientSettings, Durability, OtaHttpSettings, OtaWspSettings, StoreSettings};
 use push_core::Settings;
 use push_http::HttpSettings;
 use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplicationId};
@@ -28,8 +28,10 @@ pub struct Wiring {
     pub durability: Durability,
     /// The database.
     pub database: PathBuf,
-    /// UDP addresses of the connectionless service.
-    pub listen: Vec<SocketAddr>,
+    /// Of push over WSP.
+    pub ota_wsp: OtaWspSettings,
+    /// Of short messages.
+    pub short_messages: ShortMessageSettings,
     /// Of push over HTTP.
     pub ota_http: OtaHttpSettings,
     /// Of the Session Initiation Application, whatever protocol is asked for.
@@ -127,7 +129,8 @@ impl Config {
             store: self.store_settings()?,
             durability: self.store.durability.into(),
             database: self.general.state_dir.join("pushcai.db"),
-            listen: self.ota_wsp.listen.clone(),
+            ota_wsp: self.ota_wsp()?,
+            short_messages: self.sms.settings()?,
             ota_http: self.ota_http()?,
             session_initiation: self.ota_http.sia_settings()?,
             message_centres: self.sms.message_centres()?,
@@ -159,20 +162,33 @@ impl Config {
         }))
     }
 
-    fn ota_http(&self) -> Result<OtaHttpSettings, Wrong> {
-        let Self {
-            ota_http,
-            applications,
-            ..
-        } = self;
-        let settings = ota_http.settings(applications.confirm)?;
-        if settings.is_on() && ota_http.announce_patience.0 >= applications.announce_timeout.0 {
+    fn ota_wsp(&self) -> Result<OtaWspSettings, Wrong> {
+        let settings = self.ota_wsp.settings()?;
+        let patience = self.ota_wsp.announce_patience;
+        if settings.sessions.is_some() {
+            self.check_patience("ota_wsp", patience)?;
+        }
+        Ok(settings)
+    }
+
+    /// What is waited for as long as a registration may take would never be known.
+    fn check_patience(&self, section: &'static str, patience: Span) -> Result<(), Wrong> {
+        let all = self.applications.announce_timeout;
+        if patience.0 >= all.0 {
             let message = format!(
-                "{} is no less than [applications] announce_timeout, {}: a registration would be given up while a gateway \
-                 may still come",
-                ota_http.announce_patience, applications.announce_timeout
+                "{patience} is no less than [applications] announce_timeout, {all}: a registration would be given up while a \
+                 gateway may still come"
             );
-            return Err(wrong("ota_http", "announce_patience")(&message));
+            return Err(wrong(section, "announce_patience")(&message));
+        }
+        Ok(())
+    }
+
+    fn ota_http(&self) -> Result<OtaHttpSettings, Wrong> {
+        let ota_http = &self.ota_http;
+        let settings = ota_http.settings(self.applications.confirm)?;
+        if settings.is_on() {
+            self.check_patience("ota_http", ota_http.announce_patience)?;
         }
         let dial = Span(
             ota_http
@@ -310,11 +326,7 @@ impl Config {
         } = self;
         ClientSettings {
             receive_buffer: ota_wsp.receive_buffer.0,
-            datagram_limits: DatagramLimits {
-                datagram_length: ota_wsp.max_datagram.0,
-                headers_length: ota_wsp.max_headers_length.0,
-                headers: ota_wsp.max_headers,
-            },
+            datagram_limits: ota_wsp.limits(),
             datagram_batch: engine.datagram_batch.max(1),
             max_unwritten: self.store.max_unwritten.max(1),
             group_changes: self.store.group_changes.max(1),

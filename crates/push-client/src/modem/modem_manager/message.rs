@@ -126,7 +126,10 @@ impl Reader {
             match settled {
                 Settled::NotAPush { .. } => return Outcome::Passed,
                 Settled::NotNow => return Outcome::Later,
-                Settled::Durable(_) | Settled::Kept | Settled::Refused { .. } => {}
+                Settled::Durable(_)
+                | Settled::Kept
+                | Settled::Followed
+                | Settled::Refused { .. } => {}
             }
             self.write_down(move |memory| memory.remember(fingerprint))
                 .await;

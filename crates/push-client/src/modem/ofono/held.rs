@@ -142,7 +142,11 @@ impl Held {
             Settled::NotAPush { detail } => {
                 tracing::info!(%device, %detail, "what oFono handed over as a push is none");
             }
-            Settled::Durable(_) | Settled::Kept | Settled::Refused { .. } | Settled::NotNow => {
+            Settled::Durable(_)
+            | Settled::Kept
+            | Settled::Followed
+            | Settled::Refused { .. }
+            | Settled::NotNow => {
                 tracing::debug!(%device, settled = tally::word(&settled), "a push");
             }
         }

@@ -5,14 +5,12 @@ use std::path::Path;
 use push_client::http::{Contact, Ppg as Gateway, PpgId, Secret, TerminalId};
 
 use super::{AuthenticationName, Ppg};
-use crate::config::contact::{check_host_name, host_and_port};
+use crate::config::contact::{check_host_name, check_identity, host_and_port};
 use crate::config::secret;
 use crate::config::wiring::{Place, Wrong};
 
 const PORT: u16 = 4035;
 const SECURE_PORT: u16 = 4036;
-/// The most characters of an identity.
-const MAX_IDENTITY_LENGTH: usize = 255;
 
 const SECTION: &str = "ota_http.ppg";
 
@@ -145,21 +143,6 @@ pub(super) fn given(text: &str) -> Result<TerminalId, String> {
         ));
     }
     Ok(TerminalId::Given(text.into()))
-}
-
-fn check_identity(text: &str, what: &str) -> Result<(), String> {
-    let fits = |octet: u8| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\\');
-    if !text.bytes().all(fits) {
-        return Err(format!(
-            "{what} has printable ASCII characters alone, without spaces, quotes and backslashes"
-        ));
-    }
-    if text.len() > MAX_IDENTITY_LENGTH {
-        return Err(format!(
-            "{what} has {MAX_IDENTITY_LENGTH} characters at most"
-        ));
-    }
-    Ok(())
 }
 
 /// Reads `HOST[:PORT]`.

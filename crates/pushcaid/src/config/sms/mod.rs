@@ -9,15 +9,49 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use push_client::modem::{ModemManagerSettings, OfonoSettings};
+use push_client::short_messages::{ReassemblerSettings, ShortMessageSettings};
 use push_client::smpp::SmppSettings;
 
 use super::section::section;
 use super::value::{Octets, Span};
-use super::wiring::Wrong;
+use super::wiring::{Wrong, wrong};
 
 section! {
-    /// Pushes in short messages (WAP-259): the bearer GSM-SMS.
+    /// Pushes in short messages (WAP-259): the bearer GSM-SMS. It is there where a source is listed, or short messages are submitted.
     Sms, "sms" {
+        /// Owners that may submit short messages beside administrators (`uid:1000`, `token:NAME`).
+        submitters: Vec<String> = Vec::new(),
+        /// Offer the bearer GSM-SMS to applications though neither a source nor a submitter is listed: administrators submit short
+        /// messages.
+        submitted: bool = false,
+        /// Short messages that wait for the engine, of all sources; when it is full, sources wait.
+        queue: usize = ShortMessageSettings::default().queue,
+        /// How long sources may take to end when the daemon ends.
+        shutdown_timeout: Span = Span(ShortMessageSettings::default().stop_timeout),
+        /// How long a message waits for its next segment before it is given up. A restart begins the wait anew.
+        reassembly_timeout: Span = Span(ReassemblerSettings::default().timeout),
+        /// How far the time stamps of the segments of one message may lie apart.
+        reassembly_spread: Span = Span(ReassemblerSettings::default().spread),
+        /// How far the time stamps of a segment and of its repetition may lie apart; one farther apart is of a new message.
+        repeated_spread: Span = Span(ReassemblerSettings::default().repeated_spread),
+        /// Messages of one originator that wait for segments at a time.
+        max_messages_per_originator: usize = ReassemblerSettings::default().max_messages_per_originator,
+        /// Segments of one originator that are held at a time.
+        max_segments_per_originator: usize = ReassemblerSettings::default().max_segments_per_originator,
+        /// Octets of segments of one originator that are held at a time.
+        max_octets_per_originator: Octets = Octets(ReassemblerSettings::default().max_octets_per_originator),
+        /// Messages that wait for segments at a time.
+        max_messages: usize = ReassemblerSettings::default().max_messages,
+        /// Segments that are held at a time.
+        max_segments: usize = ReassemblerSettings::default().max_segments,
+        /// Octets of segments that are held at a time.
+        max_octets: Octets = Octets(ReassemblerSettings::default().max_octets),
+        /// Messages that were whole and of which late repetitions of segments are known; the oldest give way.
+        max_remembered: usize = ReassemblerSettings::default().max_remembered,
+        /// The first back-off before a message of several segments is offered again for which there was no room; it doubles.
+        backoff_base: Span = Span(ReassemblerSettings::default().backoff_base),
+        /// The greatest of these back-offs.
+        backoff_limit: Span = Span(ReassemblerSettings::default().backoff_limit),
         /// Message centres to bind to as receiver, one table `[[sms.smpp]]` each.
         smpp: Vec<SmppLink> = Vec::new(),
         /// ModemManager.
@@ -144,6 +178,63 @@ impl Sms {
     pub(super) fn ofono(&self) -> Result<Option<OfonoSettings>, Wrong> {
         let settings = modems::ofono_settings(&self.ofono)?;
         Ok(self.ofono.enabled.then_some(settings))
+    }
+
+    /// The bounds of short messages.
+    pub(super) fn settings(&self) -> Result<ShortMessageSettings, Wrong> {
+        self.check()?;
+        Ok(ShortMessageSettings {
+            submitted: self.submitted || !self.submitters.is_empty(),
+            submitters: self.submitters.clone(),
+            queue: self.queue,
+            reassembly: ReassemblerSettings {
+                timeout: self.reassembly_timeout.0,
+                spread: self.reassembly_spread.0,
+                repeated_spread: self.repeated_spread.0,
+                max_messages_per_originator: self.max_messages_per_originator,
+                max_segments_per_originator: self.max_segments_per_originator,
+                max_octets_per_originator: self.max_octets_per_originator.0,
+                max_messages: self.max_messages,
+                max_segments: self.max_segments,
+                max_octets: self.max_octets.0,
+                max_remembered: self.max_remembered,
+                backoff_base: self.backoff_base.0,
+                backoff_limit: self.backoff_limit.0,
+            },
+            stop_timeout: self.shutdown_timeout.0,
+        })
+    }
+
+    fn check(&self) -> Result<(), Wrong> {
+        let spans: [(&str, Span); 2] = [
+            ("reassembly_timeout", self.reassembly_timeout),
+            ("backoff_base", self.backoff_base),
+        ];
+        if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
+            return Err(wrong("sms", key)(&"at least 1 ms is taken"));
+        }
+        let counts = [
+            ("queue", self.queue),
+            (
+                "max_messages_per_originator",
+                self.max_messages_per_originator,
+            ),
+            (
+                "max_segments_per_originator",
+                self.max_segments_per_originator,
+            ),
+            (
+                "max_octets_per_originator",
+                self.max_octets_per_originator.0,
+            ),
+            ("max_messages", self.max_messages),
+            ("max_segments", self.max_segments),
+            ("max_octets", self.max_octets.0),
+        ];
+        match counts.into_iter().find(|(_, count)| *count == 0) {
+            Some((key, _)) => Err(wrong("sms", key)(&"at least 1 is taken")),
+            None => Ok(()),
+        }
     }
 
     /// The message centres to bind to.

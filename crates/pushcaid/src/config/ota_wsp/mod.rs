@@ -1,0 +1,142 @@
+//! `[ota_wsp]` and `[[ota_wsp.ppg]]`: the keys, and what they become.
+
+mod gateway;
+mod names;
+#[cfg(test)]
+mod tests;
+mod wiring;
+
+use std::net::{IpAddr, SocketAddr};
+
+use push_client::sessions::SessionsSettings;
+use push_client::{ClientSettings, OtaWspSettings};
+
+use super::ota_http::{BearerNumber, Version};
+use super::section::section;
+use super::value::{Octets, Span};
+
+pub use names::StartName;
+
+section! {
+    /// Push over WSP (WAP-235 section 6): without a session, to the addresses listed here; and on sessions, which the terminal
+    /// opens with gateways. Which session initiation requests are followed is said by the keys `sir_…` of `[ota_http]`.
+    OtaWsp, "ota_wsp" {
+        /// UDP addresses to listen on for pushes without a session; none: there are none. The first one's port is the standard port.
+        /// Ports that applications ask for are opened on the same hosts.
+        listen: Vec<SocketAddr> = vec![SocketAddr::from(([0, 0, 0, 0], 2948))],
+        /// Ports whose pushes are taken like those of the standard port, where they are listened on, or a short message is to one of
+        /// them: there are gateways that push to 9209.
+        also_standard: Vec<u16> = OtaWspSettings::default().also_standard.into_iter().collect(),
+        /// Ports that applications asked for, beside those that are listened on, open at a time.
+        max_own_ports: usize = OtaWspSettings::default().max_own_ports,
+        /// The receive buffer asked of the kernel for each address; `net.core.rmem_max` bounds it.
+        receive_buffer: Octets = Octets(ClientSettings::default().receive_buffer),
+        /// Octets of a datagram; a longer one is malformed.
+        max_datagram: Octets = Octets(ClientSettings::default().datagram_limits.datagram_length),
+        /// Octets of the headers of a push, on sessions as well.
+        max_headers_length: Octets = Octets(ClientSettings::default().datagram_limits.headers_length),
+        /// Headers of a push, on sessions as well.
+        max_headers: usize = ClientSettings::default().datagram_limits.headers,
+        /// Open push sessions where a session initiation request asks for one, though no `[[ota_wsp.ppg]]` is listed: then
+        /// `sir_sources` and `sir_contacts = "any"` say whose requests lead where. With a gateway listed there are sessions anyway.
+        sessions: bool = false,
+        /// The bearer that servers are told of: `any`, a name (`GSM-GPRS`, `IPv6`, ...) or the number that WDP gives it.
+        bearer: BearerNumber = BearerNumber(SessionsSettings::default().session.bearer),
+        /// The version of WSP's numbers that servers are told of (Encoding-Version).
+        encoding_version: Version = defaults::encoding_version(),
+        /// Charsets that servers are told of, most wanted first; none: not told.
+        charsets: Vec<String> = defaults::texts(&SessionsSettings::default().session.accept_charset),
+        /// Languages that servers are told of, most wanted first; none: not told, which means any.
+        languages: Vec<String> = defaults::texts(&SessionsSettings::default().session.accept_language),
+        /// What the terminal calls itself; empty: nothing.
+        user_agent: String = SessionsSettings::default().session.user_agent.map(String::from).unwrap_or_default(),
+        /// Offer pushes that are not confirmed.
+        offer_push: bool = SessionsSettings::default().session.push,
+        /// Offer pushes that are confirmed, once they are written down.
+        offer_confirmed_push: bool = SessionsSettings::default().session.confirmed_push,
+        /// Offer to suspend and resume sessions.
+        offer_resume: bool = SessionsSettings::default().session.session_resume,
+        /// Take pushes of a kind that was offered though the server's answer does not enable it: there are gateways that say that
+        /// they push nothing, and push.
+        unnegotiated_pushes: bool = SessionsSettings::default().session.unnegotiated_pushes,
+        /// Octets of a message on a session, which servers are told (Client-SDU-Size); 1400 at least. A longer push is refused.
+        max_message_length: Octets = Octets(defaults::size(SessionsSettings::default().session.client_sdu_size)),
+        /// Confirmed pushes under way in one session, which servers are told (Push-MOR).
+        max_confirmed_pushes: u8 = SessionsSettings::default().session.push_mor,
+        /// Octets of what the terminal opens a session with; where the lists of applications and types do not fit in, they are told as
+        /// any.
+        max_connect_length: Octets = Octets(SessionsSettings::default().session.max_connect),
+        /// How long the opening of a session may take.
+        connect_timeout: Span = Span(SessionsSettings::default().connect_timeout),
+        /// How long a suspended session may take to be resumed before another one is opened in its place.
+        resume_timeout: Span = Span(SessionsSettings::default().resume_timeout),
+        /// How long a gateway may take to grant a session before a registration is answered without it. Less than `[applications]
+        /// announce_timeout`.
+        announce_patience: Span = Span(SessionsSettings::default().announce_patience),
+        /// The first back-off between attempts to open a session; it doubles, with some chance on it.
+        backoff_base: Span = Span(SessionsSettings::default().backoff_base),
+        /// The greatest back-off between attempts to open a session.
+        backoff_limit: Span = Span(SessionsSettings::default().backoff_limit),
+        /// For how long a session that only a session initiation request asked for is kept without a push.
+        idle_timeout: Span = Span(SessionsSettings::default().idle),
+        /// End a session that only a session initiation request asked for after a push that says that it is the last one.
+        end_on_last: bool = SessionsSettings::default().end_on_last,
+        /// For how long a session that has been replaced is kept for the pushes that are under way in it.
+        linger: Span = Span(SessionsSettings::default().linger),
+        /// How long sessions may take to end when the daemon ends.
+        shutdown_timeout: Span = Span(OtaWspSettings::default().stop_timeout),
+        /// Sessions at a time.
+        max_sessions: usize = SessionsSettings::default().max_sessions,
+        /// Of these, how many with one gateway.
+        max_sessions_per_gateway: usize = SessionsSettings::default().max_sessions_per_gateway,
+        /// Pushes under way in all sessions, that is, not yet written down or refused. For more there is no room.
+        max_pushes: usize = SessionsSettings::default().max_pushes,
+        /// Octets of these pushes.
+        max_push_octets: Octets = Octets(SessionsSettings::default().max_push_octets),
+        /// Redirects that are followed one after the other.
+        max_redirects: u8 = SessionsSettings::default().max_redirects,
+        /// Addresses of a redirect that are tried; the first count.
+        max_redirect_addresses: usize = SessionsSettings::default().max_redirect_addresses,
+        /// Changes of what gateways are told that wait for gateways at a time; the oldest are answered as far as they got.
+        max_announcements: usize = SessionsSettings::default().max_announcements,
+        /// The gateways with which sessions are opened, in order of preference: one table `[[ota_wsp.ppg]]` each.
+        ppg: Vec<SessionPpg> = Vec::new(),
+    }
+}
+
+section! {
+    /// A gateway with which push sessions are opened. There may be several of these tables.
+    SessionPpg, "ota_wsp.ppg" {
+        /// The identity of the gateway (PROXY-ID). Needed, and unique.
+        id: String = String::new(),
+        /// Where its sessions are opened: `HOST[:PORT]`, an IPv6 address in brackets; the port is 9201. Needed.
+        address: String = String::new(),
+        /// Addresses it is known by, beside that of `address`: session initiation requests may come from there.
+        addresses: Vec<IpAddr> = Vec::new(),
+        /// When a session is opened: `always` (one is kept open while an application takes pushes over WSP), `registration` (while a
+        /// registration asks for one, by port 9201) or `request` (when the gateway asks for one, by a session initiation request).
+        start: StartName = StartName::Request,
+        /// The bearer to this gateway; absent: that of the section.
+        bearer: Option<BearerNumber> = None,
+    }
+}
+
+/// Defaults that are written down otherwise than they are held.
+mod defaults {
+    use push_client::sessions::SessionsSettings;
+
+    use super::Version;
+
+    pub(super) fn encoding_version() -> Version {
+        let (major, minor) = SessionsSettings::default().session.encoding_version;
+        Version(major.into(), minor.into())
+    }
+
+    pub(super) fn texts(texts: &[Box<str>]) -> Vec<String> {
+        texts.iter().map(ToString::to_string).collect()
+    }
+
+    pub(super) fn size(octets: u32) -> usize {
+        usize::try_from(octets).unwrap_or(usize::MAX)
+    }
+}
