@@ -76,7 +76,8 @@ pub struct SubmitAnswer {
 #[serde(rename_all = "camelCase")]
 pub struct Submitted {
     /// `accepted`, `held` or `duplicate`: a push, and durable. `kept`: a segment, durable; others of its message are
-    /// missing. `notAPush`: none of this client's business. Else the word of its refusal.
+    /// missing. `followed`: a session initiation request, which the client follows. `notAPush`: none of this client's
+    /// business. Else the word of its refusal.
     pub verdict: String,
     /// The event made of it.
     #[serde(rename = "eventID", default, skip_serializing_if = "Option::is_none")]

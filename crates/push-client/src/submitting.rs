@@ -202,6 +202,10 @@ fn submitted(settled: Settled) -> Result<Submitted, Refusal> {
             "kept",
             Some("a segment; others of its message are missing".to_owned()),
         )),
+        Settled::Followed => Ok(of(
+            "followed",
+            Some("a session initiation request, which the client itself follows".to_owned()),
+        )),
         Settled::NotAPush { detail } => Ok(of("notAPush", Some(detail))),
         Settled::Refused { word, detail } => Ok(of(word, Some(detail))),
         Settled::NotNow => Err(Refusal::new(
