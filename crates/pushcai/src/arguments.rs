@@ -348,7 +348,7 @@ pub(crate) enum Kind {
     WspHeaders,
     /// The value of a WSP content type
     ContentType,
-    /// A WTP PDU (not supported yet)
+    /// A WTP datagram: one PDU or several, with the WSP PDUs in them
     Wtp,
     /// SMS-DELIVER TPDUs: all arguments, or all words of a line, are the segments of one message in any order
     SmsTpdu,

@@ -255,7 +255,7 @@ mod tests {
     fn strangers_are_believed_once_their_old_datagrams_are_dead() {
         let other = |port| SocketAddr::new(PEER.ip(), port);
         let mut cache = cache(2, Verification::Rules);
-        let just_before = START + LIFETIME - Duration::from_millis(1);
+        let just_before = START + LIFETIME.saturating_sub(Duration::from_millis(1));
         assert!(!cache.admit(PEER, 5, false, just_before));
         assert!(cache.admit(PEER, 5, false, START + LIFETIME));
         assert!(cache.admit(other(1), 5, false, START + LIFETIME));

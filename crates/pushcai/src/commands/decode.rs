@@ -1,6 +1,7 @@
 //! `decode`: octets in hexadecimal become JSON, one value a line.
 
 mod sms;
+mod wtp;
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -188,12 +189,12 @@ fn decoder(kind: Kind) -> Result<Decoder, Failure> {
         Kind::Sia => return Ok(Decoder::Octets(sia)),
         Kind::SmsTpdu => return Ok(Decoder::ShortMessage),
         Kind::SmsUdh => return Ok(Decoder::Octets(sms::header)),
-        Kind::Wtp => "wtp",
+        Kind::Wtp => return Ok(Decoder::Octets(wtp::datagram)),
         Kind::Wbxml => "wbxml",
     };
     Err(Failure::Usage {
         message: format!("decode --kind {name} is not supported yet"),
-        hint: "wsp-push, wsp-headers, content-type, sms-tpdu, sms-udh and sia are".to_owned(),
+        hint: "wsp-push, wsp-headers, content-type, wtp, sms-tpdu, sms-udh and sia are".to_owned(),
     })
 }
 
@@ -222,6 +223,7 @@ enum Decoded {
     Sia(Box<DecodedSia>),
     Message(Box<sms::DecodedMessage>),
     UserDataHeader(sms::DecodedHeader),
+    Datagram(wtp::DecodedDatagram),
 }
 
 #[derive(Debug, Serialize)]

@@ -117,14 +117,14 @@ fn a_line_without_end_is_refused() {
 
 #[test]
 fn kinds_that_are_not_supported_are_refused_in_one_line() {
-    for kind in ["wtp", "wbxml"] {
+    for kind in ["wbxml"] {
         let run = pushcai(&["decode", "--kind", kind, "00"]);
         assert_eq!((run.code, run.stdout.as_str()), (2, ""));
         let line = format!("pushcai: decode --kind {kind} is not supported yet\n");
         assert_eq!(
             run.stderr,
             format!(
-                "{line}hint: wsp-push, wsp-headers, content-type, sms-tpdu, sms-udh and sia are\n"
+                "{line}hint: wsp-push, wsp-headers, content-type, wtp, sms-tpdu, sms-udh and sia are\n"
             )
         );
     }
@@ -269,4 +269,107 @@ fn user_data_headers_have_their_documented_shape() {
     );
     assert_eq!(lines[1]["error"]["code"], "element-length-overrun");
     assert_eq!(lines[1]["error"]["offset"], 1);
+}
+
+/// The members of each PDU in each item.
+fn pdus(items: &[&str]) -> Vec<serde_json::Value> {
+    let run = pushcai(&[&["decode", "--kind", "wtp"], items].concat());
+    let lines = run.stdout.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn transactions_have_their_documented_shape() {
+    let push = "0e 0000 31 07 05 83 af 84 8d 82 6869";
+    let connect = "0e 0001 12 01 10 04 02 0382 c0 00 af84".replace("0382 c0 00", "0282c0 00");
+    let connect = connect.replace("04 02 0282c0 00 af84", "03 02 0282c0 af84");
+    let together = "00 03 188000 04 218000ee";
+    let lines = pdus(&[push, &connect, together, "9c 8005 1902", "38 9234 02 01 03"]);
+    assert_eq!(
+        lines[0],
+        serde_json::json!({
+            "ok": true,
+            "concatenated": false,
+            "pdus": [{
+                "pdu": "Invoke", "tid": 0, "from": "initiator", "retransmitted": false,
+                "trailer": "unsegmented", "version": 0, "class": 1, "tidNew": true,
+                "userAcknowledgement": true, "data": "070583af848d826869",
+                "wsp": {
+                    "pdu": "ConfirmedPush", "contentType": "text/plain", "parameters": {},
+                    "applicationId": {"uri": "x-wap-application:mms.ua", "code": 4},
+                    "headers": [["X-Wap-Application-Id", "x-wap-application:mms.ua"], ["Content-Length", "2"]],
+                    "body": "6869",
+                },
+            }],
+        })
+    );
+    let wsp = &lines[1]["pdus"][0]["wsp"];
+    assert_eq!(wsp["version"], "1.0");
+    assert_eq!(
+        wsp["capabilities"],
+        serde_json::json!([["Protocol-Options", 192]])
+    );
+    assert_eq!(
+        wsp["headers"],
+        serde_json::json!([["X-Wap-Application-Id", "x-wap-application:mms.ua"]])
+    );
+    assert_eq!(
+        lines[2],
+        serde_json::json!({
+            "ok": true,
+            "concatenated": true,
+            "pdus": [
+                {"pdu": "Ack", "tid": 0, "from": "responder", "retransmitted": false, "verify": false},
+                {"pdu": "Abort", "tid": 0, "from": "responder", "abort": {
+                    "by": "user", "code": 238, "reason": "USERDCU",
+                    "meaning": "the content type of the push cannot be processed",
+                }},
+            ],
+        })
+    );
+    assert_eq!(
+        lines[3]["pdus"][0]["items"],
+        serde_json::json!([{"item": "packetSequenceNumber", "value": 2}])
+    );
+    assert_eq!(lines[3]["pdus"][0]["verify"], true);
+    assert_eq!(lines[4]["pdus"][0]["missing"], serde_json::json!([1, 3]));
+}
+
+#[test]
+fn what_is_no_transaction_is_answered_with_code_and_place() {
+    let broken = [
+        "",
+        "48 0001",
+        "0e 00",
+        "00 03 188000 05 1880",
+        "00 03 188000 04 988000 1b",
+    ];
+    let lines = pdus(&broken);
+    let errors: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (
+                line["error"]["code"].as_str().unwrap(),
+                line["error"]["offset"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        errors,
+        [
+            ("truncated", 0),
+            ("unexpected-pdu", 0),
+            ("truncated", 1),
+            ("data-length-overrun", 5),
+            ("value-length-overrun", 10),
+        ]
+    );
+    let run = pushcai(&["decode", "--kind", "wtp", "48 0001"]);
+    assert_eq!(run.code, 4);
+    // A transaction that carries something else than WSP is one all the same.
+    let other = &pdus(&["0e 0001 11 06 7f"])[0]["pdus"][0];
+    assert_eq!(other["data"], "067f");
+    assert_eq!(other["wspError"]["code"], "headers-length-overrun");
 }

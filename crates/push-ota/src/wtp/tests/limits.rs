@@ -124,7 +124,8 @@ proptest! {
         for (pdu, seconds, what) in steps {
             match what {
                 0 => {
-                    drop(stage.wtp.invoke(PEER, class, true, pdu[..].into(), stage.now));
+                    let begun = stage.wtp.invoke(PEER, class, true, pdu[..].into(), stage.now);
+                    prop_assert!(begun.is_ok() || stage.wtp.transactions() > 0);
                 }
                 1 => (0..20).for_each(|handle| drop(stage.respond(handle))),
                 _ => drop(stage.receive_from(if what == 2 { OTHER } else { PEER }, &pdu)),
