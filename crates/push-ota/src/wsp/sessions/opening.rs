@@ -27,10 +27,7 @@ impl Sessions {
         profile: SessionProfile,
         now: Duration,
     ) {
-        let of_place = self.links.values().filter(|link| link.place == id).count();
-        let is_full = self.links.len() >= self.settings.max_sessions
-            || of_place >= self.settings.max_sessions_per_gateway;
-        if is_full {
+        if !self.make_room(id, now) {
             self.note(id, NoteKind::TooMany);
             let reason = "as many sessions are open as the settings allow".to_owned();
             self.failed(id, GatewayState::Unreachable, reason, now);
@@ -43,6 +40,32 @@ impl Sessions {
         let link = self.open_at(id, contact, profile, now);
         if let Some(link) = self.links.get_mut(&link) {
             link.redirects = self.settings.max_redirects;
+        }
+    }
+
+    /// Whether there is room for one more session with a place. Old ones, which but wait for what is left of them, make room: those
+    /// first that no push is under way in.
+    fn make_room(&mut self, place: PlaceId, now: Duration) -> bool {
+        loop {
+            let of_place = self
+                .links
+                .values()
+                .filter(|link| link.place == place)
+                .count();
+            let is_full = of_place >= self.settings.max_sessions_per_gateway;
+            if !is_full && self.links.len() < self.settings.max_sessions {
+                return true;
+            }
+            let old = self.links.iter().filter_map(|(id, link)| match link.role {
+                Role::Old(since) if !is_full || link.place == place => {
+                    Some((link.session.pushes() > 0, since, *id))
+                }
+                Role::Old(_) | Role::Current | Role::Next => None,
+            });
+            match old.min() {
+                Some((_, _, oldest)) => self.close(oldest, now),
+                None => return false,
+            }
         }
     }
 
@@ -415,9 +438,10 @@ impl Sessions {
         match link.role {
             Role::Old(since) => {
                 let has_pushes = link.session.pushes() > 0;
-                let settled = link
-                    .active
-                    .map_or(since, |active| since.max(active + linger));
+                // One that was in use of late is perhaps about to be: its gateway has not heard everything.
+                let in_use = |active: &Duration| *active + linger > since;
+                let active = link.active.filter(in_use);
+                let settled = active.map_or(since, |active| since.max(active) + linger);
                 let wanted = match (has_pushes, self.stopping) {
                     (false, Some(_)) => since,
                     (true, Some(at)) => at,

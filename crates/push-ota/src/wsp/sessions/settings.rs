@@ -82,7 +82,7 @@ pub struct SessionsSettings {
     /// How long a session that has been replaced, or that is wanted no more, is kept for pushes under way, and for
     /// acknowledgements that have to be repeated.
     pub linger: Duration,
-    /// Sessions at a time, those that are being opened and ended included.
+    /// Sessions at a time, those that are being opened and ended included. Old ones make room for new ones.
     pub max_sessions: usize,
     /// The same, with one gateway or contact point.
     pub max_sessions_per_gateway: usize,
@@ -118,9 +118,9 @@ impl Default for SessionsSettings {
             invited_attempts: 2,
             idle: Duration::from_mins(5),
             end_on_last: true,
-            linger: Duration::from_secs(15),
+            linger: Duration::from_secs(40),
             max_sessions: 64,
-            max_sessions_per_gateway: 4,
+            max_sessions_per_gateway: 8,
             max_pushes: 256,
             max_push_octets: 4 << 20,
             max_redirects: 2,
