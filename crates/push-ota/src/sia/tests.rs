@@ -21,6 +21,7 @@ use crate::http::{
 };
 
 mod contacts;
+mod sessions;
 
 type Point<'a> = wap_wire::wsp::Address<'a>;
 
