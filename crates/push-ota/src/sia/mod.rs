@@ -131,6 +131,8 @@ pub struct Follow {
 /// The Session Initiation Application of a terminal.
 //= specs/ota-http.md#sir
 //# A terminal that speaks OTA-HTTP MUST have a Session Initiation Application.
+//= specs/ota-wsp.md#sir
+//# A terminal that speaks connection-oriented OTA-WSP MUST have a Session Initiation Application.
 #[derive(Debug)]
 pub struct Sia {
     reach: Reach,
@@ -229,10 +231,14 @@ impl Sia {
         }
         //= specs/ota-http.md#sir-security
         //# A session initiation request from a source that is not on that list SHOULD be ignored.
+        //= specs/ota-wsp.md#sir-security
+        //# A session initiation request from a source that is not on that list SHOULD be ignored.
         if !sources::is_allowed(&self.reach, &self.settings, &push.origin, resolves) {
             return Err(Ignored::Source);
         }
         //= specs/ota-http.md#sir-security
+        //# The terminal SHOULD have a lockout timer, during which further session initiation requests are put off or dropped.
+        //= specs/ota-wsp.md#sir-security
         //# The terminal SHOULD have a lockout timer, during which further session initiation requests are put off or dropped.
         if self.locked_until().is_some_and(|until| now < until) {
             return Err(Ignored::Locked);
@@ -252,6 +258,8 @@ impl Sia {
     /// Follows the one list of contact points or the other: the preferred one, unless nobody in it may be contacted.
     //= specs/ota-http.md#sir
     //# Of the two lists of contact points in a session initiation request the terminal MUST use one only.
+    //= specs/ota-wsp.md#sir
+    //# Contact points for OTA-WSP MUST NOT be contacted by another protocol by a terminal that does not speak it.
     //= specs/ota-wsp.md#sir
     //# Of the two lists of contact points in a session initiation request the terminal MUST use one only.
     fn choose(

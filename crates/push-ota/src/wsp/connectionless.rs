@@ -101,6 +101,8 @@ impl Refusal {
 }
 
 /// Makes a push of a datagram.
+//= specs/ota-wsp.md#connectionless-push
+//# A terminal MUST take connectionless pushes at the registered port without WTLS.
 pub fn receive(datagram: &Datagram<'_>, limits: &Limits) -> Result<ReceivedPush, Refusal> {
     let (transaction, message) = unit_push(datagram.octets, limits)?;
     Ok(ReceivedPush {
@@ -252,6 +254,9 @@ mod tests {
     //= type=test
     //# On a bearer that carries IP, WDP MUST be UDP.
     #[test]
+    //= specs/ota-wsp.md#connectionless-push
+    //= type=test
+    //# A terminal MUST take connectionless pushes at the registered port without WTLS.
     fn a_push_gives_message_and_origin() {
         // text/vnd.wap.si; X-Wap-Application-Id: 4 (mms.ua); Push-Flag: authenticated, trusted; Encoding-Version: 1.3
         let octets = push(

@@ -41,6 +41,8 @@ impl<'a> Sia<'a> {
     //# SIA content of a version above 1 MUST be accepted, and the fields that it has beyond version 1 ignored.
     //= specs/ota-http.md#sia-content
     //# SIA content of version 0 MUST be understood by a terminal that speaks OTA-WSP.
+    //= specs/ota-wsp.md#sir
+    //# SIA content of version 0 MUST be understood.
     //= specs/ota-http.md#sia-content
     //# SIA content that ends before its last fields MUST be accepted.
     /// Decodes a session initiation request. The entries of the lists of applications and of contact points are decoded as

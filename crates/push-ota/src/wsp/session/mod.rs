@@ -336,6 +336,8 @@ impl Session {
         }
     }
 
+    //= specs/wsp.md#state-tables
+    //# A client MUST do in each state of a session what the state tables say for each event.
     fn take(&mut self, event: &Event<'_>) {
         let tables = [table::BEFORE, table::SESSION, table::AFTER];
         let counts = |row: &&Row<State>| {
@@ -368,6 +370,8 @@ impl Session {
     }
 
     /// The state table of pushes.
+    //= specs/wsp.md#state-tables
+    //# A client MUST do in each state of a confirmed push what the state tables say for each event.
     fn take_push(&mut self, event: &Event<'_>) {
         let Some(push) = event.transaction else {
             return;

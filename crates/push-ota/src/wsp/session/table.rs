@@ -249,6 +249,10 @@ const fn any<S: Copy>(
 }
 
 /// The tests that come before the state tables (WSP 7.1.5). A session that is not there is one in the state NULL.
+//= specs/wsp.md#event-processing
+//# A transaction whose message has more octets than the client takes MUST be aborted with MRUEXCEEDED.
+//= specs/wsp.md#event-processing
+//# A transaction of class 1 or 2 that belongs to no session MUST be aborted with DISCONNECT.
 #[rustfmt::skip]
 pub const BEFORE: &[Row<State>] = &[
     any(E::InvokeIndication, &[C::SduTooLarge], &[A::AbortInvoke(MRUEXCEEDED)], None),
@@ -309,6 +313,10 @@ pub const SESSION: &[Row<State>] = &[
 ];
 
 /// The tests that come after the state tables (WSP 7.1.5): what becomes of PDUs that no row of theirs is for.
+//= specs/wsp.md#event-processing
+//# A transaction of class 1 or 2 whose PDU the state tables do not name MUST be aborted with PROTOERR.
+//= specs/wsp.md#event-processing
+//# A transaction of class 0 whose PDU the state tables do not name MUST be ignored.
 #[rustfmt::skip]
 pub const AFTER: &[Row<State>] = &[
     any(E::InvokeIndication, &[C::Class1Or2], &[A::AbortInvoke(PROTOERR)], None),
@@ -318,6 +326,8 @@ pub const AFTER: &[Row<State>] = &[
 ];
 
 /// The state table of a confirmed push on the client (WSP 7.1.6.3).
+//= specs/wsp.md#push
+//# A confirmed push beyond those that may be outstanding MUST be aborted with MOREXCEEDED.
 #[rustfmt::skip]
 pub const PUSH: &[Row<PushState>] = &[
     row(PushState::Null, E::InvokeIndication, &[C::Class1, C::ConfirmedPushPdu, C::PushesAtMost], &[A::AbortInvoke(AbortReason::MOREXCEEDED)], Some(PushState::Null)),

@@ -127,6 +127,8 @@ impl Link {
         }
     }
 
+    //= specs/wsp.md#event-processing
+    //# A transaction MUST be taken for that of the session with the same addresses and ports of client and server.
     pub(super) fn datagram(&mut self, socket: SocketId, octets: &[u8], now: Duration) {
         let wire = self.wire.as_mut().filter(|wire| wire.socket == socket);
         if let Some(wire) = wire {
@@ -198,6 +200,8 @@ impl Link {
         None
     }
 
+    //= specs/wsp.md#transactions
+    //# A client MUST be able to begin transactions of class 0 and of class 2.
     fn invoke(&mut self, class: Class, octets: Box<[u8]>, now: Duration) -> Option<LinkEvent> {
         // A session that was suspended has been given a socket of its own to be resumed on.
         if class == Class::ReliableResult && self.spare.is_some() {
@@ -230,6 +234,10 @@ impl Link {
         }
     }
 
+    //= specs/wsp.md#transactions
+    //# A client SHOULD take transactions of class 0 that the server begins.
+    //= specs/wsp.md#transactions
+    //# A client that takes unconfirmed pushes MUST take transactions of class 0, and one that takes confirmed pushes transactions of class 1.
     fn take(&mut self, output: &wtp::Output, outputs: &mut VecDeque<SessionsOutput>) {
         let event = match output {
             wtp::Output::Transmit { octets, .. } => {

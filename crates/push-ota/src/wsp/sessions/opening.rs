@@ -433,6 +433,8 @@ impl Sessions {
 
     /// When a session is to be ended as things stand: an old one once its pushes are answered and the answers have had time to
     /// arrive, one that only a session initiation request opened when it has been idle for long.
+    //= specs/wsp.md#event-processing
+    //# A client SHOULD be able to end sessions whose server is believed to have forgotten them.
     pub(super) fn ends_at(&self, link: &Link) -> Option<Duration> {
         let linger = self.settings.linger;
         match link.role {

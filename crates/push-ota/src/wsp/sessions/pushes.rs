@@ -166,6 +166,10 @@ impl Sessions {
             link.session.handle_event(&event);
             self.pump(push.link, UnixMillis::default(), now);
         }
+        //= specs/ota-wsp.md#bearer
+        //# A session that its gateway has no further push for SHOULD be given up where nothing else needs it.
+        //= specs/ota-wsp.md#empty-pushes
+        //# The headers of a push without content MUST be looked at, and used, before it is ignored.
         if push.is_last && self.settings.end_on_last {
             self.end_invitation(place);
         }

@@ -95,7 +95,7 @@ impl Bench {
         while let Some(output) = self.sessions.poll_output() {
             match output {
                 SessionsOutput::OpenSocket { socket, contact } => {
-                    self.opened.push((socket, contact))
+                    self.opened.push((socket, contact));
                 }
                 SessionsOutput::CloseSocket { socket } => self.closed.push(socket),
                 SessionsOutput::Transmit { socket, octets } => {
