@@ -152,16 +152,11 @@ fn ours(octets: &[u8]) -> anyhow::Result<Vec<(String, String)>> {
             fields.push(("udh.mm.msg_part", concatenation.sequence.to_string()));
         }
     }
-    match data.characters() {
-        Some(text) => fields.push(("sms_text", text.collect())),
-        None => {
-            let octets: Vec<_> = data
-                .body()
-                .iter()
-                .map(|octet| format!("{octet:02x}"))
-                .collect();
-            fields.push(("sms_body", octets.join(":")));
-        }
+    if let Some(text) = data.characters() {
+        fields.push(("sms_text", text.collect()));
+    } else {
+        let octets = data.body().iter().map(|octet| format!("{octet:02x}"));
+        fields.push(("sms_body", octets.collect::<Vec<_>>().join(":")));
     }
     let named = fields
         .into_iter()

@@ -308,3 +308,29 @@ fn decode_says_what_is_wrong_and_where() -> anyhow::Result<()> {
     assert_eq!(values[1]["error"]["offset"], 2);
     Ok(())
 }
+
+#[test]
+fn decode_puts_segments_of_a_short_message_together_in_any_order() -> anyhow::Result<()> {
+    let front = "00440b915155214365f700f562102021436500";
+    // The second part stands behind a 16 bit reference before its ports, as the first does.
+    let first = format!("{front}110c0804123402010504 0b8423f0 000605af").replace(' ', "");
+    let second = format!("{front}140c0804123402020504 0b8423f0 84b48183616263").replace(' ', "");
+    let decode = |segments: &[&str]| -> anyhow::Result<serde_json::Value> {
+        let mut command = Command::new(program("pushcai", "PUSHCAI_BIN")?);
+        let outcome = run(command
+            .args(["decode", "--kind", "sms-tpdu"])
+            .args(segments))?;
+        Ok(serde_json::from_str(&outcome.output)?)
+    };
+    let whole = decode(&[&second, &first, &second])?;
+    assert_eq!(whole["ok"], true, "{whole}");
+    assert_eq!(whole["missing"], serde_json::json!([]));
+    assert_eq!(whole["data"], "000605af84b48183616263");
+    let half = decode(&[&second])?;
+    assert_eq!(half["missing"], serde_json::json!([1]));
+    assert_eq!(half["segments"][0]["concat"]["bits"], 16);
+    let other = second.replace("1234", "1235");
+    let mixed = decode(&[&first, &other])?;
+    assert_eq!(mixed["error"]["code"], "different-messages", "{mixed}");
+    Ok(())
+}
