@@ -166,7 +166,9 @@ Examples:
   pushcai register x-wap-application:mms.ua                  the same application, by URI
   pushcai register x-example.net:meter --accept 'application/json, text/*'
   pushcai register 2 --whitelist 192.0.2.7,ppg.example.net   only from these Push Servers
-  pushcai register 2 --profile OTA-WSP/IP:2948")]
+  pushcai register 2 --profile OTA-WSP/IP:2948
+  pushcai register 2 --profile OTA-WSP/IP:5000               on a port of its own
+  pushcai register 2 --profile OTA-WSP:9201                  on push sessions, which it asks for")]
 pub(crate) struct Register {
     /// The Push Application ID: a URI, or an OMNA number in decimal or after 0x
     pub(crate) id: String,

@@ -327,10 +327,8 @@ impl Pair {
             };
             assert_eq!(announced, self.model.announced(told.protocol));
             // An announcement names the protocols that it concerns.
-            let announcements = self.terminal.servers.told.iter().rev().flatten();
-            let last = announcements
-                .filter(|one| one.protocol == told.protocol)
-                .next();
+            let mut announcements = self.terminal.servers.told.iter().rev().flatten();
+            let last = announcements.find(|one| one.protocol == told.protocol);
             assert_eq!(last, Some(told), "what was told last holds");
         }
     }
