@@ -53,17 +53,19 @@ impl OwnPorts {
 
 fn failure(address: SocketAddr, error: &io::Error) -> String {
     let (host, port) = (address.ip(), address.port());
-    match error.kind() {
-        io::ErrorKind::AddrInUse => match kernel::holder(port) {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        match kernel::holder(port) {
             Some(user) => format!(
                 "a program of the user with the number {user} holds it on {host}; stop that program, or name another port"
             ),
             None => format!("another program holds it on {host}; name another port"),
-        },
-        io::ErrorKind::PermissionDenied => format!(
+        }
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        format!(
             "the system lets nobody but privileged programs have it on {host}; name a port from 1024 up"
-        ),
-        _ => format!("the system does not open it on {host}: {error}; name another port"),
+        )
+    } else {
+        format!("the system does not open it on {host}: {error}; name another port")
     }
 }
 
@@ -86,7 +88,7 @@ impl Engine {
         match &result {
             Ok(()) => tracing::info!(port, "a port of an application is open"),
             Err(reason) => {
-                tracing::info!(port, %reason, "a port of an application cannot be opened")
+                tracing::info!(port, %reason, "a port of an application cannot be opened");
             }
         }
         self.core

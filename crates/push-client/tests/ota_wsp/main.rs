@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod bench;
+mod gateway;
 mod ports;
+mod sessions;
 mod short_messages;
 mod submitted;

@@ -187,13 +187,15 @@ async fn what_cannot_be_written_is_put_off_and_taken_once_it_can() {
     let mut taken = 0_u8;
     let put_off = loop {
         let delivery = assembled(unit_push(taken, &body));
-        match bench.client.intake().deliver(delivery.clone()).await {
-            Settled::Durable(Verdict::Accepted { .. }) => taken += 1,
-            settled => {
-                assert_eq!(settled, Settled::NotNow);
-                break delivery;
-            }
+        let settled = bench.client.intake().deliver(delivery.clone()).await;
+        if settled == Settled::NotNow {
+            break delivery;
         }
+        assert!(
+            matches!(settled, Settled::Durable(Verdict::Accepted { .. })),
+            "{settled:?}"
+        );
+        taken += 1;
         assert!(taken < 200, "the store never gets full");
     };
     bench.stop().await;

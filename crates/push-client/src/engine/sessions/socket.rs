@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 
 /// A socket that is connected to one server: the kernel keeps everybody else's datagrams from it.
@@ -82,8 +82,9 @@ impl SessionSocket {
         }
     }
 
+    /// Past the runtime, which does not know yet of a socket just opened that it can be written to.
     fn try_send(&self, octets: &[u8]) -> io::Result<()> {
-        match self.socket.try_send(octets) {
+        match SockRef::from(&self.socket).send(octets) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) => Err(error),

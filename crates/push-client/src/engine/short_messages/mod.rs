@@ -22,6 +22,10 @@ use crate::short_messages::{
 #[derive(Debug)]
 pub(crate) struct ShortMessages {
     submissions: mpsc::Receiver<Box<Submission>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a channel keeps room for many, and most of the time there is none: each is a box there"
+    )]
     batch: Vec<Box<Submission>>,
     reassembler: Reassembler,
     /// Who waits for each segment to be settled.

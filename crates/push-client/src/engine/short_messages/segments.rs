@@ -6,6 +6,7 @@ use push_core::{
     Change, Input, Now, PersistTicket, PushRefusal, RequestTicket, SegmentRecord, Verdict,
 };
 use push_message::{Bearer, Protocol, ServerAddress};
+use push_ota::http::PushStatus;
 use push_ota::sia::Sia;
 use push_ota::sms::{
     self, Expired, ExpiredReason, MessageId, NotASegment, Originator, Output, Segment, SegmentId,
@@ -103,7 +104,7 @@ impl Engine {
                 Output::Drop { segments } => {
                     self.write_segments(None, Change::RemoveSegments(ids(&segments)), now);
                 }
-                Output::Message(message) => self.take_message(*message, now),
+                Output::Message(message) => self.take_message(&message, now),
                 Output::Settled { ticket, settlement } => self.settled(ticket, settlement),
                 Output::Expired(expired) => self.expired(&expired, now),
             }
@@ -142,22 +143,24 @@ impl Engine {
     }
 
     /// A message is whole: it goes the way of a datagram.
-    fn take_message(&mut self, message: WholeMessage, now: Now) {
-        let push = match sms::receive(&message, &self.settings.datagram_limits) {
+    fn take_message(&mut self, message: &WholeMessage, now: Now) {
+        let push = match sms::receive(message, &self.settings.datagram_limits) {
             Ok(push) => push,
             Err(refusal) => {
-                let settled = self.unreadable(&message, refusal, now);
+                let settled = self.unreadable(message, refusal, now);
                 self.judged_message(message.id, settled, sms::Verdict::Unreadable, now);
                 return;
             }
         };
         if self.session_initiation.is_some() && Sia::is_for(&push) {
-            let settled = match self.take_session_initiation(&push, now) {
-                push_ota::http::PushStatus::Accepted => Settled::Followed,
-                status => Settled::Refused {
+            let status = self.take_session_initiation(&push, now);
+            let settled = if status == PushStatus::Accepted {
+                Settled::Followed
+            } else {
+                Settled::Refused {
                     word: "sessionInitiation",
                     detail: format!("the session initiation request is not followed: {status}"),
-                },
+                }
             };
             // Nobody removes its segments: it does not come to the journal.
             self.judged_message(message.id, settled, sms::Verdict::Unreadable, now);
