@@ -110,7 +110,7 @@ struct World {
     outstanding: BTreeMap<Ticket, (usize, usize)>,
     next_ticket: u64,
     writes: VecDeque<Write>,
-    judging: Vec<Box<WholeMessage>>,
+    judging: Vec<WholeMessage>,
     stored: BTreeMap<SegmentId, Box<[u8]>>,
     journal: Vec<usize>,
     expired: Vec<Expired>,
@@ -162,12 +162,12 @@ impl World {
         while let Some(output) = self.reassembler.poll_output() {
             match output {
                 Output::Keep { segment, octets } => {
-                    self.writes.push_back(Write::Keep(segment, octets))
+                    self.writes.push_back(Write::Keep(segment, octets));
                 }
                 Output::Drop { segments } => self.writes.push_back(Write::Drop(segments)),
                 Output::Message(message) => {
                     self.which(&message);
-                    self.judging.push(message);
+                    self.judging.push(*message);
                 }
                 Output::Settled { ticket, settlement } => {
                     let segment = self
@@ -226,7 +226,7 @@ impl World {
         }
         let message = self.judging.swap_remove(which % self.judging.len());
         if take {
-            self.writes.push_back(Write::Journal(message));
+            self.writes.push_back(Write::Journal(Box::new(message)));
         } else {
             self.verdict(message.id, Verdict::NotNow);
         }
