@@ -98,14 +98,38 @@ impl Tshark {
         complete(readings, messages.len())
     }
 
+    /// Reads `datagrams` as transactions (WTP); gives of each the fields with these names as tshark shows them, and what tshark says
+    /// against the octets.
+    ///
+    /// # Errors
+    ///
+    /// tshark fails, or reads another number of datagrams.
+    pub fn read_transactions(
+        &self,
+        datagrams: &[Vec<u8>],
+        names: &[&str],
+    ) -> anyhow::Result<Vec<Vec<(String, String)>>> {
+        self.read_as("wtp", datagrams, |packet| fields(packet, names, "show"))
+    }
+
     fn read<T>(
         &self,
         datagrams: &[Vec<u8>],
         reading: impl FnMut(&str) -> T,
     ) -> anyhow::Result<Vec<T>> {
+        self.read_as("wsp", datagrams, reading)
+    }
+
+    fn read_as<T>(
+        &self,
+        protocol: &str,
+        datagrams: &[Vec<u8>],
+        reading: impl FnMut(&str) -> T,
+    ) -> anyhow::Result<Vec<T>> {
         const LINKTYPE_RAW: u32 = 101;
         let packets = datagrams.iter().map(|datagram| ipv4(datagram));
-        let options = ["-d", "udp.port==2948,wsp"];
+        let decode_as = format!("udp.port==2948,{protocol}");
+        let options = ["-d", &decode_as];
         let readings = self.read_capture(&pcap(LINKTYPE_RAW, packets), &options, reading)?;
         complete(readings, datagrams.len())
     }

@@ -5,4 +5,5 @@ mod kannel_writes;
 mod matrix;
 mod reading;
 mod short_messages;
+mod transactions;
 mod we_write;
