@@ -93,10 +93,12 @@ fn meant(pdu: &Pdu<'_>) -> Vec<(&'static str, u32)> {
         }
     }
     for item in pdu.items() {
-        match item.value() {
-            ItemValue::PacketSequenceNumber(number) => fields.push(("wtp.tpi.psn", number)),
-            ItemValue::Option(OptionItem::MaximumGroup(_)) => fields.push(("wtp.tpi.opt", 4)),
-            other => panic!("{other:?} is not compared"),
+        if let ItemValue::PacketSequenceNumber(number) = item.value() {
+            fields.push(("wtp.tpi.psn", number));
+        } else if let ItemValue::Option(OptionItem::MaximumGroup(_)) = item.value() {
+            fields.push(("wtp.tpi.opt", 4));
+        } else {
+            panic!("{item:?} is not compared");
         }
     }
     fields

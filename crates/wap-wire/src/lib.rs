@@ -1,4 +1,4 @@
-//! Octets and values of the WAP protocols: WSP for push terminals, short messages, OMNA assigned numbers.
+//! Octets and values of the WAP protocols: WSP and WTP for push terminals, short messages, OMNA assigned numbers.
 //!
 //! Decoding borrows from the octets it is given and allocates nothing; every function is total: any octets give a value
 //! or a [`DecodeError`] with a code and an offset. Encoding writes into a [`alloc::vec::Vec`].
