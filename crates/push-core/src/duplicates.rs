@@ -12,10 +12,10 @@ use crate::{Fingerprint, PersistTicket};
 /// Each is kept with the write that it came with: while that is under way, the transmission is not durable.
 #[derive(Debug, Default)]
 pub(crate) struct Duplicates {
-    /// Those that count up, which come in order.
+    /// Those that [count up](Fingerprint::counts_up) and came in order. All count equally long, so that they lapse in order too.
     counted: Sparse<Fingerprint, Seen>,
     others: BTreeMap<Fingerprint, Seen>,
-    /// In the order in which they lapse; what lapses together, in the order in which it came.
+    /// The others in the order in which they lapse; what lapses together, in the order in which it came.
     lapses: Rising<(Nanoseconds, PersistTicket, Fingerprint)>,
 }
 
@@ -46,11 +46,14 @@ impl Duplicates {
         bound: usize,
     ) {
         let (until, now) = (nanoseconds(until), nanoseconds(now));
-        if let Some((until, write)) = self.insert(fingerprint, (until, write)) {
-            self.lapses.remove((until, write, fingerprint));
+        if fingerprint.counts_up() && self.counted.last() < Some(fingerprint) {
+            self.counted.insert(fingerprint, (until, write));
+        } else {
+            self.forget(fingerprint);
+            self.others.insert(fingerprint, (until, write));
+            self.lapses.add((until, write, fingerprint));
         }
-        self.lapses.add((until, write, fingerprint));
-        while let Some((until, _, fingerprint)) = self.lapses.first()
+        while let Some((until, fingerprint)) = self.first_to_lapse()
             && (until <= now || self.len() > bound)
         {
             self.forget(fingerprint);
@@ -64,35 +67,100 @@ impl Duplicates {
         }
     }
 
+    fn get(&self, fingerprint: Fingerprint) -> Option<&Seen> {
+        let counted = self.counted.get(fingerprint);
+        counted.or_else(|| self.others.get(&fingerprint))
+    }
+
     fn forget(&mut self, fingerprint: Fingerprint) {
-        let seen = if fingerprint.counts_up() {
-            self.counted.remove(fingerprint)
-        } else {
-            self.others.remove(&fingerprint)
-        };
-        if let Some((until, write)) = seen {
+        self.counted.remove(fingerprint);
+        if let Some((until, write)) = self.others.remove(&fingerprint) {
             self.lapses.remove((until, write, fingerprint));
         }
     }
 
-    fn get(&self, fingerprint: Fingerprint) -> Option<&Seen> {
-        if fingerprint.counts_up() {
-            self.counted.get(fingerprint)
-        } else {
-            self.others.get(&fingerprint)
-        }
-    }
-
-    /// Puts one in; returns the one that it replaces.
-    fn insert(&mut self, fingerprint: Fingerprint, seen: Seen) -> Option<Seen> {
-        if fingerprint.counts_up() {
-            self.counted.insert(fingerprint, seen)
-        } else {
-            self.others.insert(fingerprint, seen)
-        }
+    fn first_to_lapse(&self) -> Option<(Nanoseconds, Fingerprint)> {
+        let counted = self.counted.first().and_then(|fingerprint| {
+            let &(until, _) = self.counted.get(fingerprint)?;
+            Some((until, fingerprint))
+        });
+        let other = self.lapses.first();
+        let other = other.map(|(until, _, fingerprint)| (until, fingerprint));
+        counted.into_iter().chain(other).min()
     }
 }
 
 fn nanoseconds(time: Duration) -> Nanoseconds {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn remembered(fingerprints: &[(u128, u64)], now: u64, bound: usize) -> Duplicates {
+        let mut duplicates = Duplicates::default();
+        for (ticket, &(fingerprint, until)) in (1..).zip(fingerprints) {
+            let fingerprint = Fingerprint(fingerprint);
+            duplicates.remember(
+                fingerprint,
+                at(until),
+                PersistTicket(ticket),
+                at(now),
+                bound,
+            );
+        }
+        duplicates
+    }
+
+    fn left(duplicates: &Duplicates, fingerprints: &[(u128, u64)], now: u64) -> Vec<u128> {
+        let all = fingerprints.iter().map(|&(fingerprint, _)| fingerprint);
+        all.filter(|&fingerprint| duplicates.seen(Fingerprint(fingerprint), at(now)).is_some())
+            .collect()
+    }
+
+    const HASH: u128 = 7 << 120;
+
+    #[test]
+    fn the_first_to_lapse_give_way_whichever_kind_they_are_of() {
+        let all = [(1 << 64, 20), (HASH, 10), (2 << 64, 21), (HASH + 1, 22)];
+        for (bound, expected) in [
+            (4, &[1 << 64, HASH, 2 << 64, HASH + 1][..]),
+            (3, &[1 << 64, 2 << 64, HASH + 1]),
+            (2, &[2 << 64, HASH + 1]),
+            (0, &[]),
+        ] {
+            let duplicates = remembered(&all, 0, bound);
+            assert_eq!(left(&duplicates, &all, 0), expected);
+            assert_eq!(duplicates.len(), expected.len());
+        }
+    }
+
+    #[test]
+    fn what_comes_out_of_order_or_again_is_remembered_like_the_rest() {
+        let all = [
+            (5 << 64, 20),
+            (3 << 64, 20),
+            (4 << 64, 20),
+            (3 << 64, 30),
+            (5 << 64, 30),
+        ];
+        let mut duplicates = remembered(&all, 0, 9);
+        assert_eq!(duplicates.len(), 3);
+        assert_eq!(
+            left(&duplicates, &all[..3], 19),
+            [5 << 64, 3 << 64, 4 << 64]
+        );
+        assert_eq!(left(&duplicates, &all[..3], 20), [5 << 64, 3 << 64]);
+        // Only the write that it came with takes it back.
+        duplicates.retract(Fingerprint(3 << 64), PersistTicket(2));
+        assert_eq!(left(&duplicates, &all[..3], 20), [5 << 64, 3 << 64]);
+        duplicates.retract(Fingerprint(3 << 64), PersistTicket(4));
+        duplicates.retract(Fingerprint(5 << 64), PersistTicket(5));
+        assert_eq!(left(&duplicates, &all[..3], 0), [4 << 64]);
+    }
 }

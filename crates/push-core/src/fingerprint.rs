@@ -188,6 +188,7 @@ mod tests {
         assert!(of(1, 1, "one") < of(1, 2, "one"));
         assert!(of(1, 255, "one") < of(1, 256, "one"));
         assert!(of(1, 256, "one").counts_up());
+        assert!(of(1, (1 << 52) - 1, "one").counts_up() && !of(1, 1 << 52, "one").counts_up());
     }
 
     #[test]

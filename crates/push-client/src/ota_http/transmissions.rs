@@ -20,15 +20,6 @@ pub(super) type Transaction = [u8; 16];
 /// search for two that look alike.
 pub(super) type Digest = u64;
 
-/// The headers of a request that belong to its push.
-const HEADERS: [&str; 5] = [
-    "content-type",
-    "x-wap-application-id",
-    "x-wap-cpitag",
-    "x-wap-push-info",
-    "x-wap-push-provurl",
-];
-
 /// The pushes whose answer may not have come.
 #[derive(Debug)]
 pub(super) struct Transmissions {
@@ -76,8 +67,9 @@ impl Transmissions {
     pub(super) fn digest(&self, headers: &HeaderMap, body: &[u8]) -> Digest {
         let mut hash = KeyedHash::new(self.key);
         for (name, value) in headers {
-            if HEADERS.contains(&name.as_str()) {
-                hash.field(name.as_str().as_bytes());
+            let name = name.as_str();
+            if belongs_to_push(name) {
+                hash.field(name.as_bytes());
                 hash.field(value.as_bytes());
             }
         }
@@ -148,6 +140,18 @@ impl Transmissions {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a header of a request belongs to its push.
+fn belongs_to_push(name: &str) -> bool {
+    matches!(
+        name,
+        "content-type"
+            | "x-wap-application-id"
+            | "x-wap-cpitag"
+            | "x-wap-push-info"
+            | "x-wap-push-provurl"
+    )
 }
 
 /// A hash for who has the key and nobody else: each word is multiplied into what came of those before, which cannot be foreseen
