@@ -7,7 +7,7 @@ use push_core::Now;
 use push_message::{
     Address, Bearer, ContentType, Headers, InitiatorTrust, MediaType, Origin, Protocol,
     PushApplicationId, PushMessage, Reason, ReceivedPush, Refusal, ServerAddress,
-    ShortMessageOrigin,
+    ShortMessageOrigin, TransactionId,
 };
 
 /// The push described; nothing where every field is left out.
@@ -62,7 +62,7 @@ pub(crate) fn described(
         },
         destination_port: port.or_else(|| standard_port(protocol, bearer)),
         origin_port: None,
-        transaction: Box::default(),
+        transaction: TransactionId::default(),
         proved_names: Box::default(),
         instance: None,
         short_message,

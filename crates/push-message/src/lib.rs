@@ -10,6 +10,7 @@ mod media_type;
 mod message;
 mod profile;
 mod reason;
+mod transaction;
 mod whitelist;
 
 pub use accept::{Accept, InvalidAccept, MediaRange};
@@ -24,4 +25,5 @@ pub use message::{
 };
 pub use profile::{Bearer, ConnectionProfile, Protocol};
 pub use reason::{Reason, Refusal};
+pub use transaction::TransactionId;
 pub use whitelist::{Address, DefaultWhitelistEntry, InvalidAddress, Whitelist};

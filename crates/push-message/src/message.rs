@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::{Bearer, ContentType, Headers, Protocol, PushApplicationId};
+use crate::{Bearer, ContentType, Headers, Protocol, PushApplicationId, TransactionId};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -90,7 +90,7 @@ pub struct Origin {
     /// The sender's port.
     pub origin_port: Option<u16>,
     /// What the protocol uses to tell transmissions apart (TID, SIP Call-ID and `CSeq`, SMS reference and time stamp).
-    pub transaction: Box<[u8]>,
+    pub transaction: TransactionId,
     /// The instance that the push addresses, where the protocol has one (OTA-SIP: the IARI).
     pub instance: Option<Box<str>>,
     /// What a short message bearer shows beside the server; absent on other bearers.

@@ -155,7 +155,7 @@ fn check_request(connection: &mut Connection, lines: &[&[u8]], cpi: &Cpi) {
     let answer = match connection.request(&head, cpi, now) {
         Step::Answer(answer) => answer,
         Step::Register(registering) => registering.answer(connection, push, cpi),
-        Step::Push(push) => match push.body(connection, b"", now, Box::new([])) {
+        Step::Push(push) => match push.body(connection, b"", now, [].into()) {
             Pushed::Answer(answer) => answer,
             Pushed::Judge(_, judging) => judging.answer(PushStatus::Accepted),
         },

@@ -31,7 +31,7 @@ impl Default for PushBuilder {
                 server: ServerAddress::Ip(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
                 destination_port: Some(2948),
                 origin_port: Some(9200),
-                transaction: Box::from([0]),
+                transaction: [0].into(),
                 proved_names: Box::default(),
                 instance: None,
                 short_message: None,

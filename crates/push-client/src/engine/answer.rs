@@ -7,7 +7,7 @@ use push_core::{
     Decision, Explanation, Input, Now, Occurrence, PersistTicket, RegistrationState,
     RegistrationView,
 };
-use push_message::{Origin, Owner, Protocol, PushApplicationId, Refusal, Whitelist};
+use push_message::{Origin, Owner, Protocol, PushApplicationId, Refusal, TransactionId, Whitelist};
 
 use super::{Engine, Listener, OtaHttp, PushSessions, Request};
 use crate::counters::verdict_word;
@@ -264,7 +264,7 @@ fn origin_of(decision: &Decision) -> Origin {
         server: decision.server.clone(),
         destination_port: decision.destination_port,
         origin_port: None,
-        transaction: Box::default(),
+        transaction: TransactionId::default(),
         proved_names: Box::default(),
         instance: None,
         short_message: None,

@@ -156,7 +156,7 @@ async fn take_push(
     };
     let digest = link.transmissions.digest(&head.headers, &body);
     let transaction = session.receipts.begin(digest, now.monotonic);
-    let name = Box::from(transaction);
+    let name = transaction.into();
     let pushed = push.body(&mut session.connection(), &body, now.unix, name);
     let (push, judging) = match pushed {
         Pushed::Answer(answer) => {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ::http::request::Parts;
 use ::http::{HeaderName, HeaderValue, StatusCode};
 use push_message::{
-    Bearer, InitiatorTrust, Origin, Protocol, ReceivedPush, ServerAddress, UnixMillis,
+    Bearer, InitiatorTrust, Origin, Protocol, ReceivedPush, ServerAddress, TransactionId,
+    UnixMillis,
 };
 
 use super::answer::Reply;
@@ -116,7 +117,7 @@ impl ContentPush {
         connection: &mut Connection,
         octets: &[u8],
         received: UnixMillis,
-        transaction: Box<[u8]>,
+        transaction: TransactionId,
     ) -> Pushed {
         let spellings = &mut connection.spellings;
         let message = match &self.form {
@@ -268,7 +269,7 @@ fn is_end_to_end(name: &HeaderName) -> bool {
         || (name.starts_with("x-") && !ours.iter().any(|prefix| name.starts_with(prefix)))
 }
 
-fn origin(connection: &Connection, transaction: Box<[u8]>) -> Origin {
+fn origin(connection: &Connection, transaction: TransactionId) -> Origin {
     let peer = connection.peer();
     let port = match peer.way {
         Way::Accepted => Some(peer.local.port()),

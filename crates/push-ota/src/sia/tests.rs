@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use push_message::{
     Address, Bearer, ContentType, Headers, InitiatorTrust, MediaType, Origin, Protocol,
-    PushApplicationId, PushMessage, ReceivedPush, ServerAddress, UnixMillis,
+    PushApplicationId, PushMessage, ReceivedPush, ServerAddress, TransactionId, UnixMillis,
 };
 use sha1::{Digest as _, Sha1};
 use wap_wire::wsp::{AcceptApplication, ApplicationId, EncodeOptions, SiaContent};
@@ -121,7 +121,7 @@ fn from(server: ServerAddress, content: &[u8]) -> ReceivedPush {
             proved_names: Box::default(),
             destination_port: Some(2948),
             origin_port: Some(9200),
-            transaction: Box::default(),
+            transaction: TransactionId::default(),
             instance: None,
             short_message: None,
             answerable: false,

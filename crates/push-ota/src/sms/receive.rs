@@ -1,6 +1,8 @@
 //! A whole message becomes a push.
 
-use push_message::{Bearer, Origin, Protocol, ReceivedPush, ServerAddress, ShortMessageOrigin};
+use push_message::{
+    Bearer, Origin, Protocol, ReceivedPush, ServerAddress, ShortMessageOrigin, TransactionId,
+};
 
 use super::{Concatenation, Originator, WholeMessage, Width};
 use crate::wsp::connectionless::{self, Limits, Refusal};
@@ -60,7 +62,7 @@ fn number(digits: &str) -> ServerAddress {
 
 /// What a repetition by the network has in common with the message, and no other message has: the time stamp of the SMS centre and the
 /// reference. The identifier of the push stands for them where the source shows neither.
-fn transaction(message: &WholeMessage, tid: u8) -> Box<[u8]> {
+fn transaction(message: &WholeMessage, tid: u8) -> TransactionId {
     let mut octets = vec![tid];
     if let Some(sent) = message.sent {
         octets.extend(sent.0.to_be_bytes());

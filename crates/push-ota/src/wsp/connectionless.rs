@@ -149,7 +149,7 @@ fn origin(datagram: &Datagram<'_>, transaction: u8) -> Origin {
         server: ServerAddress::Ip(datagram.source.ip().to_canonical()),
         destination_port: Some(datagram.destination_port),
         origin_port: Some(datagram.source.port()),
-        transaction: Box::new([transaction]),
+        transaction: [transaction].into(),
         proved_names: Box::default(),
         instance: None,
         short_message: None,

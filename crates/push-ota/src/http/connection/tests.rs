@@ -142,15 +142,13 @@ impl Bench {
                 registering.answer(&mut self.connection, self.listed, &self.cpi)
             }
             Step::Push(push) if body.len() > push.limit() => push.too_long(),
-            Step::Push(push) => {
-                match push.body(&mut self.connection, body, self.now, Box::new([7])) {
-                    Pushed::Answer(answer) => answer,
-                    Pushed::Judge(received, judging) => {
-                        self.push = Arc::into_inner(received);
-                        judging.answer(self.verdict)
-                    }
+            Step::Push(push) => match push.body(&mut self.connection, body, self.now, [7].into()) {
+                Pushed::Answer(answer) => answer,
+                Pushed::Judge(received, judging) => {
+                    self.push = Arc::into_inner(received);
+                    judging.answer(self.verdict)
                 }
-            }
+            },
         }
     }
 

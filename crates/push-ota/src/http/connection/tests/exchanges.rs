@@ -106,7 +106,7 @@ fn a_push() {
             proved_names: Box::new([]),
             destination_port: Some(4035),
             origin_port: Some(40_000),
-            transaction: Box::new([7]),
+            transaction: [7].into(),
             instance: None,
             short_message: None,
             answerable: true,

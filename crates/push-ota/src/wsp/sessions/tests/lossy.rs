@@ -192,7 +192,7 @@ struct World {
     chance: Backoff,
     lose_every: u64,
     given: BTreeMap<u64, u32>,
-    transactions: BTreeSet<Box<[u8]>>,
+    transactions: BTreeSet<push_message::TransactionId>,
     confirmed: u64,
 }
 
