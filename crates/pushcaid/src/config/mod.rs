@@ -28,7 +28,7 @@ pub use ota_http::{
     AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
     SirPreferenceName, UnknownContextName, Version,
 };
-pub use ota_wsp::{OtaWsp, SessionPpg, StartName};
+pub use ota_wsp::{OtaWsp, SessionPpg, StartName, VerificationName};
 pub use reference::reference;
 pub use sms::{ModemManagerTable, OfonoTable, SmppLink, Sms, StorageName};
 pub use value::{Octets, Span};

@@ -15,7 +15,7 @@ use super::ota_http::{BearerNumber, Version};
 use super::section::section;
 use super::value::{Octets, Span};
 
-pub use names::StartName;
+pub use names::{StartName, VerificationName};
 
 section! {
     /// Push over WSP (WAP-235 section 6): without a session, to the addresses listed here; and on sessions, which the terminal
@@ -77,6 +77,8 @@ section! {
         backoff_base: Span = Span(SessionsSettings::default().backoff_base),
         /// The greatest back-off between attempts to open a session.
         backoff_limit: Span = Span(SessionsSettings::default().backoff_limit),
+        /// How often the opening of a session is tried that only a session initiation request asked for.
+        invited_attempts: u32 = SessionsSettings::default().invited_attempts,
         /// For how long a session that only a session initiation request asked for is kept without a push.
         idle_timeout: Span = Span(SessionsSettings::default().idle),
         /// End a session that only a session initiation request asked for after a push that says that it is the last one.
@@ -99,6 +101,28 @@ section! {
         max_redirect_addresses: usize = SessionsSettings::default().max_redirect_addresses,
         /// Changes of what gateways are told that wait for gateways at a time; the oldest are answered as far as they got.
         max_announcements: usize = SessionsSettings::default().max_announcements,
+        /// After how long a Connect is sent again that is not answered (WTP: the base retry interval).
+        wtp_retry_interval: Span = Span(SessionsSettings::default().wtp.timers.retry_base),
+        /// How often a PDU is sent again.
+        wtp_max_retransmissions: u8 = SessionsSettings::default().wtp.timers.max_retransmissions,
+        /// How long a confirmed push may be on its way to the disk before the gateway is told to wait; that is told anew each time.
+        wtp_acknowledgement_interval: Span = Span(SessionsSettings::default().wtp.timers.acknowledgement_short_user),
+        /// How often it is told so before the push is aborted.
+        wtp_max_acknowledgement_expirations: u8 = SessionsSettings::default().wtp.timers.max_acknowledgement_expirations,
+        /// For how long a transaction that has ended is remembered, to know what belongs to it.
+        wtp_wait_timeout: Span = Span(SessionsSettings::default().wtp.timers.wait_timeout),
+        /// How long a gateway may take to say whether it began a transaction, and to send the next packet of a push.
+        wtp_peer_patience: Span = Span(SessionsSettings::default().wtp.peer_patience),
+        /// When a gateway is asked whether it began a transaction: by the `rules`, `always` or `never`.
+        wtp_verification: VerificationName = SessionsSettings::default().wtp.verification.into(),
+        /// Octets of a datagram that is sent; 64 at least.
+        wtp_max_datagram: Octets = Octets(SessionsSettings::default().wtp.max_datagram),
+        /// Packets that one push may come in, 256 at most.
+        wtp_max_packets: usize = SessionsSettings::default().wtp.max_packets,
+        /// Octets of the pushes of one session that are being put together of packets.
+        wtp_max_held: Octets = Octets(SessionsSettings::default().wtp.max_held),
+        /// Transactions of one session at a time, those included that are remembered.
+        wtp_max_transactions: usize = SessionsSettings::default().wtp.max_transactions,
         /// The gateways with which sessions are opened, in order of preference: one table `[[ota_wsp.ppg]]` each.
         ppg: Vec<SessionPpg> = Vec::new(),
     }

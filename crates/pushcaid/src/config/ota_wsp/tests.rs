@@ -5,6 +5,7 @@ use std::time::Duration;
 use push_client::http::{Host, PpgId};
 use push_client::session::SessionSettings;
 use push_client::sessions::{ContactPoint, SessionGateway, Start};
+use push_client::wtp;
 
 use super::*;
 use crate::config::Config;
@@ -37,6 +38,7 @@ resume_timeout = "12s"
 announce_patience = "13s"
 backoff_base = "3s"
 backoff_limit = "1m"
+invited_attempts = 9
 idle_timeout = "14s"
 end_on_last = false
 linger = "16s"
@@ -48,6 +50,17 @@ max_push_octets = "1 MiB"
 max_redirects = 1
 max_redirect_addresses = 3
 max_announcements = 7
+wtp_retry_interval = "6s"
+wtp_max_retransmissions = 3
+wtp_acknowledgement_interval = "2s"
+wtp_max_acknowledgement_expirations = 4
+wtp_wait_timeout = "30s"
+wtp_peer_patience = "31s"
+wtp_verification = "never"
+wtp_max_datagram = 1200
+wtp_max_packets = 99
+wtp_max_held = "512 KiB"
+wtp_max_transactions = 33
 
 [[ota_wsp.ppg]]
 id = "one"
@@ -111,11 +124,13 @@ fn sessions() -> SessionsSettings {
     let mut sessions = SessionsSettings {
         gateways: gateways(),
         session: session(),
+        wtp: wtp(),
         connect_timeout: Duration::from_secs(11),
         resume_timeout: Duration::from_secs(12),
         announce_patience: Duration::from_secs(13),
         backoff_base: Duration::from_secs(3),
         backoff_limit: Duration::from_mins(1),
+        invited_attempts: 9,
         idle: Duration::from_secs(14),
         end_on_last: false,
         linger: Duration::from_secs(16),
@@ -132,6 +147,25 @@ fn sessions() -> SessionsSettings {
     sessions.push_limits.headers_length = 4 << 10;
     sessions.push_limits.headers = 32;
     sessions
+}
+
+fn wtp() -> wtp::Settings {
+    let mut wtp = wtp::Settings {
+        max_datagram: 1200,
+        max_packets: 99,
+        max_held: 512 << 10,
+        max_transactions: 33,
+        max_transactions_of_peer: 33,
+        verification: wtp::Verification::Never,
+        peer_patience: Duration::from_secs(31),
+        ..wtp::Settings::default()
+    };
+    wtp.timers.retry_base = Duration::from_secs(6);
+    wtp.timers.max_retransmissions = 3;
+    wtp.timers.acknowledgement_short_user = Duration::from_secs(2);
+    wtp.timers.max_acknowledgement_expirations = 4;
+    wtp.timers.wait_timeout = Duration::from_secs(30);
+    wtp
 }
 
 fn session() -> SessionSettings {
@@ -230,6 +264,11 @@ fn mistakes_are_named_with_what_would_work() {
             "a push of max_message_length, 65535, has to fit in",
         ),
         ("bearer = \"GSM\"", "a bearer: a number"),
+        ("wtp_max_datagram = 63", "64 octets are the least"),
+        ("wtp_max_packets = 257", "from 1 to 256 are taken"),
+        ("wtp_max_held = 1400", "has to fit in"),
+        ("wtp_retry_interval = 0", "at least 1 ms is taken"),
+        ("wtp_verification = \"often\"", "unknown variant `often`"),
     ];
     for (keys, expected) in cases {
         let text = format!("[ota_wsp]\nsessions = true\n{keys}");

@@ -2,7 +2,7 @@
 
 use push_client::session::SessionSettings;
 use push_client::sessions::SessionsSettings;
-use push_client::{DatagramLimits, OtaWspSettings};
+use push_client::{DatagramLimits, OtaWspSettings, wtp};
 
 use super::{OtaWsp, Version, gateway};
 use crate::config::value::{Octets, Span};
@@ -10,6 +10,11 @@ use crate::config::wiring::{Wrong, wrong};
 
 /// The least that a Client-SDU-Size may be: what a server may send without asking (WSP 8.3.3).
 const LEAST_MESSAGE_LENGTH: usize = 1400;
+
+/// The least that a datagram may have.
+const LEAST_DATAGRAM: usize = 64;
+/// The most packets of one message.
+const MOST_PACKETS: usize = 256;
 
 impl OtaWsp {
     /// The settings of the parts.
@@ -44,6 +49,7 @@ impl OtaWsp {
         Ok(SessionsSettings {
             gateways,
             session: self.session()?,
+            wtp: self.wtp(),
             push_limits: DatagramLimits {
                 datagram_length: self.max_message_length.0,
                 ..self.limits()
@@ -53,6 +59,7 @@ impl OtaWsp {
             announce_patience: self.announce_patience.0,
             backoff_base: self.backoff_base.0,
             backoff_limit: self.backoff_limit.0,
+            invited_attempts: self.invited_attempts,
             idle: self.idle_timeout.0,
             end_on_last: self.end_on_last,
             linger: self.linger.0,
@@ -63,8 +70,37 @@ impl OtaWsp {
             max_redirects: self.max_redirects,
             max_redirect_addresses: self.max_redirect_addresses,
             max_announcements: self.max_announcements,
-            ..SessionsSettings::default()
         })
+    }
+
+    /// Each session has a socket of its own, and so transactions of its own, all with one peer.
+    fn wtp(&self) -> wtp::Settings {
+        let defaults = wtp::Settings::default();
+        wtp::Settings {
+            timers: wtp::Timers {
+                retry_base: self.wtp_retry_interval.0,
+                acknowledgement_short_user: self.wtp_acknowledgement_interval.0,
+                wait_timeout: self.wtp_wait_timeout.0,
+                max_retransmissions: self.wtp_max_retransmissions,
+                max_acknowledgement_expirations: self.wtp_max_acknowledgement_expirations,
+                ..defaults.timers
+            },
+            max_datagram: self.wtp_max_datagram.0,
+            max_received_message: defaults.max_received_message.max(self.max_message_length.0),
+            max_packets: self.wtp_max_packets,
+            max_held: self.wtp_max_held.0,
+            max_held_of_peer: self
+                .wtp_max_held
+                .0
+                .min(defaults.max_held_of_peer.max(self.max_message_length.0)),
+            max_transactions: self.wtp_max_transactions,
+            max_transactions_of_peer: self
+                .wtp_max_transactions
+                .min(defaults.max_transactions_of_peer),
+            verification: self.wtp_verification.into(),
+            peer_patience: self.wtp_peer_patience.0,
+            ..defaults
+        }
     }
 
     fn session(&self) -> Result<SessionSettings, Wrong> {
@@ -111,27 +147,51 @@ impl OtaWsp {
             let message = "a push session needs offer_push or offer_confirmed_push";
             return Err(at("offer_push")(&message));
         }
-        let spans: [(&str, Span); 5] = [
+        let spans: [(&str, Span); 9] = [
             ("connect_timeout", self.connect_timeout),
             ("resume_timeout", self.resume_timeout),
             ("announce_patience", self.announce_patience),
             ("backoff_base", self.backoff_base),
             ("idle_timeout", self.idle_timeout),
+            ("wtp_retry_interval", self.wtp_retry_interval),
+            (
+                "wtp_acknowledgement_interval",
+                self.wtp_acknowledgement_interval,
+            ),
+            ("wtp_wait_timeout", self.wtp_wait_timeout),
+            ("wtp_peer_patience", self.wtp_peer_patience),
         ];
         let nothing = spans.into_iter().find(|(_, span)| span.0.is_zero());
         if let Some((key, _)) = nothing {
             return Err(at(key)(&"at least 1 ms is taken"));
         }
-        let counts: [(&str, usize); 6] = [
+        let counts: [(&str, usize); 7] = [
             ("max_confirmed_pushes", self.max_confirmed_pushes.into()),
             ("max_sessions", self.max_sessions),
             ("max_sessions_per_gateway", self.max_sessions_per_gateway),
             ("max_pushes", self.max_pushes),
             ("max_announcements", self.max_announcements),
             ("max_redirect_addresses", self.max_redirect_addresses),
+            ("wtp_max_transactions", self.wtp_max_transactions),
         ];
         if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(at(key)(&"at least 1 is taken"));
+        }
+        if self.wtp_max_datagram.0 < LEAST_DATAGRAM {
+            let message = format!("{LEAST_DATAGRAM} octets are the least that serves");
+            return Err(at("wtp_max_datagram")(&message));
+        }
+        if !(1..=MOST_PACKETS).contains(&self.wtp_max_packets) {
+            let message =
+                format!("from 1 to {MOST_PACKETS} are taken: WTP counts them in one octet");
+            return Err(at("wtp_max_packets")(&message));
+        }
+        if self.wtp_max_held.0 < self.max_message_length.0 {
+            let message = format!(
+                "a push of max_message_length, {}, has to fit in",
+                Octets(self.max_message_length.0)
+            );
+            return Err(at("wtp_max_held")(&message));
         }
         if self.max_push_octets.0 < self.max_message_length.0 {
             let message = format!(

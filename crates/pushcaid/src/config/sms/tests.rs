@@ -1,6 +1,8 @@
 use std::path::Path;
+use std::time::Duration;
 
 use push_client::modem::{BusAddress, StoragePolicy};
+use push_client::short_messages::{ReassemblerSettings, ShortMessageSettings};
 
 use crate::config::Config;
 
@@ -10,6 +12,59 @@ fn parse(text: &str) -> Config {
 
 fn refusal(text: &str) -> String {
     Config::parse("f", text).unwrap_err().to_string()
+}
+
+#[test]
+fn every_key_of_reassembly_is_read() {
+    let text = "[sms]\nsubmitters = [\"uid:1000\"]\nsubmitted = false\nqueue = 3\nshutdown_timeout = \"1s\"\nreassembly_timeout = \"2m\"\n\
+        reassembly_spread = \"3m\"\nrepeated_spread = \"4s\"\nmax_messages_per_originator = 5\nmax_segments_per_originator = 6\n\
+        max_octets_per_originator = \"7 KiB\"\nmax_messages = 8\nmax_segments = 9\nmax_octets = \"10 KiB\"\nmax_remembered = 11\n\
+        backoff_base = \"12s\"\nbackoff_limit = \"13s\"\n";
+    let seconds = Duration::from_secs;
+    let expected = ShortMessageSettings {
+        // Whoever may submit needs the bearer.
+        submitted: true,
+        submitters: vec!["uid:1000".to_owned()],
+        queue: 3,
+        reassembly: ReassemblerSettings {
+            timeout: seconds(120),
+            spread: seconds(180),
+            repeated_spread: seconds(4),
+            max_messages_per_originator: 5,
+            max_segments_per_originator: 6,
+            max_octets_per_originator: 7 << 10,
+            max_messages: 8,
+            max_segments: 9,
+            max_octets: 10 << 10,
+            max_remembered: 11,
+            backoff_base: seconds(12),
+            backoff_limit: seconds(13),
+        },
+        stop_timeout: seconds(1),
+    };
+    assert_eq!(parse(text).wiring().unwrap().short_messages, expected);
+    let nothing = parse("").wiring().unwrap().short_messages;
+    assert_eq!(nothing, ShortMessageSettings::default());
+    assert!(
+        parse("[sms]\nsubmitted = true")
+            .wiring()
+            .unwrap()
+            .short_messages
+            .submitted
+    );
+}
+
+#[test]
+fn bounds_of_reassembly_take_something() {
+    for (key, expected) in [
+        ("queue = 0", "at least 1 is taken"),
+        ("max_segments = 0", "at least 1 is taken"),
+        ("reassembly_timeout = 0", "at least 1 ms is taken"),
+        ("submiters = []", "did you mean `submitters`?"),
+    ] {
+        let error = refusal(&format!("[sms]\n{key}"));
+        assert!(error.contains(expected), "{key}: {error}");
+    }
 }
 
 #[test]
