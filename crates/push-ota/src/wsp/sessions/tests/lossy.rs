@@ -79,7 +79,7 @@ impl Gateway {
                     let one = self.answered(socket, tid);
                     self.waiting.extend(one.and_then(|one| one.push));
                 }
-                other @ Read::Invoke(..) => panic!("{other:?}"),
+                other @ (Read::Invoke(..) | Read::NegativeAck(_)) => panic!("{other:?}"),
             }
         }
         answers

@@ -1,6 +1,7 @@
 //! Sessions with gateways of raw octets.
 
 mod announcing;
+mod gateways;
 mod initiated;
 mod lossy;
 mod octets;

@@ -9,6 +9,8 @@ pub(super) enum Read {
     Ack(u16, bool),
     /// The kind (1: by the user) and the reason.
     Abort(u16, u8, u8),
+    /// Packets of a message are missing.
+    NegativeAck(u16),
 }
 
 /// Reads a datagram of a terminal.
@@ -36,6 +38,7 @@ fn read_one(octets: &[u8]) -> Read {
         1 => Read::Invoke(tid, octets[3] & 3, octets[4..].to_vec()),
         3 => Read::Ack(tid, octets[0] & 4 != 0),
         4 => Read::Abort(tid, octets[0] & 7, octets[3]),
+        7 => Read::NegativeAck(tid),
         other => panic!("a terminal sends no PDU of type {other}: {octets:02X?}"),
     }
 }
