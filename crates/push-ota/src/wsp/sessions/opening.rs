@@ -190,14 +190,10 @@ impl Sessions {
             link.resume_at = Some(now + self.chance.after(1));
         }
         self.note(place, NoteKind::Suspended);
+        // One that cannot be resumed gives way to a new one.
         if was_resuming || !is_current {
-            self.replace(id, now);
+            self.close(id, now);
         }
-    }
-
-    /// A session that cannot be resumed gives way to a new one.
-    fn replace(&mut self, id: LinkId, now: Duration) {
-        self.close(id, now);
     }
 
     fn disconnected(&mut self, id: LinkId, cause: Cause, now: Duration) {
@@ -281,7 +277,7 @@ impl Sessions {
         match link.role {
             Role::Next => self.attempt_failed(id, GatewayState::Unreachable, reason, now),
             // What it was to be resumed on could not be opened.
-            Role::Current if link.deadline.is_some() => self.replace(id, now),
+            Role::Current if link.deadline.is_some() => self.close(id, now),
             Role::Current => {
                 self.note(
                     place,
@@ -486,7 +482,7 @@ impl Sessions {
                     let reason = format!("it did not answer within {patience} s");
                     self.attempt_failed(id, GatewayState::Unreachable, reason, now);
                 }
-                Role::Current | Role::Old(_) => self.replace(id, now),
+                Role::Current | Role::Old(_) => self.close(id, now),
             }
         } else if role == Role::Current && is_due(self.ends_at(link)) {
             self.end_invitation(place);
