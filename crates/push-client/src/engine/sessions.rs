@@ -33,6 +33,9 @@ pub(crate) struct PushSessions {
     sockets: BTreeMap<SocketId, SessionSocket>,
     /// Sockets that wait for a name to be resolved, with the port.
     resolving: BTreeMap<Box<str>, Vec<(SocketId, u16)>>,
+    /// With which of its addresses each name begins next: what a datagram does not reach shows late, so that each attempt
+    /// has its turn with another one.
+    turns: BTreeMap<Box<str>, usize>,
     judging: BTreeMap<RequestTicket, SessionPushTicket>,
     /// Hosts that the terminal listens on: sessions are opened from there where that can be.
     hosts: Vec<IpAddr>,
@@ -53,6 +56,7 @@ impl PushSessions {
             sessions: Sessions::new(settings, Clock::seed()),
             sockets: BTreeMap::new(),
             resolving: BTreeMap::new(),
+            turns: BTreeMap::new(),
             judging: BTreeMap::new(),
             hosts,
             stop_timeout,
@@ -213,7 +217,12 @@ impl Engine {
         };
         for (id, port) in sessions.resolving.remove(host).unwrap_or_default() {
             let peers = addresses.iter().map(|address| (*address, port).into());
-            sessions.open(id, &peers.collect::<Vec<_>>(), now);
+            let mut peers: Vec<_> = peers.collect();
+            let turn = sessions.turns.entry(host.into()).or_default();
+            let first = turn.checked_rem(peers.len()).unwrap_or_default();
+            *turn = turn.wrapping_add(1);
+            peers.rotate_left(first);
+            sessions.open(id, &peers, now);
         }
     }
 

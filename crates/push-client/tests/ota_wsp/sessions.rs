@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use push_api::{ExplainRequest, PushService as _, Reason, Server};
+use push_client::http::Host;
 use push_client::sessions::{SessionsSettings, Start};
 use push_client::{
     Application, Client, DeregistrationRequest, RegistrationRequest, Selector, StoreSettings,
@@ -261,7 +262,7 @@ async fn a_session_initiation_request_opens_a_session_though_push_over_http_is_o
 async fn a_session_initiation_request_from_elsewhere_is_ignored_and_explained() {
     let gateway = Gateway::start().await;
     let mut elsewhere = provisioned(&gateway, Start::Request);
-    elsewhere.contact.host = push_client::http::Host::Ip([192, 0, 2, 1].into());
+    elsewhere.contact.host = Host::Ip([192, 0, 2, 1].into());
     let bench = Bench::start(terminal(SessionsSettings {
         gateways: vec![elsewhere],
         ..SessionsSettings::default()
@@ -363,5 +364,46 @@ async fn ports_of_wtls_are_refused_in_words_that_say_what_works() {
         assert_eq!(refusal.reason, Reason::UnsupportedOption, "{port}");
         assert!(refusal.detail.contains(works), "{port}: {}", refusal.detail);
     }
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_gateway_is_found_by_its_name_at_whichever_of_its_addresses_it_answers() {
+    let gateway = Gateway::start().await;
+    let mut named = provisioned(&gateway, Start::Always);
+    named.contact.host = Host::Name("localhost".into());
+    let bench = Bench::start(terminal(SessionsSettings {
+        gateways: vec![named],
+        backoff_base: Duration::from_millis(1),
+        ..SessionsSettings::default()
+    }));
+    let application = bench.client.application("app");
+    // Where the name has an address at which nobody answers, that one may come first.
+    let registered = async { while application.register(request("4")).await.is_err() {} };
+    let ((), mut session) = tokio::join!(registered, gateway.grant(1));
+    let tid = session.push(4, b"by name").await;
+    assert_eq!(session.verdict(tid).await, None);
+    let uri = format!("wsp://localhost:{}", gateway.address().port());
+    assert_eq!(servers(&bench.client).await[0].uri, uri);
+    tokio::join!(bench.stop(), gateway.disconnected(1));
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_undoes_a_registration() {
+    let gateway = Gateway::start().await;
+    let mut named = provisioned(&gateway, Start::Always);
+    named.contact.host = Host::Name("gateway.invalid".into());
+    let bench = Bench::start(terminal(SessionsSettings {
+        gateways: vec![named],
+        ..SessionsSettings::default()
+    }));
+    let application = bench.client.application("app");
+    let refusal = application.register(request("4")).await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::ServerUnreachable);
+    assert!(
+        refusal.detail.contains("its name could not be resolved"),
+        "{}",
+        refusal.detail
+    );
     bench.stop().await;
 }

@@ -80,7 +80,10 @@ impl Engine {
             let mut registrations = self.core.registrations();
             registrations.any(|view| {
                 let mut profiles = view.record.profiles.iter();
-                profiles.any(|profile| profile.port == Some(port))
+                profiles.any(|profile| {
+                    profile.port == Some(port)
+                        && profile.bearer.is_none_or(|bearer| bearer == Bearer::GsmSms)
+                })
             })
         };
         (!standard && !is_own()).then(|| {
