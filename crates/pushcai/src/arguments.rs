@@ -130,6 +130,8 @@ pub(crate) enum Command {
     Metrics,
     Decode(Decode),
     #[command(subcommand)]
+    Relay(Relay),
+    #[command(subcommand)]
     Lab(Lab),
     /// Show the whole road on this machine: no daemon, no server and no privileges needed
     ///
@@ -154,6 +156,39 @@ pub(crate) enum Command {
         /// The directory; without it the page of pushcai itself goes to the standard output
         directory: Option<PathBuf>,
     },
+}
+
+/// Hand events to programs that were made for other push clients
+#[derive(Debug, Subcommand)]
+pub(crate) enum Relay {
+    Mmsd(RelayMmsd),
+}
+
+/// Hand MMS notifications to mmsd-tng, which fetches the messages
+///
+/// Registers for x-wap-application:mms.ua, and calls PushNotify of mmsd-tng on the session bus for each notification. An event is
+/// accepted once mmsd-tng has taken it. While mmsd-tng is not there, notifications wait in the daemon. Runs until Ctrl-C; the
+/// registration stays, so that nothing is lost in between.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  pushcai relay mmsd                                     as the user whose session mmsd-tng runs in
+  systemctl --user enable --now pushcai-relay-mmsd       the same, as a service
+  pushcai relay mmsd --bus unix:path=/run/user/1000/bus
+  pushcai deregister 4 --application-id urn:x-pushcai:relay:mmsd     no more of it
+
+mmsd-tng must not read short messages itself, because it deletes every push: set AutoProcessSMSWAP=false in
+~/.mms/modemmanager/mms. docs/mms.md has the whole of it.")]
+pub(crate) struct RelayMmsd {
+    /// The address of the bus that mmsd-tng is on; without it the session bus
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bus: Option<String>,
+    /// The Push Application ID to register for
+    #[arg(long, value_name = "ID", default_value = "x-wap-application:mms.ua")]
+    pub(crate) id: String,
+    /// The name to register by
+    #[arg(long, value_name = "URI", default_value = "urn:x-pushcai:relay:mmsd")]
+    pub(crate) application_id: String,
 }
 
 /// Register an application (Push-CAI 5.1)

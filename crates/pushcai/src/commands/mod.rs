@@ -8,6 +8,7 @@ mod line;
 mod pages;
 mod ppg;
 mod registration;
+mod relay;
 mod session;
 mod short_message;
 mod state;
@@ -15,7 +16,7 @@ mod submit;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::arguments::{Arguments, Command, Lab};
+use crate::arguments::{Arguments, Command, Lab, Relay};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -36,6 +37,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
         | Command::Explain(_)
         | Command::Submit(_)
         | Command::Metrics
+        | Command::Relay(_)
         | Command::Lab(_)
         | Command::Demo => tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -60,6 +62,7 @@ async fn talk(arguments: &Arguments, output: &mut Output) -> Result<(), Failure>
         Command::Explain(explain) => state::explain(explain, client()?, output).await,
         Command::Submit(submit) => submit::run(submit, client()?, output).await,
         Command::Metrics => state::metrics(client()?, output).await,
+        Command::Relay(Relay::Mmsd(mmsd)) => relay::mmsd(mmsd, client()?, client()?, output).await,
         Command::Lab(Lab::Push(push)) => lab::push(push, output).await,
         Command::Lab(Lab::Ppg(ppg)) => ppg::run(ppg, output).await,
         Command::Lab(Lab::Session(session)) => session::run(session, output).await,

@@ -29,6 +29,7 @@ fn help_teaches() {
         assert_snapshot!(*command, pushcai(&[command, "--help"]));
     }
     assert_snapshot!(pushcai(&["lab", "push", "--help"]));
+    assert_snapshot!("relay_mmsd", pushcai(&["relay", "mmsd", "--help"]));
 }
 
 #[test]
