@@ -2,7 +2,7 @@
 //!
 //! This library is the harness: it finds the peers ([`peer`]), gives each test loopback addresses of its own
 //! ([`loopback`]), runs programs and reads what they say ([`process`]), drives Kannel's push proxy gateway ([`kannel`],
-//! [`pap`]), asks Wireshark what octets mean ([`tshark`]) and runs this project's own programs ([`pushcai`], [`http`]).
+//! [`pap`]), runs oFono, ModemManager and mmsd-tng on a bus of their own with modems made of text ([`modem`]), asks Wireshark what octets mean ([`tshark`]) and runs this project's own programs ([`pushcai`], [`http`]).
 //! The tests are under `tests/`; `cargo xtask test` installs what they need, builds the binaries and runs them.
 //!
 //! Everything stays on 127.0.0.0/8, and every program started here is stopped by its own process id.
@@ -11,6 +11,7 @@ pub mod background;
 pub mod http;
 pub mod kannel;
 pub mod loopback;
+pub mod modem;
 pub mod pap;
 pub mod peer;
 pub mod process;

@@ -40,6 +40,26 @@ const PEERS: &[Peer] = &[
         used_for: "conformance with OpenSSL as a TLS gateway",
     },
     Peer {
+        program: "dbus-daemon",
+        package: "dbus-daemon",
+        used_for: "sources of short messages on D-Bus",
+    },
+    Peer {
+        program: "ofonod",
+        package: "ofono",
+        used_for: "conformance with oFono",
+    },
+    Peer {
+        program: "ModemManager",
+        package: "modemmanager",
+        used_for: "conformance with ModemManager",
+    },
+    Peer {
+        program: "mmsdtng",
+        package: "mmsd-tng",
+        used_for: "conformance with mmsd-tng as a push application",
+    },
+    Peer {
         program: "valgrind",
         package: "valgrind",
         used_for: "instruction counts",
