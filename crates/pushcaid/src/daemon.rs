@@ -11,6 +11,7 @@ use std::pin::Pin;
 
 use push_client::http::{Authentication, Connect, Ppg};
 use push_client::modem::{ModemManager, Ofono};
+use push_client::sessions::{SessionGateway, Start};
 use push_client::smpp::{Smpp, SmppError};
 use push_client::{BuildError, Builder, Client, Durability, Engine, EngineError};
 use push_http::{HttpSettings, InvalidTokens, Tokens};
@@ -102,6 +103,7 @@ pub struct Daemon {
     tcp: Option<(std::net::TcpListener, Tokens)>,
     http: HttpSettings,
     gateways: Vec<Ppg>,
+    session_gateways: Vec<SessionGateway>,
     signals: [Signal; 3],
 }
 
@@ -132,6 +134,10 @@ impl Daemon {
             tcp,
             http: wiring.http,
             gateways: wiring.ota_http.terminal.ppgs,
+            session_gateways: wiring
+                .ota_wsp
+                .sessions
+                .map_or_else(Vec::new, |sessions| sessions.gateways),
             signals,
         })
     }
@@ -150,6 +156,7 @@ impl Daemon {
             tcp,
             http,
             gateways,
+            session_gateways,
             signals,
         } = self;
         let mut engine = tokio::spawn(engine.run());
@@ -159,7 +166,7 @@ impl Daemon {
         for listener in listeners(&client, api, tcp, &http, &stopped)? {
             listening.spawn(listener);
         }
-        announce(&client, &gateways);
+        announce(&client, &gateways, &session_gateways);
         let ended_early = tokio::select! {
             () = ordered_to_end(signals) => None,
             Some(ended) = listening.join_next() => Some(format!("an interface for applications: {ended:?}")),
@@ -310,7 +317,7 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     stopped.wait_for(|stopped| *stopped).await.ok();
 }
 
-fn announce(client: &Client, gateways: &[Ppg]) {
+fn announce(client: &Client, gateways: &[Ppg], session_gateways: &[SessionGateway]) {
     let over_udp = client.listening().iter();
     let over_udp = over_udp.map(|address| (OTA_WSP, *address));
     let over_tcp = client.listening_tcp().iter().copied();
@@ -333,13 +340,27 @@ fn announce(client: &Client, gateways: &[Ppg]) {
         let authentication = word_of_authentication(*authentication);
         tracing::info!(ppg = %id, dialled, tls, connect, authentication, "gateway");
     }
+    for gateway in session_gateways {
+        let start = word_of_start(gateway.start);
+        tracing::info!(ppg = %gateway.id, start, "gateway with sessions");
+    }
     let services = if services.is_empty() {
         "nowhere".to_owned()
     } else {
         services.join(", ")
     };
-    tracing::info!(listening = %services, gateways = gateways.len(), version = env!("CARGO_PKG_VERSION"), "ready");
+    let gateways = gateways.len() + session_gateways.len();
+    tracing::info!(listening = %services, gateways, version = env!("CARGO_PKG_VERSION"), "ready");
     notify_ready(&format!("listening for pushes on {services}"));
+}
+
+/// As the configuration has it.
+const fn word_of_start(start: Start) -> &'static str {
+    match start {
+        Start::Always => "always",
+        Start::Registration => "registration",
+        Start::Request => "request",
+    }
 }
 
 /// As the configuration has it.
