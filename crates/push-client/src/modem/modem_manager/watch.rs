@@ -269,10 +269,7 @@ impl<'a> Watch<'a> {
         }
         self.work = match self.waiting.next() {
             Some(Task::Meet(modem)) => Some(Box::pin(meet(reader, modem))),
-            Some(Task::Look(place)) => Some(Box::pin(async move {
-                let outcome = reader.look(&place).await;
-                Done::Looked(place, outcome)
-            })),
+            Some(Task::Look(place)) => Some(Box::pin(look(reader, place))),
             None => None,
         };
     }
@@ -358,6 +355,15 @@ async fn modems(
         .collect();
     modems.sort_by(|one, other| one.as_str().cmp(other.as_str()));
     Ok(modems)
+}
+
+/// Looks at a message in a task of its own: one that has got into the journal is remembered and deleted even if the service or
+/// the bus goes meanwhile, and nobody waits for the outcome any more.
+async fn look(reader: Reader, place: Place) -> Done {
+    let looked_at = place.clone();
+    let looking = tokio::spawn(async move { reader.look(&looked_at).await });
+    let outcome = looking.await.unwrap_or(Outcome::Later);
+    Done::Looked(place, outcome)
 }
 
 /// Asks a modem for its name and its messages.
