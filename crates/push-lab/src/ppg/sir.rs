@@ -255,9 +255,13 @@ impl SirBuilder {
         octets
     }
 
-    /// The connectionless push that carries it.
+    /// The connectionless push that carries it. Kannel's names the application that it asks for, not the one that the push is for.
     pub fn push(&self) -> Push {
-        Push::new(CONTENT_TYPE, self.encode()).application(ApplicationId::Number(PUSH_SIA))
+        let asked_for = self.applications.first().filter(|_| self.as_text);
+        let application = asked_for
+            .cloned()
+            .unwrap_or(ApplicationId::Number(PUSH_SIA));
+        Push::new(CONTENT_TYPE, self.encode()).application(application)
     }
 
     fn applications(&self) -> Vec<u8> {
@@ -425,6 +429,8 @@ mod tests {
             .contact_wsp(point("127.0.0.1:9201"))
             .as_kannel();
         assert_eq!(request.encode(), b"\x00\x014\x0f\xc9\x0a9201127.0.0.1");
+        let datagram = request.push().encode().unwrap();
+        assert_eq!(datagram[..6], *b"\x00\x06\x03\xb4\xaf\x84");
     }
 
     #[test]

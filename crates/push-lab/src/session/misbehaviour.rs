@@ -134,8 +134,12 @@ impl SessionServer {
             provocation.sent += 1;
         }
         while let Ok(Some((from, datagram))) = timeout(quiet, heard.recv()).await {
-            if from == peer {
-                provocation.hear(&datagram);
+            if from != peer {
+                continue;
+            }
+            for asked in provocation.hear(&datagram) {
+                // The transactions are the server's own, however odd.
+                self.inner().transmit(peer, wtp::ack(asked, true)).await;
             }
         }
         provocation
@@ -166,7 +170,9 @@ impl Provocation {
         }
     }
 
-    fn hear(&mut self, datagram: &[u8]) {
+    /// Counts what came back, and gives the transactions that the terminal wants to be verified.
+    fn hear(&mut self, datagram: &[u8]) -> Vec<u16> {
+        let mut asked = Vec::new();
         for pdu in wtp::read(datagram).unwrap_or_default() {
             match pdu {
                 Pdu::Ack {
@@ -178,12 +184,13 @@ impl Provocation {
                     reason: code,
                     ..
                 } => self.aborted.push(reason(by_user, code)),
-                Pdu::Ack { .. }
-                | Pdu::Invoke { .. }
-                | Pdu::SegmentedInvoke { .. }
-                | Pdu::NegativeAck { .. } => self.others += 1,
+                Pdu::Ack { tid, .. } => asked.push(tid & !wtp::RESPONDER),
+                Pdu::Invoke { .. } | Pdu::SegmentedInvoke { .. } | Pdu::NegativeAck { .. } => {
+                    self.others += 1
+                }
             }
         }
+        asked
     }
 }
 

@@ -161,12 +161,11 @@ impl Sia {
         }
     }
 
-    /// Whether a push is for the Session Initiation Application: it names it, or is of its content type and names nobody.
+    /// Whether a push is for the Session Initiation Application: it names it, or is of its content type. Kannel names the application
+    /// that it asks for in the header as well, and nobody else can do anything with such a push.
     pub fn is_for(push: &ReceivedPush) -> bool {
-        match &push.message.application {
-            Some(application) => *application == PushApplicationId::PUSH_SIA,
-            None => is_sia(&push.message.content_type.media_type),
-        }
+        push.message.application == Some(PushApplicationId::PUSH_SIA)
+            || is_sia(&push.message.content_type.media_type)
     }
 
     /// Takes a push that [is for it](Self::is_for). `resolves` says whether a host name is known to resolve to an address; `now`

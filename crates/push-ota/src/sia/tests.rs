@@ -204,7 +204,7 @@ fn hash(url: &str, length: usize) -> Vec<u8> {
 //= specs/ota-http.md#sir
 //= type=test
 //# A terminal that speaks OTA-HTTP MUST have a Session Initiation Application.
-fn a_push_is_for_it_by_its_id_or_where_that_is_missing_by_its_type() {
+fn a_push_is_for_it_by_its_id_or_by_its_type() {
     let push = |application: Option<&str>, media_type: &str| {
         let mut push = from_gateway(b"\x01");
         push.message.application = application.map(|id| PushApplicationId::parse(id).unwrap());
@@ -218,7 +218,9 @@ fn a_push_is_for_it_by_its_id_or_where_that_is_missing_by_its_type() {
         (Some(sia), "text/plain", true),
         (None, MEDIA_TYPE, true),
         (None, "text/plain", false),
-        (Some("x-wap-application:wml.ua"), MEDIA_TYPE, false),
+        // As Kannel has it: the application that a session is asked for.
+        (Some("x-wap-application:wml.ua"), MEDIA_TYPE, true),
+        (Some("x-wap-application:wml.ua"), "text/plain", false),
     ] {
         let push = push(application, media_type);
         assert_eq!(Sia::is_for(&push), is_for, "{application:?} {media_type}");

@@ -6,6 +6,9 @@ use wap_wire::wsp::{Capabilities, Capability, EncodeOptions, ProtocolOptions};
 
 use super::{SessionProfile, SessionSettings};
 
+/// WDP's number for any bearer with IPv4.
+const ANY_BEARER: u8 = 0;
+
 /// What holds in a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Negotiated {
@@ -108,7 +111,8 @@ pub(super) fn connect(
 /// A Resume. Of the headers it has the bearer, which may be another one.
 pub(super) fn resume(session_id: u32, profile: &SessionProfile) -> Result<Vec<u8>, EncodeError> {
     let bearer = format!("{:02X}", profile.bearer);
-    EncodeOptions::default().resume(session_id, &[("Bearer-Indication", &bearer)])
+    let bearer = (profile.bearer != ANY_BEARER).then_some(("Bearer-Indication", bearer.as_str()));
+    EncodeOptions::default().resume(session_id, bearer.as_slice())
 }
 
 /// Which lists are sent.
@@ -192,7 +196,10 @@ fn headers(
     headers.extend(listed("Accept-Language", &settings.accept_language));
     //= specs/ota-wsp.md#bearer
     //# The bearer that a session is opened over SHOULD be told with its well-known number.
-    headers.push(("Bearer-Indication", format!("{:02X}", profile.bearer)));
+    // Any bearer says nothing, and Kannel does not survive being told.
+    if profile.bearer != ANY_BEARER {
+        headers.push(("Bearer-Indication", format!("{:02X}", profile.bearer)));
+    }
     let agent = settings.user_agent.iter().map(ToString::to_string);
     headers.extend(agent.map(|agent| ("User-Agent", agent)));
     headers

@@ -41,7 +41,7 @@ pub struct SessionSettings {
     pub user_agent: Option<Box<str>>,
     /// Encoding-Version, major and minor number: what the terminal decodes.
     pub encoding_version: (u8, u8),
-    /// Bearer-Indication, as WDP numbers bearers; 0 is any with IPv4.
+    /// Bearer-Indication, as WDP numbers bearers; 0 is any with IPv4, and not sent: it says nothing, and Kannel ends when it is told.
     pub bearer: u8,
     /// The largest Connect, in octets. Where the lists of applications and types do not fit, they are replaced by `*` and `*/*`.
     pub max_connect: usize,
