@@ -39,7 +39,9 @@ fn the_demo_shows_the_whole_road() {
         [
             "application/vnd.wap.mms-message",
             "application/json",
-            "text/plain"
+            "text/plain",
+            "application/json",
+            "application/vnd.wap.mms-message"
         ]
     );
     let protocols: BTreeSet<_> = events
@@ -71,7 +73,7 @@ fn the_demo_shows_the_whole_road() {
             .as_array()
             .unwrap()
             .len(),
-        3
+        5
     );
     assert_eq!(steps(&all, "deregistered").len(), 3);
     assert_eq!(all.last().unwrap()["step"], "ended");
@@ -110,6 +112,39 @@ fn the_demo_has_a_gateway_that_pushes_by_http() {
 }
 
 #[test]
+fn the_demo_has_a_push_by_sms_and_one_in_a_session() {
+    let run = pushcai(&["demo", "--json"]);
+    let all: Vec<Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let delivered = steps(&all, "shortMessages")[0];
+    assert!(delivered["segments"].as_u64().unwrap() > 1);
+    assert_eq!(steps(&all, "sessionAsked").len(), 1);
+    let opened = steps(&all, "sessionOpened")[0];
+    assert_eq!(opened["applications"][0], "x-example.net:meter");
+    assert_eq!(steps(&all, "confirmed").len(), 1);
+    let roads: Vec<_> = steps(&all, "event")
+        .into_iter()
+        .map(|step| {
+            let event = &step["event"];
+            (
+                event["protocol"].as_str().unwrap(),
+                event["bearer"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let by_sms = roads.iter().filter(|(_, bearer)| *bearer == "GSM-SMS");
+    assert_eq!(by_sms.count(), 1, "{roads:?}");
+    let in_session = steps(&all, "event").into_iter().any(|step| {
+        let event = &step["event"];
+        event["ports"]["dest"].is_null() && event["content"] == "eyJyZWFkaW5nIjo0M30="
+    });
+    assert!(in_session);
+}
+
+#[test]
 fn the_demo_is_told_in_lines_that_teach() {
     let run = pushcai(&["demo"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
@@ -137,6 +172,12 @@ fn the_demo_is_told_in_lines_that_teach() {
             "invited",
             "called",
             "posted",
+            "invited",
+            "opened",
+            "pushed",
+            "delivered",
+            "arrived",
+            "arrived",
             "arrived",
             "arrived",
             "arrived",

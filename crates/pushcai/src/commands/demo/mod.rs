@@ -2,6 +2,8 @@
 
 mod gateway;
 mod pushes;
+mod session;
+mod short_message;
 mod stage;
 mod step;
 
@@ -77,7 +79,10 @@ async fn show(stage: &Stage, output: &mut Output) -> Result<(), Failure> {
     HEADLINE.send(&calling, "PO-TCP", output).await?;
     let called = gateway::invite(stage.ppg(), stage.udp(), output).await?;
     PICTURE.send(&called, "TO-TCP", output).await?;
-    let expected = PUSHES.iter().filter(|push| push.arrives).count() + 1;
+    session::push(stage.session_server(), stage.udp(), output).await?;
+    short_message::deliver(&stage.intake(), output).await?;
+    // By HTTP, by SMS and in a session one each.
+    let expected = PUSHES.iter().filter(|push| push.arrives).count() + 3;
     let events = read(stream, expected, output).await?;
     explain(&mut client, output).await?;
     acknowledge(&mut client, events, output).await?;

@@ -7,15 +7,18 @@ use std::path::PathBuf;
 use push_client::http::{
     AnnounceOn, Authentication, Connect, Contact, Host, Ppg as Gateway, PpgId,
 };
-use push_client::{Builder, EngineError, OtaHttpSettings};
+use push_client::sessions::{ContactPoint, SessionGateway, SessionsSettings, Start};
+use push_client::short_messages::{Intake, ShortMessageSettings};
+use push_client::{Builder, EngineError, OtaHttpSettings, OtaWspSettings};
 use push_http::HttpSettings;
 use push_lab::ppg::Ppg;
+use push_lab::session::SessionServer;
 use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::commands::demo::gateway;
+use crate::commands::demo::{gateway, session};
 use crate::failure::Failure;
 
 /// What the demo plays on.
@@ -24,6 +27,7 @@ pub(super) struct Stage {
     udp: SocketAddr,
     http: SocketAddr,
     ppg: Ppg,
+    session_server: SessionServer,
     client: push_client::Client,
     engine: JoinHandle<Result<(), EngineError>>,
     server: JoinHandle<io::Result<()>>,
@@ -34,10 +38,15 @@ impl Stage {
     /// Starts a gateway, a Push Client that knows it and writes its journal to a database, and the interface for applications.
     pub(super) async fn build() -> Result<Self, Failure> {
         let ppg = gateway::start().await?;
+        let session_server = session::start().await?;
         let directory = tempfile::tempdir().map_err(|error| failed("a directory", &error))?;
         let (client, engine) = Builder::new()
             .store(directory.path().join("push.db"))
-            .listen((Ipv4Addr::LOCALHOST, 0).into())
+            .ota_wsp(over_wsp(&session_server))
+            .short_messages(ShortMessageSettings {
+                submitted: true,
+                ..ShortMessageSettings::default()
+            })
             .ota_http(over_http(&ppg))
             .build()
             .map_err(|error| failed("the Push Client", &error))?;
@@ -60,6 +69,7 @@ impl Stage {
             udp,
             http,
             ppg,
+            session_server,
             client,
             engine,
             server,
@@ -80,6 +90,16 @@ impl Stage {
     /// The gateway.
     pub(super) const fn ppg(&self) -> &Ppg {
         &self.ppg
+    }
+
+    /// The push server with sessions.
+    pub(super) const fn session_server(&self) -> &SessionServer {
+        &self.session_server
+    }
+
+    /// The way of short messages.
+    pub(super) fn intake(&self) -> Intake {
+        self.client.intake()
     }
 
     /// Where applications reach it.
@@ -104,6 +124,29 @@ impl Stage {
         self.directory
             .close()
             .map_err(|error| failed("the directory", &error))
+    }
+}
+
+/// OTA-WSP: a port for datagrams, and a server with which sessions are opened when it asks for one.
+fn over_wsp(server: &SessionServer) -> OtaWspSettings {
+    let address = server.address();
+    let gateway = SessionGateway {
+        id: PpgId(session::ID.into()),
+        contact: ContactPoint {
+            host: Host::Ip(address.ip()),
+            port: address.port(),
+        },
+        addresses: Vec::new(),
+        start: Start::Request,
+        bearer: None,
+    };
+    OtaWspSettings {
+        listen: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+        sessions: Some(SessionsSettings {
+            gateways: vec![gateway],
+            ..SessionsSettings::default()
+        }),
+        ..OtaWspSettings::default()
     }
 }
 

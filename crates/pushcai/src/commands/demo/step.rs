@@ -49,6 +49,24 @@ pub(super) enum Step<'a> {
     Called {
         from: String,
     },
+    ShortMessages {
+        what: &'static str,
+        segments: usize,
+        device: &'static str,
+    },
+    SessionAsked {
+        contact: String,
+        octets: usize,
+    },
+    SessionOpened {
+        from: String,
+        session: u32,
+        applications: Vec<String>,
+    },
+    Confirmed {
+        what: &'static str,
+        octets: usize,
+    },
     Event {
         event: &'a PushEvent,
     },
@@ -125,6 +143,39 @@ impl std::fmt::Display for Step<'_> {
                 write!(
                     f,
                     "called        the Push Client calls the gateway from {from}"
+                )
+            }
+            Self::ShortMessages {
+                what,
+                segments,
+                device,
+            } => {
+                write!(
+                    f,
+                    "delivered     {what} ({segments} segments by {device}); each is written down before the network forgets it"
+                )
+            }
+            Self::SessionAsked { contact, octets } => {
+                write!(
+                    f,
+                    "invited       a push server asks by a datagram ({octets} octets) for a session at {contact}"
+                )
+            }
+            Self::SessionOpened {
+                from,
+                session,
+                applications,
+            } => {
+                write!(
+                    f,
+                    "opened        the Push Client opens session {session} from {from}, for {}",
+                    applications.join(", ")
+                )
+            }
+            Self::Confirmed { what, octets } => {
+                write!(
+                    f,
+                    "pushed        {what} ({octets} octets): acknowledged once it was written down"
                 )
             }
             Self::Event { event } => {
