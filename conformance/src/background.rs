@@ -40,6 +40,12 @@ impl Background {
         })
     }
 
+    /// To start tasks there, from any thread.
+    #[must_use]
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Does `what` to its end, however long that takes; within the runtime, so that it may start tasks there.
     pub fn run<T>(&self, what: impl Future<Output = T>) -> T {
         self.handle.block_on(what)

@@ -1,4 +1,4 @@
-//! Kannel as a push proxy gateway: bearerbox and wapbox, connectionless push over UDP.
+//! Kannel as a push proxy gateway: bearerbox and wapbox, connectionless push over UDP, and sessions.
 
 use std::{
     fs,
@@ -19,6 +19,9 @@ use crate::{
 
 /// The port on which a client takes connectionless pushes; Kannel sends to no other.
 pub const CONNECTIONLESS_PUSH: u16 = 2948;
+
+/// Runs a program with its threads on one processor, first come, first served.
+const ORDERLY: [&str; 6] = ["taskset", "-c", "0", "chrt", "-f", "5"];
 
 /// A running gateway with loopback addresses of its own.
 #[derive(Debug)]
@@ -50,27 +53,102 @@ impl Kannel {
         let Some([bearerbox, wapbox]) = peer::find(["bearerbox", "wapbox"])? else {
             return Ok(None);
         };
-        let mut attempt = Self::try_start(&bearerbox, &wapbox, extra);
+        Self::start_as(&bearerbox, &mut || Command::new(&wapbox), extra).map(Some)
+    }
+
+    /// Starts a gateway that has a session already, with nobody: acknowledging the one with the number 0 can make it panic.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kannel::start`].
+    pub fn start_for_sessions() -> anyhow::Result<Option<Self>> {
+        let Some(kannel) = Self::start_fresh()? else {
+            return Ok(None);
+        };
+        kannel.open_session_with_nobody()?;
+        Ok(Some(kannel))
+    }
+
+    /// Starts a gateway whose first session will have the number 0: the only one in which it pushes unconfirmed.
+    ///
+    /// Its threads share one processor, first come, first served, where the system lets a test decide that: else more of its pushes
+    /// are lost by a race of its own, in which it pushes in a session that it has not opened yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kannel::start`].
+    pub fn start_fresh() -> anyhow::Result<Option<Self>> {
+        let Some([bearerbox, wapbox]) = peer::find(["bearerbox", "wapbox"])? else {
+            return Ok(None);
+        };
+        let [first, rest @ ..] = ORDERLY;
+        let may_decide = Command::new(first)
+            .args(rest)
+            .arg("true")
+            .output()
+            .is_ok_and(|output| output.status.success());
+        let mut command = || {
+            if may_decide {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&wapbox);
+                command
+            } else {
+                Command::new(&wapbox)
+            }
+        };
+        Self::start_as(&bearerbox, &mut command, "").map(Some)
+    }
+
+    fn start_as(
+        bearerbox: &Path,
+        wapbox: &mut dyn FnMut() -> Command,
+        extra: &str,
+    ) -> anyhow::Result<Self> {
+        let mut attempt = Self::try_start(bearerbox, wapbox(), extra);
         // A port that was free a moment ago may be taken by now: ask for others.
         for _ in 0..2 {
             if attempt.is_err() {
-                attempt = Self::try_start(&bearerbox, &wapbox, extra);
+                attempt = Self::try_start(bearerbox, wapbox(), extra);
             }
         }
-        attempt.map(Some)
+        attempt
     }
 
-    fn try_start(bearerbox: &Path, wapbox: &Path, extra: &str) -> anyhow::Result<Self> {
+    /// Opens a session as a terminal does that wants no push.
+    fn open_session_with_nobody(&self) -> anyhow::Result<()> {
+        const ATTEMPTS: u8 = 20;
+        let socket = UdpSocket::bind((self.client_address(253), 0))?;
+        socket.set_read_timeout(Some(PATIENCE / u32::from(ATTEMPTS)))?;
+        for transaction in 1..=ATTEMPTS {
+            // Invoke of class 2: Connect, version 1.0, neither capabilities nor headers.
+            let connect = [0x0e, 0x00, transaction, 0x12, 0x01, 0x10, 0x00, 0x00];
+            socket.send_to(&connect, self.session_address())?;
+            let mut reply = [0; 1500];
+            // Its answer to an earlier attempt is as good.
+            if socket.recv_from(&mut reply).is_err() {
+                continue;
+            }
+            // A Result with a ConnectReply.
+            let [0x16 | 0x17, _, answered, 0x02, ..] = reply else {
+                bail!("Kannel opens no session: {:02x?}", reply.get(..16));
+            };
+            socket.send_to(&[0x18, 0x00, answered], self.session_address())?;
+            return Ok(());
+        }
+        bail!("Kannel opens no session; {}", self.wapbox.complaints())
+    }
+
+    fn try_start(bearerbox: &Path, mut wapbox: Command, extra: &str) -> anyhow::Result<Self> {
         let network = Network::claim()?;
         let directory = tempfile::tempdir()?;
         let ports = Ports::free()?;
         let configuration = directory.path().join("kannel.conf");
-        let core = ports.configuration(network.host(1));
-        fs::write(&configuration, core + "\n" + extra)?;
-        let bearerbox = start_box("bearerbox", bearerbox, &configuration, "Start-up done")?;
+        fs::write(&configuration, ports.configuration(network.host(1), extra))?;
+        let mut bearerbox = Command::new(bearerbox);
+        let bearerbox = start_box("bearerbox", &mut bearerbox, &configuration, "Start-up done")?;
         // It says that it is connected before it has kept the connection; a push in between makes it panic.
         // Its heartbeat starts after both.
-        let wapbox = start_box("wapbox", wapbox, &configuration, "heartbeat_thread")?;
+        let wapbox = start_box("wapbox", &mut wapbox, &configuration, "heartbeat_thread")?;
         Ok(Self {
             network,
             pap: SocketAddrV4::new(Ipv4Addr::LOCALHOST, ports.pap),
@@ -90,6 +168,12 @@ impl Kannel {
     #[must_use]
     pub fn address(&self) -> Ipv4Addr {
         self.network.host(1)
+    }
+
+    /// Where it takes sessions.
+    #[must_use]
+    pub fn session_address(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.address(), 9201)
     }
 
     /// A socket that takes the pushes for client `number`.
@@ -131,6 +215,15 @@ impl Kannel {
         Ok(buffer)
     }
 
+    /// Reads its log until a line holds one of `fragments`, and says which.
+    ///
+    /// # Errors
+    ///
+    /// No such line came before it fell silent for [`PATIENCE`] or ended.
+    pub fn wait_for_log<'a>(&self, fragments: &[&'a str]) -> anyhow::Result<&'a str> {
+        self.wapbox.wait_for_one_of(fragments)
+    }
+
     fn complaints(&self) -> String {
         format!(
             "Kannel accepted the push and sent nothing; {}\n{}",
@@ -157,21 +250,26 @@ impl Ports {
         })
     }
 
-    fn configuration(&self, bearer: Ipv4Addr) -> String {
+    /// Kannel takes the port of a smsbox only where it has a group for one.
+    fn configuration(&self, bearer: Ipv4Addr, extra: &str) -> String {
         let Self {
             admin,
             wapbox,
             smsbox,
             pap,
         } = self;
+        let smsbox = if extra.contains("group = smsbox") {
+            format!("smsbox-port = {smsbox}\nsmsbox-interface = 127.0.0.1\n")
+        } else {
+            String::new()
+        };
         format!(
             "group = core\n\
              admin-port = {admin}\n\
              admin-interface = 127.0.0.1\n\
              admin-password = conformance\n\
              wapbox-port = {wapbox}\n\
-             smsbox-port = {smsbox}\n\
-             smsbox-interface = 127.0.0.1\n\
+             {smsbox}\
              wdp-interface-name = \"{bearer}\"\n\
              box-deny-ip = \"*.*.*.*\"\n\
              box-allow-ip = \"127.0.0.1\"\n\
@@ -185,7 +283,9 @@ impl Ports {
              ppg-port = {pap}\n\
              concurrent-pushes = 100\n\
              users = 8\n\
-             trusted-pi = true\n",
+             trusted-pi = true\n\
+             \n\
+             {extra}",
             path = pap::PATH,
         )
     }
@@ -193,13 +293,12 @@ impl Ports {
 
 fn start_box(
     name: &str,
-    program: &Path,
+    command: &mut Command,
     configuration: &Path,
     ready: &str,
 ) -> anyhow::Result<Running> {
-    let mut command = Command::new(program);
     command.args(["-v", "0"]).arg(configuration);
-    let running = Running::start(name, &mut command)?;
+    let running = Running::start(name, command)?;
     running.wait_for_error_line(ready)?;
     Ok(running)
 }

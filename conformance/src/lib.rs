@@ -11,6 +11,7 @@ pub mod background;
 pub mod http;
 pub mod kannel;
 pub mod loopback;
+pub mod memory;
 pub mod modem;
 pub mod pap;
 pub mod peer;

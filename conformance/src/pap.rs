@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddrV4, TcpStream},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -12,6 +13,9 @@ use anyhow::Context;
 pub const PATH: &str = "/push";
 
 const BOUNDARY: &str = "conformance-boundary";
+
+/// The number of the next push.
+static NUMBER: AtomicU64 = AtomicU64::new(1);
 
 /// A push to hand in.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub enum Delivery {
     Unconfirmed,
     /// With one.
     Confirmed,
+    /// Without one, and not before this point in time (UTC, RFC 3339).
+    UnconfirmedAfter(&'static str),
 }
 
 /// What the gateway answered.
@@ -109,13 +115,19 @@ fn control(client: Client<'_>, delivery: Delivery) -> String {
         Client::Ip(address) => format!("{address}/TYPE=IPV4"),
         Client::Number(number) => format!("{number}/TYPE=PLMN"),
     };
-    let method = match delivery {
-        Delivery::Unconfirmed => "unconfirmed",
-        Delivery::Confirmed => "confirmed",
+    // A gateway refuses the identity of a push that it has not delivered yet.
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let (method, after) = match delivery {
+        Delivery::Unconfirmed => ("unconfirmed", String::new()),
+        Delivery::Confirmed => ("confirmed", String::new()),
+        Delivery::UnconfirmedAfter(time) => {
+            let attribute = format!(" deliver-after-timestamp=\"{time}\"");
+            ("unconfirmed", attribute)
+        }
     };
     format!(
         "<?xml version=\"1.0\"?><!DOCTYPE pap PUBLIC \"-//WAPFORUM//DTD PAP 1.0//EN\" \
-         \"http://www.wapforum.org/DTD/pap_1.0.dtd\"><pap><push-message push-id=\"1@pi.conformance.test\">\
+         \"http://www.wapforum.org/DTD/pap_1.0.dtd\"><pap><push-message push-id=\"{number}@pi.conformance.test\"{after}>\
          <address address-value=\"WAPPUSH={address}@ppg.conformance.test\"/>\
          <quality-of-service delivery-method=\"{method}\"/></push-message></pap>"
     )

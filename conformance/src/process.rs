@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail};
@@ -84,6 +84,25 @@ impl Running {
         }
     }
 
+    /// Reads standard error until a line holds one of `fragments`, and says which.
+    ///
+    /// # Errors
+    ///
+    /// As [`Running::wait_for_error_line`].
+    pub fn wait_for_one_of<'a>(&self, fragments: &[&'a str]) -> anyhow::Result<&'a str> {
+        loop {
+            match self.errors.next() {
+                Ok(line) => {
+                    let mut fragments = fragments.iter();
+                    if let Some(found) = fragments.find(|fragment| line.contains(**fragment)) {
+                        return Ok(found);
+                    }
+                }
+                Err(error) => bail!("no {fragments:?} came ({error}); {}", self.complaints()),
+            }
+        }
+    }
+
     /// Asks the program to end (SIGTERM) and waits until it has.
     ///
     /// # Errors
@@ -143,6 +162,31 @@ impl Drop for Running {
         // Either may fail only because the program has ended and been waited for.
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+/// Tries `check` until it gives something, for as long as [`PATIENCE`]; each try has to take time of its own.
+///
+/// # Errors
+///
+/// `check` fails, or gives nothing for that long.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test that waits in vain has to end"
+)]
+pub fn eventually<T>(
+    what: &str,
+    mut check: impl FnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = check()? {
+            return Ok(found);
+        }
+        if start.elapsed() > PATIENCE {
+            bail!("{what} did not come about");
+        }
+        thread::yield_now();
     }
 }
 

@@ -37,7 +37,8 @@ pub struct Outcome {
 
 impl Daemon {
     /// Starts a daemon that takes connectionless pushes at `address`, with more configuration in `extra`, and waits
-    /// until it says that it is ready.
+    /// until it says that it is ready. What stands in `extra` in front of its first section belongs to `[ota_wsp]`; a key
+    /// `listen` there replaces that address.
     ///
     /// # Errors
     ///
@@ -255,7 +256,13 @@ fn configuration(directory: &Path, address: Ipv4Addr, extra: &str) -> anyhow::Re
     let mut text = String::new();
     writeln!(text, "state_dir = {:?}", state.display().to_string())?;
     writeln!(text, "[api]\nsocket = {:?}", socket.display().to_string())?;
-    writeln!(text, "[ota_wsp]\nlisten = [\"{listen}\"]\n{extra}")?;
+    let mut first_keys = extra.lines().take_while(|line| !line.starts_with('['));
+    let listens = first_keys.any(|line| line.starts_with("listen ="));
+    writeln!(text, "[ota_wsp]")?;
+    if !listens {
+        writeln!(text, "listen = [\"{listen}\"]")?;
+    }
+    writeln!(text, "{extra}")?;
     Ok(text)
 }
 

@@ -1,60 +1,21 @@
 //! Floods: whatever a stranger pours in, memory stays bounded and a good gateway is served in between.
 
 use std::{
-    fs,
     io::{Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpStream},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 
-use anyhow::Context;
-use conformance::pushcai::Daemon;
+pub(crate) use conformance::memory::Memory;
 
 use crate::{
     stage::{MMS, PUSH_PORT, Plan, SECURE_PUSH_PORT, Stage, write},
     wire::{Wire, entity, options, post, tcp},
 };
 
-/// How much the daemon may grow under any flood here, in KiB: far less than is poured in, and what its settings allow at most
-/// to 256 connections with 64 KiB of body each. On an idle machine it grows by 4 MiB.
-pub(crate) const BOUND: u64 = 16 << 10;
-
 /// Strangers that pour at the same time.
 const STRANGERS: u8 = 4;
-
-/// What the daemon occupies, in KiB.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Memory {
-    now: u64,
-    most: u64,
-}
-
-impl Memory {
-    pub(crate) fn of(daemon: &Daemon) -> anyhow::Result<Self> {
-        let status = fs::read_to_string(format!("/proc/{}/status", daemon.id()))?;
-        let field = |name: &str| {
-            let mut lines = status.lines();
-            let line = lines.find_map(|line| line.strip_prefix(name));
-            let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-            number.with_context(|| format!("no {name} in {status}"))
-        };
-        Ok(Self {
-            now: field("VmRSS:")?,
-            most: field("VmHWM:")?,
-        })
-    }
-
-    /// Fails if the daemon has ever occupied more than [`BOUND`] above what it occupied then.
-    #[track_caller]
-    pub(crate) fn assert_bounded(self, after: Self) {
-        let grown = after.most.saturating_sub(self.now);
-        assert!(
-            grown <= BOUND,
-            "it grew by {grown} KiB: {self:?}, {after:?}"
-        );
-    }
-}
 
 /// Lets strangers do `evil` again and again while a good gateway pushes `pushes` times and is answered each time; then
 /// everything that it pushed has to be there, and memory within its bound.

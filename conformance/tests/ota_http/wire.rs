@@ -3,11 +3,12 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
 use conformance::process::PATIENCE;
+pub(crate) use conformance::process::eventually;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Socket, Type};
 
@@ -340,27 +341,6 @@ pub(crate) fn entity_of(content_type: &str, headers: &[(&str, &str)], content: &
     let mut octets = text.into_bytes();
     octets.extend_from_slice(content);
     octets
-}
-
-/// Tries `check` until it gives something, for as long as [`PATIENCE`]; each try has to take time of its own.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test that waits in vain has to end"
-)]
-pub(crate) fn eventually<T>(
-    what: &str,
-    mut check: impl FnMut() -> anyhow::Result<Option<T>>,
-) -> anyhow::Result<T> {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = check()? {
-            return Ok(found);
-        }
-        if start.elapsed() > PATIENCE {
-            bail!("{what} did not come about");
-        }
-        std::thread::yield_now();
-    }
 }
 
 fn is_readable(socket: &impl std::os::fd::AsFd, wait: Duration) -> anyhow::Result<bool> {
