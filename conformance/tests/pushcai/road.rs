@@ -246,9 +246,17 @@ fn the_demo_ends_by_itself_and_says_what_arrived() -> anyhow::Result<()> {
     let count = |step: &str| steps.iter().filter(|line| line["step"] == step).count();
     assert_eq!(
         (count("registered"), count("event"), count("deregistered")),
-        (3, 3, 3),
+        (3, 5, 3),
         "{outcome:?}"
     );
+    // The roads by short messages and in a session.
+    let of_wsp = [
+        "shortMessages",
+        "sessionAsked",
+        "sessionOpened",
+        "confirmed",
+    ];
+    assert_eq!(of_wsp.map(count), [1, 1, 1, 1], "{outcome:?}");
     // The road over HTTP: the gateway knows, pushes over a connection of its own, invites, is called and pushes again.
     let is_http =
         |line: &&Value| line["step"] == "event" && line["event"]["protocol"] == "OTA-HTTP";
