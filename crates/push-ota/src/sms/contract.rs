@@ -22,7 +22,8 @@ pub struct MessageId(pub u64);
 /// The bounds and choices of reassembly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReassemblerSettings {
-    /// How long a message waits for its next segment. A restart begins the wait anew.
+    /// How long a message waits for its next segment. A restart begins the wait anew, but of segments without time stamps no two
+    /// are joined that were received farther apart than this.
     pub timeout: Duration,
     /// How far the time stamps of segments of one message may lie apart; segments farther apart are of different messages.
     pub spread: Duration,

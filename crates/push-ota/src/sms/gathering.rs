@@ -88,6 +88,10 @@ pub(super) enum State {
     PutOff { again: Duration, put_off: u32 },
 }
 
+fn distance(one: UnixMillis, other: UnixMillis) -> Duration {
+    Duration::from_millis(one.0.abs_diff(other.0))
+}
+
 /// A message of several segments.
 #[derive(Debug)]
 pub(super) struct Gathering {
@@ -112,17 +116,28 @@ impl Gathering {
         self.parts.len() == usize::from(self.key.total)
     }
 
-    /// Whether a segment with this time stamp may belong to the message.
-    pub(super) fn is_near(&self, sent: Option<UnixMillis>, settings: &ReassemblerSettings) -> bool {
-        let distance = |part: &Part| Some(part.sent?.0.abs_diff(sent?.0));
-        self.parts.values().all(|part| {
+    /// Whether a segment of these times may belong to the message. Where the SMS centre's time stamps cannot be compared, the
+    /// times of receipt stand in for them: a suspended system and a restart prolong the wait, and a reference comes round
+    /// again meanwhile.
+    pub(super) fn is_near(&self, segment: &Segment, settings: &ReassemblerSettings) -> bool {
+        let mut compared = false;
+        for part in self.parts.values() {
+            let (Some(one), Some(other)) = (part.sent, segment.sent) else {
+                continue;
+            };
+            compared = true;
             let spread = if part.repeated {
                 settings.repeated_spread
             } else {
                 settings.spread
             };
-            distance(part).is_none_or(|distance| Duration::from_millis(distance) <= spread)
-        })
+            if distance(one, other) > spread {
+                return false;
+            }
+        }
+        let received = || self.parts.values().map(|part| part.received);
+        let apart = received().map(|received| distance(received, segment.received));
+        compared || apart.min().is_none_or(|apart| apart <= settings.timeout)
     }
 
     /// Whether a segment is there with these octets.

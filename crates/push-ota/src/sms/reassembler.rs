@@ -13,7 +13,7 @@
 //! # Which segment belongs to which message
 //!
 //! A reference comes round again, and nothing says that a new message has it. So a segment whose time stamp is far from those that are
-//! there begins a message of its own; one whose number is there with other octets is proof that the older message will never be whole,
+//! there begins a message of its own, and without time stamps one that was received longer after the others than a message waits; one whose number is there with other octets is proof that the older message will never be whole,
 //! and that one is given up; one with the same octets is a repetition. A repetition of a segment of a message that was taken is kept
 //! like any other, because a new message may begin with the same octets; but it joins others only where their time stamps are near, it
 //! makes way for one with other octets, and if nothing else comes, it goes without a word.
@@ -260,16 +260,15 @@ impl Reassembler {
     }
 
     /// Messages that the segment may belong to by its key and time stamp, the newest first.
-    fn near(
-        &self,
+    fn near<'a>(
+        &'a self,
         key: &Key,
-        segment: &Segment,
-    ) -> impl Iterator<Item = (GatheringId, &Gathering)> {
+        segment: &'a Segment,
+    ) -> impl Iterator<Item = (GatheringId, &'a Gathering)> + use<'a> {
         let ids = self.by_key.get(key).map_or(&[][..], Vec::as_slice);
-        let sent = segment.sent;
         ids.iter().rev().filter_map(move |id| {
             let gathering = self.gatherings.get(id)?;
-            let is_near = gathering.is_near(sent, &self.settings);
+            let is_near = gathering.is_near(segment, &self.settings);
             is_near.then_some((*id, gathering))
         })
     }

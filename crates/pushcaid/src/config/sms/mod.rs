@@ -28,7 +28,8 @@ section! {
         queue: usize = ShortMessageSettings::default().queue,
         /// How long sources may take to end when the daemon ends.
         shutdown_timeout: Span = Span(ShortMessageSettings::default().stop_timeout),
-        /// How long a message waits for its next segment before it is given up. A restart begins the wait anew.
+        /// How long a message waits for its next segment before it is given up. A restart begins the wait anew, but of segments
+        /// without time stamps no two are joined that came farther apart than this.
         reassembly_timeout: Span = Span(ReassemblerSettings::default().timeout),
         /// How far the time stamps of the segments of one message may lie apart.
         reassembly_spread: Span = Span(ReassemblerSettings::default().spread),
