@@ -4,4 +4,5 @@ mod durability;
 mod hostile;
 mod road;
 mod stage;
+mod submitted;
 mod wrong_use;

@@ -81,7 +81,7 @@ async fn what_is_delivered_to_a_client_that_ended_is_put_off() {
     assert_eq!(settled, Settled::NotNow);
 }
 
-/// An SMS-DELIVER of the message centre +4917099998 from +4917099999, with this header and data.
+/// An SMS-DELIVER of the message centre +49170999998 from +49170999999, with this header and data.
 fn tpdu(header: &[u8], data: &[u8]) -> Delivery {
     const HEAD: &[u8] = &[
         0x07, 0x91, 0x94, 0x71, 0x90, 0x99, 0x99, 0xF8, // the centre

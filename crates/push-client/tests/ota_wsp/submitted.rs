@@ -101,6 +101,73 @@ async fn the_parts_of_a_push_become_an_event_that_says_where_it_came_from() {
     bench.stop().await;
 }
 
+/// User data that is one of two segments of a push.
+fn segment(sequence: u8, part: &[u8]) -> Vec<u8> {
+    let header = [
+        0x0B, 0x05, 0x04, 0x0B, 0x84, 0x23, 0xF0, 0x00, 0x03, 0x07, 2, sequence,
+    ];
+    [&header[..], part].concat()
+}
+
+/// An SMS-DELIVER of the centre +49170999998 from +49170999999.
+fn tpdu(user_data: &[u8]) -> Vec<u8> {
+    let head = b"\x07\x91\x94\x71\x90\x99\x99\xF8\x44\x0B\x91\x94\x71\x90\x99\x99\xF9\x00\x04\x62\x11\x22\x01\x00\x00\x00";
+    let length = u8::try_from(user_data.len()).unwrap();
+    [&head[..], &[length], user_data].concat()
+}
+
+#[tokio::test]
+async fn segments_in_any_order_and_twice_become_one_event_whatever_they_are_submitted_as() {
+    let bench = started();
+    let application = bench.client.application("app");
+    application
+        .register(request_on("4", Some("GSM-SMS"), None))
+        .await
+        .unwrap();
+    let mut events = application.subscribe(Selector::default()).await.unwrap();
+    let octets = unit_push(1, b"one and two");
+    let (first, second) = octets.split_at(8);
+    let [first, second] = [segment(1, first), segment(2, second)];
+    let bare = |kind, content: &[&[u8]]| SubmitRequest {
+        kind,
+        sender: None,
+        smsc: None,
+        sent_at: None,
+        ports: None,
+        ..push(content)
+    };
+    let user_data = |content: &[&[u8]]| SubmitRequest {
+        sender: Some("Operator".to_owned()),
+        ..bare(SubmitKind::UserData, content)
+    };
+    let by_tpdu = bare(
+        SubmitKind::Tpdu,
+        &[&tpdu(&second), &tpdu(&second), &tpdu(&first)],
+    );
+    for (submitted, centre, originator) in [
+        (by_tpdu, "+49170999998", "+49170999999"),
+        (
+            user_data(&[&second, &second, &first]),
+            "Operator",
+            "Operator",
+        ),
+    ] {
+        let answer = submit(&bench, submitted).await.unwrap();
+        let verdicts: Vec<_> = answer.results.iter().map(|one| &*one.verdict).collect();
+        assert_eq!(verdicts, ["kept", "kept", "accepted"]);
+        let event = next(&mut events).await;
+        assert_eq!(event.content(), b"one and two");
+        assert_eq!(answer.results[2].event_id, Some(event.id().to_string()));
+        let origin = &event.push().origin;
+        assert_eq!(origin.server.to_string(), centre);
+        assert_eq!(origin.originator(), Some(originator));
+        assert_eq!(origin.destination_port, Some(2948));
+    }
+    let status = bench.client.status(administrator()).await.unwrap();
+    assert_eq!(status.unacknowledged_events, 2);
+    bench.stop().await;
+}
+
 #[tokio::test]
 async fn what_is_no_push_or_is_refused_says_so() {
     let bench = started();
