@@ -28,8 +28,9 @@ streams, hands 8-bit messages over without their header, and names the files in 
   for part; do set -- \"$@\" --file \"$part\"; shift; done
   exec pushcai submit --kind push --device gammu --sender \"$SMS_1_NUMBER\" \"$@\"
 
-The exit code is 0 if everything was taken (accepted, held, duplicate, kept), 1 if something was
-refused or is no push, and that of storeFailed if it is to be submitted again later.")]
+The exit code is 0 if everything was taken (accepted, held, duplicate, kept, or followed: a session
+initiation request, which the daemon follows), 1 if something was refused or is no push, and that of
+storeFailed if it is to be submitted again later.")]
 pub(crate) struct Submit {
     /// What the octets are
     #[arg(long, value_enum, default_value_t = SubmitKind::Tpdu)]

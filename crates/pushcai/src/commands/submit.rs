@@ -70,7 +70,8 @@ fn line(submitted: &Submitted) -> String {
 }
 
 fn is_taken(submitted: &Submitted) -> bool {
-    ["accepted", "held", "duplicate", "kept"].contains(&submitted.verdict.as_str())
+    let taken = ["accepted", "held", "duplicate", "kept", "followed"];
+    taken.contains(&submitted.verdict.as_str())
 }
 
 /// The octets of every item, in base64.

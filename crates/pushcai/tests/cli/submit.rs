@@ -104,6 +104,17 @@ fn lines_and_files_are_submitted_as_they_come() {
 }
 
 #[test]
+fn a_session_initiation_request_that_is_followed_was_taken() {
+    let answer = r#"{"result":"success","results":[{"verdict":"followed","detail":"a session initiation request"}]}"#;
+    let daemon = Daemon::always(200, answer);
+    let run = against(daemon.socket(), &["submit", "01"]);
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (0, "followed: a session initiation request\n")
+    );
+}
+
+#[test]
 fn what_is_not_taken_fails_the_run_and_what_is_put_off_has_its_own_code() {
     let run = against(
         Daemon::always(200, MIXED).socket(),

@@ -19,7 +19,8 @@ use super::wiring::{Wrong, wrong};
 section! {
     /// Pushes in short messages (WAP-259): the bearer GSM-SMS. It is there where a source is listed, or short messages are submitted.
     Sms, "sms" {
-        /// Owners that may submit short messages beside administrators (`uid:1000`, `token:NAME`).
+        /// Owners that may submit short messages beside administrators (`uid:1000`, `token:NAME`). They are believed as to who
+        /// sent a message and which message centre took it, and so can write what any whitelist lets through.
         submitters: Vec<String> = Vec::new(),
         /// Offer the bearer GSM-SMS to applications though neither a source nor a submitter is listed: administrators submit short
         /// messages.
