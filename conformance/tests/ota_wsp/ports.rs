@@ -23,9 +23,9 @@ fn is_open(stage: &Stage, port: u16) -> bool {
     UdpSocket::bind((stage.plan.terminal(), port)).is_err()
 }
 
-//= specs/push-cai.md#unique-application-id
+//= specs/push-cai.md#uniqueness
 //= type=test
-//# A Push Application ID that another application holds MAY be registered again where the new registration names a bearer port that is nobody else's.
+//# A Push Application ID in use MUST NOT be refused for being taken when the newcomer asks for a bearer port that nobody else has.
 #[test]
 fn two_applications_have_one_id_where_one_has_a_port_of_its_own() -> anyhow::Result<()> {
     let stage = Plan::new()?.start()?;
