@@ -1,7 +1,7 @@
 //! The state tables of the initiator (WTP 9.5), for classes 0, 1 and 2.
 //!
 //! Beyond the specification: a result that does not come is waited for so long and no longer, and the user hears of it when its
-//! own acknowledgement came too late.
+//! own acknowledgement came too late. And the wait interval begins anew with each result that comes again: a peer may repeat for longer.
 
 use super::Class::{ReliableInvoke, ReliableResult, Unreliable};
 use super::table::Action::{
@@ -96,7 +96,7 @@ pub(super) const ROWS: &[Row<State, Event>] = rows! {
     ResultRespWait AcknowledgementTimer [ExpirationsLeft] => [IncrementExpirations, StartAcknowledgementTimer] ResultRespWait;
     ResultRespWait AcknowledgementTimer => [SendAbort(NORESPONSE), IndicateAbort(NORESPONSE)] Null;
 
-    WaitTimeout Result [Again] => [SendAckAgain] WaitTimeout;
+    WaitTimeout Result [Again] => [SendAckAgain, StartWaitTimer] WaitTimeout;
     WaitTimeout Abort => [IndicatePeerAbort] Null;
     WaitTimeout ErrorPdu => [SendAbort(PROTOERR), IndicateAbort(PROTOERR)] Null;
     WaitTimeout WaitTimer => [] Null;

@@ -1,6 +1,7 @@
 //! The state tables of the responder (WTP 9.6), for classes 0 and 1: what the specification has for class 2 alone is left out.
 //!
-//! Beyond the specification: a peer that does not answer a verification is forgotten.
+//! Beyond the specification: a peer that does not answer a verification is forgotten; and the wait interval begins anew with each message
+//! that comes again, so that a peer which repeats for longer than the interval is not taken for one that begins something.
 
 use super::Class::Unreliable;
 use super::table::Action::{
@@ -93,8 +94,8 @@ pub(super) const ROWS: &[Row<State, Event>] = rows! {
     InvokeRespWait AcknowledgementTimer [ExpirationsLeft] => [IncrementExpirations, StartAcknowledgementTimer] InvokeRespWait;
     InvokeRespWait AcknowledgementTimer => [SendAbort(NORESPONSE), IndicateAbort(NORESPONSE)] Listen;
 
-    WaitTimeout Invoke [Again] => [SendAckAgain] WaitTimeout;
-    WaitTimeout AckTidOk [Again] => [SendAckAgain] WaitTimeout;
+    WaitTimeout Invoke [Again] => [SendAckAgain, StartWaitTimer] WaitTimeout;
+    WaitTimeout AckTidOk [Again] => [SendAckAgain, StartWaitTimer] WaitTimeout;
     WaitTimeout ErrorPdu => [SendAbort(PROTOERR), IndicateAbort(PROTOERR)] Listen;
     WaitTimeout Abort => [IndicatePeerAbort] Listen;
     WaitTimeout WaitTimer => [] Listen;

@@ -70,6 +70,8 @@ fn class_2_has_a_result_that_the_user_acknowledges() {
     assert_eq!(stage.receive(RESULT_AGAIN), "send 190001\n");
     assert_eq!(stage.wait(SECOND * 39), "");
     assert_eq!(stage.receive(RESULT_AGAIN), "send 190001\n");
+    assert_eq!(stage.wait(SECOND * 39), "");
+    assert_eq!(stage.wtp.transactions(), 1);
     assert_eq!(stage.wait(SECOND), "");
     assert_eq!(stage.wtp.transactions(), 0);
     assert_eq!(stage.receive(RESULT_AGAIN), "");

@@ -73,11 +73,30 @@ fn class_1_is_acknowledged_by_the_user_and_again_on_demand() {
     assert_eq!(stage.receive(INVOKE_AGAIN), "send 198005\n");
     assert_eq!(stage.wait(SECOND * 39), "");
     assert_eq!(stage.receive(INVOKE_AGAIN), "send 198005\n");
+    assert_eq!(stage.wait(SECOND * 39), "");
+    assert_eq!(stage.wtp.transactions(), 1);
     assert_eq!(stage.wait(SECOND), "");
     assert_eq!(stage.wtp.transactions(), 0);
     // Forgotten, but for its TID: the peer is asked.
     assert_eq!(stage.receive(INVOKE_AGAIN), "send 1C8005\n");
     assert_eq!(stage.wtp.counters().duplicates, 5);
+}
+
+/// Acknowledgements that are lost one after the other do not make a message new.
+#[test]
+fn a_peer_may_repeat_for_longer_than_the_wait_interval() {
+    let mut stage = stage();
+    stage.receive(INVOKE);
+    assert_eq!(stage.respond(1), "send 188005\n");
+    for _ in 0..30 {
+        assert_eq!(stage.wait(SECOND * 4), "");
+        assert_eq!(stage.receive(INVOKE_AGAIN), "send 198005\n");
+    }
+    assert_eq!(stage.wait(SECOND * 40), "");
+    assert_eq!(
+        (stage.wtp.transactions(), stage.wtp.poll_timeout()),
+        (0, None)
+    );
 }
 
 //= specs/wtp.md#user-acknowledgement

@@ -8,7 +8,9 @@ use super::*;
 const LATENCY: Duration = Duration::from_millis(20);
 const JUDGING: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_secs(4);
-const MOST_ATTEMPTS: u32 = 20;
+/// More than a gateway has, so that it is not for chance to say whether one gives up: with a verification four datagrams in a row have to
+/// arrive, which they do one time in five, and of the pushes of many runs one has twenty times no luck.
+const MOST_ATTEMPTS: u32 = 80;
 const PUSHES: u64 = 200;
 
 /// What a gateway sends until it is answered.
@@ -350,7 +352,11 @@ fn run(lose_every: u64, seed: u64) -> World {
 
 #[test]
 fn each_push_is_given_once_and_acknowledged_over_a_link_that_loses_every_third_datagram() {
-    for (lose_every, seed) in [(0, 0), (7, 1), (3, 2), (3, 3), (3, 4), (3, 5)] {
+    // Among them gateways that repeat for longer than a transaction is remembered that has ended.
+    for (lose_every, seed) in [(0, 0), (7, 1)]
+        .into_iter()
+        .chain((2..60).map(|seed| (3, seed)))
+    {
         let world = run(lose_every, seed);
         assert_eq!(world.given.len() as u64, PUSHES, "{lose_every}");
         assert!(
