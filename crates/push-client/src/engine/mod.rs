@@ -480,6 +480,7 @@ impl Engine {
             }
             let told = self.carry_out_http(now)
                 | self.carry_out_sessions(now)
+                | self.take_deferred_session_initiations(now)
                 | self.carry_out_short_messages(now);
             if !self.flush_to_store(now) && !told {
                 break;
@@ -493,7 +494,8 @@ impl Engine {
         let http = self.ota_http.as_ref().and_then(OtaHttp::poll_timeout);
         let sessions = self.sessions.as_ref().and_then(PushSessions::poll_timeout);
         let short_messages = self.short_messages.poll_timeout();
-        let deadlines = [core, http, sessions, short_messages];
+        let initiation = self.session_initiation_timeout();
+        let deadlines = [core, http, sessions, initiation, short_messages];
         self.timer.arm(deadlines.into_iter().flatten().min());
     }
 

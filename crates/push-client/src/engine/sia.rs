@@ -110,9 +110,46 @@ impl Engine {
         let hosts = &initiation.hosts;
         let resolves = |host: &str, address| hosts.resolves(host, address);
         let outcome = initiation.sia.receive(push, resolves, now.monotonic);
+        self.session_initiation_judged(push, outcome, now)
+    }
+
+    /// Follows requests that waited for the end of the lockout, if it has come; says whether there was one.
+    pub(super) fn take_deferred_session_initiations(&mut self, now: Now) -> bool {
+        let mut any = false;
+        while let Some(initiation) = &mut self.session_initiation {
+            let hosts = &initiation.hosts;
+            let resolves = |host: &str, address| hosts.resolves(host, address);
+            let Some((push, outcome)) = initiation.sia.next_deferred(resolves, now.monotonic)
+            else {
+                break;
+            };
+            any = true;
+            self.session_initiation_judged(&push, outcome, now);
+        }
+        any
+    }
+
+    /// When a request that waits is to be followed; absent: none waits.
+    pub(super) fn session_initiation_timeout(&self) -> Option<Duration> {
+        self.session_initiation.as_ref()?.sia.poll_timeout()
+    }
+
+    fn session_initiation_judged(
+        &mut self,
+        push: &ReceivedPush,
+        outcome: Outcome,
+        now: Now,
+    ) -> PushStatus {
         match outcome {
             Outcome::Follow(follow) => {
                 self.follow(follow, now);
+                PushStatus::Accepted
+            }
+            Outcome::Deferred => {
+                // It comes in the lockout, whatever becomes of it afterwards.
+                self.count_session_initiation(Ignored::Locked.as_str());
+                let source = Masked::new(&push.origin.server, self.settings.show_personal_data);
+                tracing::debug!(%source, "session initiation request put off");
                 PushStatus::Accepted
             }
             Outcome::Ignored(ignored) => {

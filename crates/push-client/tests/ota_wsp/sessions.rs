@@ -224,6 +224,13 @@ async fn a_gateway_that_is_not_there_undoes_a_registration() {
 
 /// A session initiation request of version 0 for all applications, to this gateway.
 fn session_initiation(gateway: &Gateway) -> Vec<u8> {
+    session_initiation_for(gateway, &[])
+}
+
+/// The same for applications with these numbers.
+fn session_initiation_for(gateway: &Gateway, applications: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(applications.len()).unwrap();
+    let applications: Vec<u8> = applications.iter().map(|number| 0x80 | number).collect();
     let address = gateway.address();
     let std::net::IpAddr::V4(host) = address.ip() else {
         panic!("no IPv4 address");
@@ -231,7 +238,9 @@ fn session_initiation(gateway: &Gateway) -> Vec<u8> {
     let [high, low] = address.port().to_be_bytes();
     [
         &[0x01, 0x06, 0x03, 0xB4, 0xAF, 0x81][..], // a Push of application/vnd.wap.sia to push.sia
-        &[0x00, 0x00, 0x07, 0x44, high, low],
+        &[0x00, length],
+        &applications,
+        &[0x07, 0x44, high, low],
         &host.octets(),
     ]
     .concat()
@@ -256,6 +265,53 @@ async fn a_session_initiation_request_opens_a_session_though_push_over_http_is_o
         1
     );
     tokio::join!(bench.stop(), gateway.disconnected(5));
+}
+
+/// As Kannel asks: before each push, once.
+#[tokio::test]
+async fn requests_that_come_before_a_session_stands_are_followed_once_it_does() {
+    let gateway = Gateway::start().await;
+    let bench = Bench::start(terminal_of(&gateway, Start::Request));
+    let application = bench.client.application("app");
+    register(&application, request("4")).await;
+    let request = session_initiation(&gateway);
+    for _ in 0..3 {
+        gateway.send(bench.client.listening()[0], &request).await;
+    }
+    while counter(&bench.client, "sessionInitiations.locked").await < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        counter(&bench.client, "sessionInitiations.followed").await,
+        1
+    );
+    gateway.grant(1).await;
+    // The lockout is a minute long; nobody waits for it.
+    let ((), mut session) = tokio::join!(gateway.disconnected(1), gateway.grant(2));
+    let tid = session.push(4, b"whose request came in the lockout").await;
+    assert_eq!(session.verdict(tid).await, None);
+    assert_eq!(
+        counter(&bench.client, "sessionInitiations.followed").await,
+        2
+    );
+    tokio::join!(bench.stop(), gateway.disconnected(2));
+}
+
+#[tokio::test]
+async fn a_request_for_nobody_does_not_hold_up_the_next_one() {
+    let gateway = Gateway::start().await;
+    let bench = Bench::start(terminal_of(&gateway, Start::Request));
+    let application = bench.client.application("app");
+    register(&application, request("4")).await;
+    for applications in [&[8][..], &[4]] {
+        let request = session_initiation_for(&gateway, applications);
+        gateway.send(bench.client.listening()[0], &request).await;
+    }
+    let mut session = gateway.grant(3).await;
+    assert_eq!(counter(&bench.client, "sessions.noApplication").await, 1);
+    let tid = session.push(4, b"for somebody").await;
+    assert_eq!(session.verdict(tid).await, None);
+    tokio::join!(bench.stop(), gateway.disconnected(3));
 }
 
 #[tokio::test]

@@ -15,8 +15,10 @@ pub enum Ignored {
         "it comes from nobody who may ask; provision the gateway with its addresses, or list the source"
     )]
     Source,
-    /// Another one was followed, and what it asked for is not open yet.
-    #[error("another one was followed just before, and the connections it asked for are not open")]
+    /// Another one was followed, and what it asked for is not open yet; and this one's sender is told, or too many wait.
+    #[error(
+        "another one was followed just before, and the connections it asked for are not open; ask again once they are"
+    )]
     Locked,
     /// More octets than the limit.
     #[error("it has {length} octets; at most {most} are taken")]

@@ -4,8 +4,16 @@
 //! from a gateway or from somebody listed, names hosts that it may name, and no other one was followed just before. Its contact
 //! points for OTA-HTTP are dialled, or sessions are opened with those for OTA-WSP: with those of one list alone, and never by the
 //! protocol of the other.
+//!
+//! # The lockout
+//!
+//! While what a request asked for is not open, others wait; for as long as the settings say and no longer. A sender that is told so, over
+//! HTTP or by a confirmed push, asks again by itself. One that is not told, by a datagram or a short message, asks once and never again
+//! (Kannel does so before each push, and a push whose request is dropped is lost): of its requests each is kept, the same one once, and
+//! followed when the lockout ends; see [`Sia::next_deferred`].
 
 pub(crate) mod contacts;
+mod deferred;
 mod ignored;
 mod sessions;
 mod sources;
@@ -22,6 +30,7 @@ use wap_wire::wsp;
 use crate::http::{Contact, CpiTag, Terminal};
 use crate::wsp::sessions::{ContactPoint, SessionContact, SessionGateway, WantedApplications};
 
+use deferred::Deferred;
 pub use ignored::Ignored;
 
 /// The media type of a session initiation request.
@@ -37,8 +46,10 @@ pub struct SiaSettings {
     pub contacts: SirContacts,
     /// What becomes of a request whose ProvURL is that of no gateway.
     pub unknown_context: UnknownContext,
-    /// For how long others are dropped after a request was followed, until what it asked for is open.
+    /// For how long others wait after a request was followed, unless what it asked for is open before.
     pub lockout: Duration,
+    /// Requests that wait for the end of the lockout, of those whose sender cannot be told to ask again. Zero: they are dropped.
+    pub max_deferred: usize,
     /// Contact points that are followed of one request; the first count.
     pub max_contacts: usize,
     /// Octets of a request.
@@ -57,6 +68,7 @@ impl Default for SiaSettings {
             contacts: SirContacts::default(),
             unknown_context: UnknownContext::default(),
             lockout: Duration::from_mins(1),
+            max_deferred: 16,
             max_contacts: 4,
             max_length: 4096,
             preference: SirPreference::default(),
@@ -109,6 +121,8 @@ pub enum UnknownContext {
 pub enum Outcome {
     /// It is followed.
     Follow(Follow),
+    /// It is to be followed once the lockout has ended.
+    Deferred,
     /// Nothing is done.
     Ignored(Ignored),
 }
@@ -138,12 +152,13 @@ pub struct Sia {
     reach: Reach,
     settings: SiaSettings,
     lockout: Option<Lockout>,
+    deferred: Deferred,
 }
 
 /// A request was followed.
 #[derive(Debug)]
 struct Lockout {
-    /// Others are dropped until then.
+    /// Others wait until then.
     until: Duration,
     /// What is not open yet.
     awaited: Vec<Contact>,
@@ -153,11 +168,12 @@ struct Lockout {
 
 impl Sia {
     /// The Session Initiation Application of a terminal that can connect to these; it has followed no request yet.
-    pub const fn new(reach: Reach, settings: SiaSettings) -> Self {
+    pub fn new(reach: Reach, settings: SiaSettings) -> Self {
         Self {
             reach,
             settings,
             lockout: None,
+            deferred: Deferred::default(),
         }
     }
 
@@ -176,13 +192,50 @@ impl Sia {
         resolves: impl Fn(&str, IpAddr) -> bool,
         now: Duration,
     ) -> Outcome {
-        match self.judge(push, &resolves, now) {
-            Ok(follow) => {
-                self.lock(&follow, now);
-                Outcome::Follow(follow)
-            }
-            Err(ignored) => Outcome::Ignored(ignored),
+        let follow = match self.judge(push, &resolves) {
+            Ok(follow) => follow,
+            Err(ignored) => return Outcome::Ignored(ignored),
+        };
+        //= specs/ota-http.md#sir-security
+        //# The terminal SHOULD have a lockout timer, during which further session initiation requests are put off or dropped.
+        //= specs/ota-wsp.md#sir-security
+        //# The terminal SHOULD have a lockout timer, during which further session initiation requests are put off or dropped.
+        if !self.is_locked(now) {
+            self.lock(&follow, now);
+            return Outcome::Follow(follow);
         }
+        // Whoever hears that it is not followed asks again by itself.
+        if !push.origin.answerable && self.deferred.keep(push, self.settings.max_deferred) {
+            Outcome::Deferred
+        } else {
+            Outcome::Ignored(Ignored::Locked)
+        }
+    }
+
+    /// Once the lockout has ended: what becomes of the request that has waited longest, with that request. To be asked again until there is none,
+    /// whenever something was [established](Self::established) and when [`poll_timeout`](Self::poll_timeout) says so.
+    pub fn next_deferred(
+        &mut self,
+        resolves: impl Fn(&str, IpAddr) -> bool,
+        now: Duration,
+    ) -> Option<(ReceivedPush, Outcome)> {
+        if self.is_locked(now) {
+            return None;
+        }
+        let push = self.deferred.next()?;
+        let outcome = self.receive(&push, resolves, now);
+        Some((push, outcome))
+    }
+
+    /// When [`next_deferred`](Self::next_deferred) is to be asked; absent: nothing waits.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let waits = !self.deferred.is_empty();
+        waits.then(|| self.locked_until().unwrap_or_default())
+    }
+
+    /// How many requests wait for the end of the lockout.
+    pub fn deferred(&self) -> usize {
+        self.deferred.len()
     }
 
     /// A contact point is connected to. Once all that a request asked for are, the next one is followed at once.
@@ -199,6 +252,12 @@ impl Sia {
     //= specs/ota-wsp.md#sir-security
     //# The lockout timer SHOULD be reset once the sessions that were asked for are open.
     pub fn session_established(&mut self, contact: &ContactPoint) {
+        self.session_not_opened(contact);
+    }
+
+    /// No session with a contact point is opened after all: it is not waited for. For one that is not even tried, that is; whoever does not answer
+    /// is waited for until the lockout ends.
+    pub fn session_not_opened(&mut self, contact: &ContactPoint) {
         if let Some(lockout) = &mut self.lockout {
             lockout
                 .awaited_sessions
@@ -214,16 +273,19 @@ impl Sia {
         self.lockout.take_if(open);
     }
 
-    /// Until when requests are dropped, on the monotonic clock.
+    /// Until when requests wait, on the monotonic clock.
     pub fn locked_until(&self) -> Option<Duration> {
         self.lockout.as_ref().map(|lockout| lockout.until)
+    }
+
+    fn is_locked(&self, now: Duration) -> bool {
+        self.locked_until().is_some_and(|until| now < until)
     }
 
     fn judge(
         &self,
         push: &ReceivedPush,
         resolves: &dyn Fn(&str, IpAddr) -> bool,
-        now: Duration,
     ) -> Result<Follow, Ignored> {
         if !is_sia(&push.message.content_type.media_type) {
             return Err(Ignored::ContentType);
@@ -234,13 +296,6 @@ impl Sia {
         //# A session initiation request from a source that is not on that list SHOULD be ignored.
         if !sources::is_allowed(&self.reach, &self.settings, &push.origin, resolves) {
             return Err(Ignored::Source);
-        }
-        //= specs/ota-http.md#sir-security
-        //# The terminal SHOULD have a lockout timer, during which further session initiation requests are put off or dropped.
-        //= specs/ota-wsp.md#sir-security
-        //# The terminal SHOULD have a lockout timer, during which further session initiation requests are put off or dropped.
-        if self.locked_until().is_some_and(|until| now < until) {
-            return Err(Ignored::Locked);
         }
         let content = &push.message.content;
         let most = self.settings.max_length;

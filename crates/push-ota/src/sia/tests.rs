@@ -21,6 +21,7 @@ use crate::http::{
 };
 
 mod contacts;
+mod deferred;
 mod sessions;
 
 type Point<'a> = wap_wire::wsp::Address<'a>;
@@ -167,6 +168,7 @@ fn followed(ppgs: Vec<Ppg>, settings: SiaSettings, content: &SiaContent<'_>) -> 
     match judged(ppgs, settings, &encoded(content)) {
         Outcome::Follow(follow) => follow,
         Outcome::Ignored(ignored) => panic!("{ignored}"),
+        Outcome::Deferred => panic!("put off"),
     }
 }
 
@@ -175,6 +177,7 @@ fn ignored(ppgs: Vec<Ppg>, settings: SiaSettings, content: &SiaContent<'_>) -> I
     match judged(ppgs, settings, &encoded(content)) {
         Outcome::Ignored(ignored) => ignored,
         Outcome::Follow(follow) => panic!("{follow:?}"),
+        Outcome::Deferred => panic!("put off"),
     }
 }
 
@@ -290,7 +293,8 @@ fn only_gateways_and_whoever_is_listed_are_heard() {
 //# The terminal SHOULD have a lockout timer, during which further session initiation requests are put off or dropped.
 fn after_a_request_was_followed_others_are_dropped_for_a_while() {
     let mut sia = Sia::new(by_http(gateways()), SiaSettings::default());
-    let push = from_gateway(&naming(&[at(&GATEWAY, None)]));
+    let mut push = from_gateway(&naming(&[at(&GATEWAY, None)]));
+    push.origin.answerable = true;
     let mut at = |seconds: u64| {
         let outcome = sia.receive(&push, resolves, SECOND * u32::try_from(seconds).unwrap());
         matches!(outcome, Outcome::Follow(_))
@@ -321,7 +325,8 @@ fn what_was_not_followed_locks_nobody_out() {
 //# The lockout timer SHOULD be reset once the connections that were asked for are open.
 fn the_lockout_ends_once_everything_asked_for_is_open() {
     let mut sia = Sia::new(by_http(gateways()), SiaSettings::default());
-    let push = from_gateway(&naming(&[at(&GATEWAY, None), at(&SECURE_GATEWAY, None)]));
+    let mut push = from_gateway(&naming(&[at(&GATEWAY, None), at(&SECURE_GATEWAY, None)]));
+    push.origin.answerable = true;
     let (plain, secure) = (
         contact(GATEWAY, 5035, false),
         contact(SECURE_GATEWAY, 5036, true),
@@ -466,6 +471,7 @@ proptest! {
                 prop_assert!(!ignored.as_str().is_empty());
                 prop_assert_eq!(sia.locked_until(), None);
             }
+            Outcome::Deferred => prop_assert!(false, "nothing came before it"),
         }
     }
 }

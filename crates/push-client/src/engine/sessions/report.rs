@@ -76,11 +76,20 @@ impl Engine {
                 tracing::debug!(%uri, "a confirmed push ended before it was judged");
             }
             NoteKind::TooMany => {
+                self.session_not_opened(&contact.contact);
                 tracing::warn!(%uri, "no push session is opened: as many as are allowed are there");
             }
             NoteKind::NoApplication => {
+                self.session_not_opened(&contact.contact);
                 tracing::info!(%uri, "no push session is opened: it was asked for applications that nobody registered");
             }
+        }
+    }
+
+    /// No session is opened that a session initiation request asked for: nothing that it could hold up is under way.
+    fn session_not_opened(&mut self, contact: &ContactPoint) {
+        if let Some(initiation) = &mut self.session_initiation {
+            initiation.sia.session_not_opened(contact);
         }
     }
 }

@@ -158,7 +158,7 @@ fn one_list_of_contact_points_is_followed() {
             Outcome::Follow(follow) => {
                 assert_eq!((follow.contacts.len(), follow.sessions.len()), expected);
             }
-            Outcome::Ignored(ignored) => panic!("{ignored}"),
+            other => panic!("{other:?}"),
         }
     }
     let only_http = from_gateway(&naming(&[at(&GATEWAY, None)]));
@@ -182,7 +182,7 @@ fn ports_of_wtls_are_not_contacted() {
                 assert_eq!(follow.sessions.len(), 1);
                 assert_eq!(follow.left_alone, [Ignored::Secure]);
             }
-            Outcome::Ignored(ignored) => panic!("{ignored}"),
+            other => panic!("{other:?}"),
         }
     }
     let refusal = Ignored::Secure.to_string();
@@ -272,7 +272,7 @@ fn the_applications_are_those_of_the_request_any_where_it_names_none() {
             &from_gateway(&content),
         ) {
             Outcome::Follow(follow) => assert_eq!(follow.applications, expected),
-            Outcome::Ignored(ignored) => panic!("{ignored}"),
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -325,10 +325,11 @@ fn ota_wsp_c_011_only_gateways_are_heard_and_one_request_at_a_time() {
         Outcome::Follow(_)
     ));
     let again = sia.receive(&from_gateway(&content), resolves, SECOND * 60);
-    assert_eq!(again, Outcome::Ignored(Ignored::Locked));
+    assert_eq!(again, Outcome::Deferred);
+    assert!(sia.next_deferred(resolves, SECOND * 60).is_none());
     assert!(matches!(
-        sia.receive(&from_gateway(&content), resolves, SECOND * 61),
-        Outcome::Follow(_)
+        sia.next_deferred(resolves, SECOND * 61),
+        Some((_, Outcome::Follow(_)))
     ));
 }
 

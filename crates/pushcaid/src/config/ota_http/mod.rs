@@ -123,8 +123,12 @@ section! {
         /// What becomes of a session initiation request whose ProvURL is that of no gateway: `follow`, as if it named none; or
         /// `ignore`.
         sir_unknown_context: UnknownContextName = SiaSettings::default().unknown_context.into(),
-        /// For how long others are dropped after a session initiation request was followed, unless what it asked for is open.
+        /// For how long others wait after a session initiation request was followed, unless what it asked for is open before. A sender that
+        /// can be told, over HTTP or by a confirmed push, is told to ask again.
         sir_lockout: Span = Span(SiaSettings::default().lockout),
+        /// Session initiation requests that wait for that, of senders that cannot be told: by datagram and short message. The same one of the
+        /// same sender waits once; `0`: they are dropped.
+        sir_max_deferred: usize = SiaSettings::default().max_deferred,
         /// Contact points that are followed of one session initiation request; the first count.
         sir_max_contacts: usize = SiaSettings::default().max_contacts,
         /// Which contact points count of a session initiation request that has some for each protocol: those for `ota-http`, or those

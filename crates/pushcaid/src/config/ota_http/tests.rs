@@ -63,6 +63,7 @@ sir_malformed_contacts = false
 sir_contacts = "any"
 sir_unknown_context = "ignore"
 sir_lockout = "30s"
+sir_max_deferred = 9
 sir_max_contacts = 2
 sir_max_length = 512
 
@@ -199,6 +200,7 @@ fn every_key_of_session_initiation_reaches_its_application() {
         contacts: SirContacts::Any,
         unknown_context: UnknownContext::Ignore,
         lockout: Duration::from_secs(30),
+        max_deferred: 9,
         max_contacts: 2,
         preference: SirPreference::OtaWsp,
         malformed_contacts: false,

@@ -56,6 +56,7 @@ impl OtaHttp {
             contacts: self.sir_contacts.into(),
             unknown_context: self.sir_unknown_context.into(),
             lockout: self.sir_lockout.0,
+            max_deferred: self.sir_max_deferred,
             max_contacts: self.sir_max_contacts,
             preference: self.sir_preference.into(),
             malformed_contacts: self.sir_malformed_contacts,
