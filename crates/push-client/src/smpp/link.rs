@@ -58,6 +58,8 @@ pub(super) struct Link<'a, S> {
     deliveries: JoinSet<Command>,
     /// The latest sign of life.
     heard: Instant,
+    /// Whether the centre has said anything since the bind but that it ends the connection.
+    has_heard: bool,
     /// When the centre was asked for one.
     asked: Option<Instant>,
 }
@@ -79,6 +81,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
             sequence: 0,
             deliveries: JoinSet::new(),
             heard: Instant::now(),
+            has_heard: false,
             asked: None,
         };
         let bind = commands::bind(settings).map_err(LinkError::Setting)?;
@@ -126,6 +129,11 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
                 () = sleep_until(due) => self.enquire().await?,
             }
         }
+    }
+
+    /// Whether the centre has said anything since the bind but that it ends the connection.
+    pub(super) const fn has_heard(&self) -> bool {
+        self.has_heard
     }
 
     /// When the silence has lasted too long.
@@ -179,6 +187,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Link<'a, S> {
         let Some(header) = commands::header(&frame) else {
             return Ok(());
         };
+        self.has_heard |= header.command != CommandId::Unbind;
         let Ok(command) = commands::decode(frame) else {
             return self.refuse(header).await;
         };

@@ -113,17 +113,21 @@ impl Smpp {
         })?
     }
 
-    /// Takes short messages until the client stops.
-    async fn serve<S: AsyncRead + AsyncWrite>(
+    /// Takes short messages until the client stops. Only a centre that said more than yes to the bind counts as one that works:
+    /// some take every bind and end the connection, as where two clients have the same name.
+    pub(super) async fn serve<S: AsyncRead + AsyncWrite>(
         &self,
         stream: S,
         intake: &Intake,
         failures: &mut u32,
     ) -> Result<(), LinkError> {
         let mut link = Link::bind(&self.settings, intake, stream).await?;
-        *failures = 0;
         tracing::info!(link = %self.settings.id, "bound to a message centre");
-        link.serve().await
+        let served = link.serve().await;
+        if link.has_heard() {
+            *failures = 0;
+        }
+        served
     }
 
     fn failed(&self, intake: &Intake, error: &LinkError, failures: &mut u32) {

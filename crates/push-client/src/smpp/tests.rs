@@ -10,6 +10,9 @@ use push_lab::smsc::{
     Account, Mode, ShortMessage, Smsc, SmscEvent, SmscEvents, SmscFault, SmscSettings,
 };
 use push_ota::http::{Host, Secret};
+use rusmpp::Pdu;
+use rusmpp::pdus::BindReceiverResp;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
 use super::*;
@@ -284,6 +287,39 @@ async fn a_refused_bind_says_what_to_look_at() {
         told.contains("EsmeRbindfail") && told.contains("password_file"),
         "{told}"
     );
+}
+
+/// How many connections count as failed in a row, of three before this one, after a centre that says these requests behind
+/// its yes to the bind and ends the connection.
+async fn failures_after(requests: Vec<Pdu>) -> u32 {
+    let mut settings = SmppSettings::new("link-1", Host::Name("centre.example".into()), 2775);
+    settings.system_id = "terminal".into();
+    let source = Smpp::new(settings).expect("the settings serve");
+    let (intake, _taken) = Intake::new(1);
+    let (stream, mut centre) = tokio::io::duplex(1024);
+    let playing = async move {
+        let mut header = [0; 16];
+        centre.read_exact(&mut header).await.expect("a bind");
+        let answer = Pdu::BindReceiverResp(BindReceiverResp::default());
+        for (sequence, pdu) in (1..).zip([answer].into_iter().chain(requests)) {
+            let octets = commands::encode(&commands::request(sequence, pdu));
+            centre.write_all(&octets).await.expect("the link reads");
+        }
+        centre.shutdown().await.expect("the link reads");
+        let mut rest = Vec::new();
+        centre.read_to_end(&mut rest).await.expect("the link ends");
+    };
+    let mut failures = 3;
+    let (ended, ()) = tokio::join!(source.serve(stream, &intake, &mut failures), playing);
+    ended.expect_err("the centre ended the connection");
+    failures
+}
+
+#[tokio::test]
+async fn a_centre_that_takes_each_bind_and_ends_the_connection_is_left_alone_ever_longer() {
+    assert_eq!(failures_after(Vec::new()).await, 3);
+    assert_eq!(failures_after(vec![Pdu::Unbind]).await, 3);
+    assert_eq!(failures_after(vec![Pdu::EnquireLink]).await, 0);
 }
 
 #[tokio::test]
