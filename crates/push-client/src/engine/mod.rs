@@ -237,9 +237,7 @@ impl Engine {
         if self.persistence.has_room() {
             ready |= self.short_messages.poll_submissions(context);
         }
-        if self.stopping {
-            ready |= self.short_messages.poll_ended(context);
-        }
+        ready |= self.short_messages.poll_ended(self.stopping, context);
         if self.takes_datagrams() {
             for listener in &mut self.listeners {
                 ready |= listener.poll_readable(context);

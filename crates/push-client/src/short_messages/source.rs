@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::Intake;
 
@@ -28,7 +28,7 @@ pub trait Source: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Runs until [`Intake::stopped`] returns; comes back by itself from whatever ends its connection. A source that returns
-    /// earlier is not started again.
+    /// earlier is not started again, and is shown as [`SourceState::Failed`].
     fn run(self: Arc<Self>, intake: Intake) -> SourceFuture;
 }
 
@@ -80,6 +80,8 @@ pub(crate) struct Running {
     intake: Intake,
     states: States,
     tasks: JoinSet<()>,
+    /// The number of the source that each task runs.
+    numbers: BTreeMap<Id, usize>,
 }
 
 impl Running {
@@ -95,6 +97,7 @@ impl Running {
             intake,
             states,
             tasks: JoinSet::new(),
+            numbers: BTreeMap::new(),
         }
     }
 
@@ -102,15 +105,34 @@ impl Running {
     pub(crate) fn start(&mut self) {
         for (number, source) in self.sources.iter().enumerate() {
             let intake = self.intake.of_source(number);
-            self.tasks.spawn(Arc::clone(source).run(intake));
+            let task = self.tasks.spawn(Arc::clone(source).run(intake));
+            self.numbers.insert(task.id(), number);
         }
     }
 
-    /// Forgets those that have ended, and says whether there were any; `context` is woken when the next one ends.
-    pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> bool {
+    /// Forgets those that have ended, and says whether there were any; `context` is woken when the next one ends. Where they were
+    /// `told` to end, that is as it should be.
+    pub(crate) fn poll_ended(&mut self, told: bool, context: &mut Context<'_>) -> bool {
         let before = self.tasks.len();
-        while matches!(self.tasks.poll_join_next(context), Poll::Ready(Some(_))) {}
+        while let Poll::Ready(Some(ended)) = self.tasks.poll_join_next_with_id(context) {
+            let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+            if let Some(number) = self.numbers.remove(&id)
+                && !told
+            {
+                self.ended_by_itself(number);
+            }
+        }
         self.tasks.len() < before
+    }
+
+    /// Nothing comes from this source any more, and nobody else would say so.
+    fn ended_by_itself(&self, number: usize) {
+        let uri = self.sources.get(number).map(|source| source.uri());
+        let uri = uri.unwrap_or_default();
+        tracing::error!(%uri, "a source of short messages ended by itself; nothing comes from it until the next start");
+        let reason = "it ended by itself; start the client again to have it back";
+        self.states
+            .set(number, SourceState::Failed(reason.to_owned()));
     }
 
     /// How many still run.

@@ -396,3 +396,36 @@ async fn a_source_runs_beside_the_engine_until_it_stops() {
     assert_eq!(source.state, "connected");
     bench.stop().await;
 }
+
+/// A source that goes without a word.
+#[derive(Debug)]
+struct Gone;
+
+impl Source for Gone {
+    fn uri(&self) -> String {
+        "gone:".to_owned()
+    }
+
+    fn shows_ports(&self) -> bool {
+        true
+    }
+
+    fn run(self: Arc<Self>, intake: Intake) -> SourceFuture {
+        Box::pin(async move { intake.state(SourceState::Connected) })
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_ends_by_itself_is_shown_as_failed() {
+    let bench = Bench::start(Builder::new().source(Gone));
+    let reason = loop {
+        let servers = bench.client.servers(administrator()).await.unwrap();
+        let source = servers.into_iter().find(|server| server.uri == "gone:");
+        if let Some(reason) = source.and_then(|source| source.reason) {
+            break reason;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(reason.contains("ended by itself"), "{reason}");
+    bench.stop().await;
+}

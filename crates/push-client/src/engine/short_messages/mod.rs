@@ -97,8 +97,8 @@ impl ShortMessages {
     }
 
     /// Whether a source has just ended; else `context` is woken when one does.
-    pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> bool {
-        self.sources.poll_ended(context)
+    pub(super) fn poll_ended(&mut self, stopping: bool, context: &mut Context<'_>) -> bool {
+        self.sources.poll_ended(stopping, context)
     }
 
     /// Whether no source is waited for any more.
