@@ -166,7 +166,7 @@ pub(crate) enum Relay {
 
 /// Hand MMS notifications to mmsd-tng, which fetches the messages
 ///
-/// Registers for x-wap-application:mms.ua, and calls PushNotify of mmsd-tng on the session bus for each notification. An event is
+/// Registers for x-wap-application:mms.ua, and hands each notification to mmsd-tng on the session bus. An event is
 /// accepted once mmsd-tng has taken it. While mmsd-tng is not there, notifications wait in the daemon. Runs until Ctrl-C; the
 /// registration stays, so that nothing is lost in between.
 #[derive(Debug, Args)]

@@ -186,7 +186,7 @@ impl Provocation {
                 } => self.aborted.push(reason(by_user, code)),
                 Pdu::Ack { tid, .. } => asked.push(tid & !wtp::RESPONDER),
                 Pdu::Invoke { .. } | Pdu::SegmentedInvoke { .. } | Pdu::NegativeAck { .. } => {
-                    self.others += 1
+                    self.others += 1;
                 }
             }
         }

@@ -100,6 +100,7 @@ impl Step<'_> {
 }
 
 impl std::fmt::Display for Step<'_> {
+    #[expect(clippy::too_many_lines, reason = "it is a sentence for each step")]
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Started { udp, http, socket } => {
