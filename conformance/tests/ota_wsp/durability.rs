@@ -32,14 +32,15 @@ fn killed_while_pushes_pour_in_it_keeps_all_that_it_acknowledged() -> anyhow::Re
     let mut session = lab.session()?;
     for round in 0..5_u32 {
         let (sender, receiver) = mpsc::channel();
-        let first = round * STEP;
+        let (first, count) = (round * STEP, 30 + 20 * round as usize);
         let (mut accepted, restarted) = std::thread::scope(|scope| {
             let (lab, sender) = (&lab, sender);
             scope.spawn(move || pour(lab, session, first..first + STEP, &sender));
-            let accepted: BTreeSet<u32> = receiver.iter().take(30 + 11 * round as usize).collect();
+            let accepted: BTreeSet<u32> = receiver.iter().take(count).collect();
             (accepted, stage.kill_and_restart())
         });
         stage = restarted?;
+        assert_eq!(accepted.len(), count, "it took no more while it ran");
         accepted.extend(receiver.iter());
         session = lab.session_for(vec![MMS_NUMBER], session)?;
         let mut arrived = BTreeSet::new();

@@ -103,11 +103,15 @@ impl Default for SessionsSettings {
         Self {
             gateways: Vec::new(),
             session: SessionSettings::default(),
-            wtp: wtp::Settings {
-                // A socket has one peer, and what is over is remembered for a while.
-                max_transactions: 4096,
-                max_transactions_of_peer: 4096,
-                ..wtp::Settings::default()
+            wtp: {
+                let defaults = wtp::Settings::default();
+                wtp::Settings {
+                    // A socket has one peer, which is alone with what is held, and what is over is remembered for a while.
+                    max_held_of_peer: defaults.max_held,
+                    max_transactions: 4096,
+                    max_transactions_of_peer: 4096,
+                    ..defaults
+                }
             },
             push_limits: connectionless::Limits::default(),
             connect_timeout: Duration::from_secs(45),

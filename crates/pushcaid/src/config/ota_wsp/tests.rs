@@ -120,6 +120,19 @@ fn every_key_reaches_the_driver_and_its_sessions() {
     assert_eq!(client.datagram_limits.headers, 32);
 }
 
+/// A session has one peer, for which nothing is left over by the bounds of the others.
+#[test]
+fn without_keys_transactions_are_those_of_the_library() {
+    let sessions = settings("[ota_wsp]\nsessions = true").sessions.unwrap();
+    let defaults = SessionsSettings::default();
+    assert_eq!(sessions.wtp, defaults.wtp);
+    assert_eq!(
+        sessions.wtp.max_transactions_of_peer,
+        sessions.wtp.max_transactions
+    );
+    assert_eq!(sessions.wtp.max_held_of_peer, sessions.wtp.max_held);
+}
+
 fn sessions() -> SessionsSettings {
     let mut sessions = SessionsSettings {
         gateways: gateways(),
@@ -154,6 +167,7 @@ fn wtp() -> wtp::Settings {
         max_datagram: 1200,
         max_packets: 99,
         max_held: 512 << 10,
+        max_held_of_peer: 512 << 10,
         max_transactions: 33,
         max_transactions_of_peer: 33,
         verification: wtp::Verification::Never,

@@ -89,14 +89,9 @@ impl OtaWsp {
             max_received_message: defaults.max_received_message.max(self.max_message_length.0),
             max_packets: self.wtp_max_packets,
             max_held: self.wtp_max_held.0,
-            max_held_of_peer: self
-                .wtp_max_held
-                .0
-                .min(defaults.max_held_of_peer.max(self.max_message_length.0)),
+            max_held_of_peer: self.wtp_max_held.0,
             max_transactions: self.wtp_max_transactions,
-            max_transactions_of_peer: self
-                .wtp_max_transactions
-                .min(defaults.max_transactions_of_peer),
+            max_transactions_of_peer: self.wtp_max_transactions,
             verification: self.wtp_verification.into(),
             peer_patience: self.wtp_peer_patience.0,
             ..defaults
