@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 /// Each word of hexadecimal digits, each file, or each line of the standard input is one short message: a whole push, or a
 /// segment of one. Segments may come in any order, at once or one by one; they are kept until their message is whole. The
 /// command returns once what became of them is durable: whoever keeps them may then delete them. It is for root, for the
-/// daemon's own user, and for those whom the daemon's configuration names ([sms] submitters).
+/// daemon's own user, and for those whom the daemon's configuration names as submitters.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
