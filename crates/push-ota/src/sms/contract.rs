@@ -154,7 +154,7 @@ pub enum Output {
     Keep {
         /// Its name.
         segment: SegmentId,
-        /// What to store, for [`Reassembler::restore`].
+        /// What to store, for [`Reassembler::restore`](super::Reassembler::restore).
         octets: Box<[u8]>,
     },
     /// Remove segments from the store; not answered. Some may never have been stored.
