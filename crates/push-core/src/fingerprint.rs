@@ -13,16 +13,23 @@ const FACTORS: [u64; 2] = [0xa409_3822_299f_31d1, 0x082e_fa98_ec4e_6c89];
 
 /// The fingerprint of a transmission: server, protocol, the terminal's port, transaction identity and octets.
 ///
-/// Over HTTP the terminal names transmissions itself, so that the name alone tells them apart, whatever they hold. It is
-/// the registration that the push is for that counts, not the port: one that began on a connection to one port may be
-/// repeated on another. The end of the name counts up from push to push, and is the first half of the fingerprint as it
-/// stands: fingerprints that [count up](Fingerprint::counts_up) are remembered at less cost.
+/// Over HTTP the terminal names transmissions itself, so that the name alone tells them apart, whatever they hold and whoever
+/// sent them. It is the registration that the push is for that counts, not the port: one that began on a connection to one port
+/// may be repeated on another. The end of the name counts up from push to push, and is the first half of the fingerprint as
+/// it stands: fingerprints that [count up](Fingerprint::counts_up) are remembered at less cost.
 pub(crate) fn of_transmission(
     push: &ReceivedPush,
     registration: Option<RegistrationId>,
 ) -> Fingerprint {
     let origin = &push.origin;
     let mut hash = Hash::new();
+    if origin.protocol == Protocol::OtaHttp
+        && let Some((start, count)) = origin.transaction.split_last_chunk()
+    {
+        hash.word(registration.map_or(0, |registration| registration.0));
+        hash.field(start);
+        return hash.finish_behind(u64::from_be_bytes(*count));
+    }
     hash.field(b"transmission");
     hash.server(&origin.server);
     hash.field(origin.protocol.as_str().as_bytes());
@@ -31,12 +38,6 @@ pub(crate) fn of_transmission(
         Protocol::OtaWsp | Protocol::OtaSip => origin.destination_port.map(u64::from),
     };
     hash.word(place.unwrap_or(0));
-    if origin.protocol == Protocol::OtaHttp
-        && let Some((start, count)) = origin.transaction.split_last_chunk()
-    {
-        hash.field(start);
-        return hash.finish_behind(u64::from_be_bytes(*count));
-    }
     hash.field(&origin.transaction);
     if let Some(application) = &push.message.application {
         hash.field(application.as_text().as_bytes());
