@@ -1,28 +1,38 @@
 //! The headers of a push message, in the order in which they came.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Header names and values as text, in order of arrival, repeated names kept apart.
 ///
-/// One buffer holds them all, because every push carries some and each lives only as long as its message.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers {
+/// One buffer holds them all, because every push carries some and each lives only as long as its message. A clone shares the
+/// buffer: many pushes have the headers of the one before, and none takes much room.
+#[derive(Clone, Default)]
+pub struct Headers(Option<Arc<Block>>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Block {
     text: String,
     ends: Vec<(u32, u32)>,
 }
 
+static EMPTY: Block = Block {
+    text: String::new(),
+    ends: Vec::new(),
+};
+
 impl Headers {
     /// No headers.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self(None)
     }
 
     /// No headers, with room for so many octets of text.
     pub fn with_capacity(octets: usize) -> Self {
-        Self {
+        Self(Some(Arc::new(Block {
             text: String::with_capacity(octets),
             ends: Vec::new(),
-        }
+        })))
     }
 
     /// Adds a header behind the others, its name and value written by whatever can be displayed.
@@ -30,51 +40,39 @@ impl Headers {
     /// Headers beyond 4 GiB of text are not taken; a bearer's own limits lie far below.
     pub fn push(&mut self, name: impl fmt::Display, value: impl fmt::Display) {
         use fmt::Write as _;
-        let start = self.text.len();
-        let name_written = write!(self.text, "{name}");
-        let name_end = self.text.len();
-        let value_written = write!(self.text, "{value}");
+        let block = self.block_mut();
+        let start = block.text.len();
+        let name_written = write!(block.text, "{name}");
+        let name_end = block.text.len();
+        let value_written = write!(block.text, "{value}");
         if name_written.is_ok() && value_written.is_ok() {
-            self.end_header(start, name_end);
+            block.end_header(start, name_end);
         } else {
-            self.text.truncate(start);
+            block.text.truncate(start);
         }
     }
 
     /// Adds a header behind the others, as [`push`](Self::push) does, without the cost of a formatter.
     pub fn push_text(&mut self, name: &str, value: &str) {
-        let start = self.text.len();
-        self.text.reserve(name.len() + value.len());
-        self.text.push_str(name);
-        let name_end = self.text.len();
-        self.text.push_str(value);
-        self.end_header(start, name_end);
-    }
-
-    /// Notes the header whose name and value have been written, or takes them back where there is too much text.
-    fn end_header(&mut self, start: usize, name_end: usize) {
-        if let (Ok(name_end), Ok(value_end)) =
-            (u32::try_from(name_end), u32::try_from(self.text.len()))
-        {
-            self.ends.push((name_end, value_end));
-        } else {
-            self.text.truncate(start);
-        }
+        let block = self.block_mut();
+        let start = block.text.len();
+        block.text.reserve(name.len() + value.len());
+        block.text.push_str(name);
+        let name_end = block.text.len();
+        block.text.push_str(value);
+        block.end_header(start, name_end);
     }
 
     /// The headers as (name, value), in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let starts = std::iter::once(0).chain(self.ends.iter().map(|&(_, value_end)| value_end));
-        self.ends
-            .iter()
+        let Block { text, ends } = self.block();
+        let starts = std::iter::once(0).chain(ends.iter().map(|&(_, value_end)| value_end));
+        ends.iter()
             .zip(starts)
             .filter_map(|(&(name_end, value_end), start)| {
                 let (start, name_end, value_end) =
                     (start as usize, name_end as usize, value_end as usize);
-                Some((
-                    self.text.get(start..name_end)?,
-                    self.text.get(name_end..value_end)?,
-                ))
+                Some((text.get(start..name_end)?, text.get(name_end..value_end)?))
             })
     }
 
@@ -87,19 +85,48 @@ impl Headers {
 
     /// How many headers there are.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.block().ends.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.block().ends.is_empty()
     }
 
     /// Octets of text held.
     pub fn text_length(&self) -> usize {
-        self.text.len()
+        self.block().text.len()
+    }
+
+    fn block(&self) -> &Block {
+        self.0.as_deref().unwrap_or(&EMPTY)
+    }
+
+    fn block_mut(&mut self) -> &mut Block {
+        Arc::make_mut(self.0.get_or_insert_with(|| Arc::new(EMPTY.clone())))
     }
 }
+
+impl Block {
+    /// Notes the header whose name and value have been written, or takes them back where there is too much text.
+    fn end_header(&mut self, start: usize, name_end: usize) {
+        if let (Ok(name_end), Ok(value_end)) =
+            (u32::try_from(name_end), u32::try_from(self.text.len()))
+        {
+            self.ends.push((name_end, value_end));
+        } else {
+            self.text.truncate(start);
+        }
+    }
+}
+
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.block() == other.block()
+    }
+}
+
+impl Eq for Headers {}
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,6 +165,16 @@ mod tests {
             format!("{headers:?}"),
             r#"{"Date": "one", "X-A": "", "date": "two"}"#
         );
+    }
+
+    #[test]
+    fn a_clone_has_a_life_of_its_own() {
+        let mut headers: Headers = [("Date", "one")].into_iter().collect();
+        let before = headers.clone();
+        headers.push_text("X-A", "two");
+        assert_eq!(before.iter().collect::<Vec<_>>(), [("Date", "one")]);
+        assert_eq!((before.len(), headers.len()), (1, 2));
+        assert_eq!(Headers::with_capacity(9), Headers::new());
     }
 
     #[test]
