@@ -118,26 +118,60 @@ pub fn parse_entity(
     read_entity(octets, limits, trust, &mut Spellings::default())
 }
 
-/// As [`parse_entity`], knowing what was written before.
+/// As [`parse_entity`], knowing what was written before within the same limits.
 pub(super) fn read_entity(
     octets: &[u8],
     limits: &EntityLimits,
     trust: InitiatorTrust,
     spellings: &mut Spellings,
 ) -> Result<PushMessage, EntityError> {
-    let head = status_line(octets)?;
-    if octets.len() - head > limits.message_length {
-        let offset = head.saturating_add(limits.message_length);
+    let head = match spellings.head.of(octets) {
+        Some(head) => head.clone(),
+        None => read_head(octets, limits, spellings)?,
+    };
+    check_length(octets, head.start, limits)?;
+    let rest = octets.get(head.end..).unwrap_or_default();
+    let content: Box<[u8]> = match head.framing.check(rest.len())? {
+        Coding::Identity => rest.into(),
+        Coding::Chunked => dechunk(octets, head.end, limits)?.into(),
+    };
+    Ok(head.description.with(content, trust))
+}
+
+fn check_length(octets: &[u8], start: usize, limits: &EntityLimits) -> Result<(), EntityError> {
+    if octets.len().saturating_sub(start) > limits.message_length {
+        let offset = start.saturating_add(limits.message_length);
         return Err(EntityErrorCode::MessageTooLong.at(offset));
     }
-    let end = end_of_headers(octets, head, limits)?;
-    let mut message = Builder::new(end - head, spellings);
+    Ok(())
+}
+
+/// Everything before the content.
+#[derive(Clone)]
+pub(super) struct Head {
+    /// Where the headers begin.
+    start: usize,
+    /// Where the content begins.
+    end: usize,
+    framing: Framing,
+    description: Description,
+}
+
+fn read_head(
+    octets: &[u8],
+    limits: &EntityLimits,
+    spellings: &mut Spellings,
+) -> Result<Head, EntityError> {
+    let start = status_line(octets)?;
+    check_length(octets, start, limits)?;
+    let end = end_of_headers(octets, start, limits)?;
+    let mut message = Builder::new(end - start, spellings);
     let mut framing = Framing::default();
     let block = octets.get(..end).unwrap_or_default();
     let mut lines = Lines {
         octets: block,
         text: str::from_utf8(block).ok(),
-        position: head,
+        position: start,
     };
     while let Some((name, value, offset)) = lines.next_header()? {
         framing.take(name, &value, offset)?;
@@ -145,12 +179,14 @@ pub(super) fn read_entity(
             message.take(name, &value, offset)?;
         }
     }
-    let rest = octets.get(end..).unwrap_or_default();
-    let content: Box<[u8]> = match framing.check(rest.len())? {
-        Coding::Identity => rest.into(),
-        Coding::Chunked => dechunk(octets, end, limits)?.into(),
+    let head = Head {
+        start,
+        end,
+        framing,
+        description: message.description,
     };
-    Ok(message.finish(content, trust))
+    spellings.head.note(block, &head);
+    Ok(head)
 }
 
 /// Makes a push message of headers and content that stand in no entity. Offsets of errors count headers.
@@ -176,7 +212,7 @@ pub(super) fn read_bare<'a>(
     if length.saturating_add(content.len()) > limits.message_length {
         return Err(EntityErrorCode::MessageTooLong.at(0));
     }
-    Ok(message.finish(content.into(), trust))
+    Ok(message.description.with(content.into(), trust))
 }
 
 /// Where the status line ends.
@@ -316,7 +352,7 @@ impl<'a> Lines<'a> {
 }
 
 /// What the headers say of where the content ends.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Framing {
     length: Option<(u64, usize)>,
     coding: Option<(Coding, usize)>,
@@ -352,7 +388,7 @@ impl Framing {
         Ok(())
     }
 
-    fn check(&self, there: usize) -> Result<Coding, EntityError> {
+    fn check(self, there: usize) -> Result<Coding, EntityError> {
         match (self.coding, self.length) {
             (Some((Coding::Chunked, offset)), Some((_, other))) => {
                 Err(EntityErrorCode::Contradiction.at(offset.max(other)))
@@ -435,50 +471,17 @@ fn chunk_size_line<'a>(lines: &mut Lines<'a>) -> Result<(&'a [u8], usize), Entit
     Ok(read)
 }
 
-/// A push message in the making.
-struct Builder<'a> {
-    spellings: &'a mut Spellings,
+/// What the headers of a push message say.
+#[derive(Clone, Default)]
+struct Description {
     application: Option<PushApplicationId>,
     content_type: Option<ContentType>,
-    typed: bool,
     headers: Headers,
 }
 
-impl<'a> Builder<'a> {
-    fn new(length: usize, spellings: &'a mut Spellings) -> Self {
-        Self {
-            spellings,
-            application: None,
-            content_type: None,
-            typed: false,
-            headers: Headers::with_capacity(length),
-        }
-    }
-
-    fn take(&mut self, name: &str, value: &str, offset: usize) -> Result<(), EntityError> {
-        if name.eq_ignore_ascii_case("Content-Type") {
-            if std::mem::replace(&mut self.typed, true) {
-                return Err(EntityErrorCode::Contradiction.at(offset));
-            }
-            let (content_type, whole) = content_type(value, self.spellings);
-            self.content_type = content_type;
-            // One that is no media type, or that is broken further on, is kept as it came.
-            if whole {
-                return Ok(());
-            }
-        } else if name.eq_ignore_ascii_case("X-Wap-Application-Id") {
-            if self.application.is_some() {
-                return Err(EntityErrorCode::Contradiction.at(offset));
-            }
-            let application = self.spellings.application.read(value, application_id);
-            let wrong = EntityErrorCode::ApplicationId.at(offset);
-            self.application = Some(application.ok_or(wrong)?);
-        }
-        self.headers.push_text(name, value);
-        Ok(())
-    }
-
-    fn finish(self, content: Box<[u8]>, trust: InitiatorTrust) -> PushMessage {
+impl Description {
+    /// The message with this content.
+    fn with(self, content: Box<[u8]>, trust: InitiatorTrust) -> PushMessage {
         PushMessage {
             application: self.application,
             // Content that nobody described is octets (RFC 2046 4.5.1).
@@ -490,6 +493,49 @@ impl<'a> Builder<'a> {
             content,
             trust,
         }
+    }
+}
+
+/// The headers of a push message, being read.
+struct Builder<'a> {
+    spellings: &'a mut Spellings,
+    typed: bool,
+    description: Description,
+}
+
+impl<'a> Builder<'a> {
+    fn new(length: usize, spellings: &'a mut Spellings) -> Self {
+        Self {
+            spellings,
+            typed: false,
+            description: Description {
+                headers: Headers::with_capacity(length),
+                ..Description::default()
+            },
+        }
+    }
+
+    fn take(&mut self, name: &str, value: &str, offset: usize) -> Result<(), EntityError> {
+        if name.eq_ignore_ascii_case("Content-Type") {
+            if std::mem::replace(&mut self.typed, true) {
+                return Err(EntityErrorCode::Contradiction.at(offset));
+            }
+            let (content_type, whole) = content_type(value, self.spellings);
+            self.description.content_type = content_type;
+            // One that is no media type, or that is broken further on, is kept as it came.
+            if whole {
+                return Ok(());
+            }
+        } else if name.eq_ignore_ascii_case("X-Wap-Application-Id") {
+            if self.description.application.is_some() {
+                return Err(EntityErrorCode::Contradiction.at(offset));
+            }
+            let application = self.spellings.application.read(value, application_id);
+            let wrong = EntityErrorCode::ApplicationId.at(offset);
+            self.description.application = Some(application.ok_or(wrong)?);
+        }
+        self.description.headers.push_text(name, value);
+        Ok(())
     }
 }
 

@@ -1,7 +1,11 @@
 //! What one gateway wrote last, with what it means: a gateway writes the same ids and types push after push, and to know them again
 //! costs far less than to parse them. What is parsed once is also held once, however many events share it.
 
+use std::fmt;
+
 use push_message::{MediaType, PushApplicationId};
+
+use super::entity::Head;
 
 /// The most octets that are remembered of a value; none that means anything has more.
 const MAX_LENGTH: usize = 300;
@@ -13,6 +17,7 @@ pub(super) struct Spellings {
     pub(super) media_type: Latest<MediaType>,
     /// X-Wap-Push-OTA-Version, and the version chosen by it.
     pub(super) version: Latest<Option<(u32, u32)>>,
+    pub(super) head: LatestHead,
 }
 
 /// The last value that was written well.
@@ -38,6 +43,41 @@ impl<T: Clone> Latest<T> {
             self.0 = Some((text.into(), value.clone()));
         }
         Some(value)
+    }
+}
+
+/// The most octets that are remembered of a head.
+const MAX_HEAD_LENGTH: usize = 1_024;
+
+/// The last head of an entity that was written well: that of the next one is often the same, octet for octet.
+#[derive(Default)]
+pub(super) struct LatestHead {
+    octets: Vec<u8>,
+    head: Option<Head>,
+}
+
+impl LatestHead {
+    /// The head that these octets begin with, if it is the one that was written last. Where a head ends is found in itself, so
+    /// that what begins with it can have no other.
+    pub(super) fn of(&self, octets: &[u8]) -> Option<&Head> {
+        let head = self.head.as_ref()?;
+        octets.starts_with(&self.octets).then_some(head)
+    }
+
+    /// Remembers a head, which these octets are.
+    pub(super) fn note(&mut self, octets: &[u8], head: &Head) {
+        if octets.len() <= MAX_HEAD_LENGTH {
+            self.octets.clear();
+            self.octets.extend_from_slice(octets);
+            self.head = Some(head.clone());
+        }
+    }
+}
+
+impl fmt::Debug for LatestHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Header values are personal data.
+        f.debug_struct("LatestHead").finish_non_exhaustive()
     }
 }
 

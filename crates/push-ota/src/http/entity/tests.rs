@@ -500,4 +500,35 @@ proptest! {
             prop_assert!(error.offset <= octets.len(), "{}", error);
         }
     }
+
+    /// Few different lines, so that heads come again, as a whole and in their beginnings.
+    #[test]
+    fn what_was_written_before_changes_nothing(
+        entities in prop::collection::vec(
+            (
+                prop::collection::vec(
+                    prop::sample::select(vec![
+                        "Content-Type: text/plain;a=b\r\n",
+                        "Content-Length: 3\r\n",
+                        "Transfer-Encoding: chunked\r\n",
+                        "X-Wap-Application-Id: 4\r\n",
+                        "X-A: b\r\n",
+                        "X-A\r\n",
+                    ]),
+                    0..3,
+                ),
+                prop::sample::select(vec!["", "abc", "X-A: b\r\n\r\n", "1\r\na\r\n0\r\n\r\n", "0123456789abcdefghijklmnopqrstuvwxyz"]),
+            ),
+            1..12,
+        ),
+    ) {
+        let limits = EntityLimits { message_length: 60, headers_length: 50, headers: 2 };
+        let trust = InitiatorTrust::default();
+        let mut spellings = Spellings::default();
+        for (lines, content) in entities {
+            let octets = entity(&lines.concat(), content.as_bytes());
+            let read = read_entity(&octets, &limits, trust, &mut spellings);
+            prop_assert_eq!(read, parse_entity(&octets, &limits, trust));
+        }
+    }
 }
