@@ -130,6 +130,12 @@ impl Journal {
         (event.stage == Stage::Waiting && event.settlement.is_none()).then_some((id, event))
     }
 
+    /// Whether an event is the first of those that wait for a registration's application.
+    pub(crate) fn is_first(&self, registration: RegistrationId, event: EventId) -> bool {
+        let queue = self.queue(registration);
+        queue.is_some_and(|queue| queue.waiting.first() == Some(event))
+    }
+
     /// Adds an event that belongs to nobody.
     pub(crate) fn insert_held(&mut self, id: EventId, event: Event) {
         if event.stage == Stage::Held {

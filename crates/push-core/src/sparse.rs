@@ -61,7 +61,11 @@ impl<K: Ord + Copy, V> Sparse<K, V> {
             }
             Err(index) => {
                 self.held += 1;
-                self.slots.insert(index, (key, Some(value)));
+                if index == self.slots.len() {
+                    self.slots.push_back((key, Some(value)));
+                } else {
+                    self.slots.insert(index, (key, Some(value)));
+                }
                 None
             }
         }

@@ -220,7 +220,10 @@ impl PushClient {
         stored.stage = Stage::Waiting;
         let (registration, expires) = (stored.registration, stored.expires);
         self.timers.start(expires, Timer::Expiry(event));
-        if let Some(registration) = registration {
+        // Behind another one it has to wait, whoever is there to take it.
+        if let Some(registration) = registration
+            && self.journal.is_first(registration, event)
+        {
             self.pump(registration, now);
         }
     }
