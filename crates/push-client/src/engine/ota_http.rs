@@ -135,6 +135,10 @@ impl OtaHttp {
 
     /// Who waits for the judgement on a push.
     fn take_waiting(&mut self, ticket: RequestTicket) -> Option<oneshot::Sender<PushStatus>> {
+        // Mostly pushes are judged in the order in which they came.
+        if let Some((_, answer)) = self.judging.pop_front_if(|(first, _)| *first == ticket) {
+            return Some(answer);
+        }
         let falling = |(other, _): &(RequestTicket, _)| ticket.cmp(other);
         let index = self.judging.binary_search_by(falling).ok()?;
         self.judging.remove(index).map(|(_, answer)| answer)

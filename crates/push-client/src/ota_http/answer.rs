@@ -1,5 +1,6 @@
 //! The answer to one request.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use hyper::body::{Body as _, Incoming};
@@ -8,7 +9,7 @@ use hyper::http::request::Parts;
 use hyper::{Method as HttpMethod, Request, Response};
 use push_core::Now;
 use push_message::{Protocol, ReceivedPush, ServerAddress};
-use push_ota::http::{Answer, ContentPush, Cpi, PushStatus, Pushed, Registering, Step};
+use push_ota::http::{Answer, ContentPush, PushStatus, Pushed, Registering, Step};
 use tokio::sync::oneshot;
 
 use super::body::{self, NoBody, Read};
@@ -22,15 +23,19 @@ use crate::recent::Unjudged;
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// Answers a request.
-pub(super) async fn answer(session: Arc<Session>, request: Request<Incoming>) -> Response<NoBody> {
-    let now = session.link.clock.now();
-    let answering = session.life.begin(now.monotonic);
+/// Answers a request, which is taken apart before the future is made: that is moved about, and holds no more than it needs.
+pub(super) fn answer(
+    session: Arc<Session>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<NoBody>, Infallible>> {
     let (head, body) = request.into_parts();
-    let method = method_of(&head);
-    let cpi = session.link.cpi();
-    let decided = decide(&session, &head, body, &cpi, now).await;
-    finish(&session, method, decided, now).map(|()| NoBody(answering))
+    async move {
+        let now = session.link.clock.now();
+        let answering = session.life.begin(now.monotonic);
+        let method = method_of(&head);
+        let decided = decide(&session, &head, body, now).await;
+        Ok(finish(&session, method, decided, now).map(|()| NoBody(answering)))
+    }
 }
 
 /// An answer, and whether what it refuses has to be remembered here: nobody else does.
@@ -66,8 +71,10 @@ fn method_of(head: &Parts) -> Method {
     }
 }
 
-async fn decide(session: &Session, head: &Parts, body: Incoming, cpi: &Cpi, now: Now) -> Decided {
-    let step = session.connection().request(head, cpi, now.unix);
+async fn decide(session: &Session, head: &Parts, body: Incoming, now: Now) -> Decided {
+    let cpi = session.link.cpi();
+    let step = session.connection().request(head, &cpi, now.unix);
+    drop(cpi);
     match step {
         Step::Answer(answer) => Decided::of(drop_body(session, head, body, answer).await),
         Step::Register(registering) => {
@@ -133,7 +140,7 @@ async fn take_push(
     session: &Session,
     head: &Parts,
     body: Incoming,
-    push: ContentPush,
+    push: Box<ContentPush>,
     now: Now,
 ) -> Decided {
     let link = &session.link;

@@ -1,6 +1,5 @@
 //! One connection from its first octet to its last.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -101,10 +100,7 @@ pub(super) async fn serve(link: Arc<Link>, life: Arc<Life>, stream: Stream, peer
     });
     let mut orders = Orders::new(Arc::clone(&life));
     let mut deadline = Deadline::new(Arc::clone(&life), &link.settings, idle_timeout);
-    let service = service_fn(move |request| {
-        let session = Arc::clone(&session);
-        async move { Ok::<_, Infallible>(answer::answer(session, request).await) }
-    });
+    let service = service_fn(move |request| answer::answer(Arc::clone(&session), request));
     let mut served = std::pin::pin!(
         http1::Builder::new()
             .max_buf_size(link.settings.max_head_octets.saturating_add(BUFFER))

@@ -38,11 +38,14 @@ impl Outstanding {
     /// One more of this pusher; absent where there are as many as it may have.
     pub(super) fn begin(self: &Arc<Self>, pusher: Pusher) -> Option<UnderWay> {
         let mut counts = self.lock();
-        let count = counts.get(&pusher).copied().unwrap_or_default();
-        if count >= self.most {
-            return None;
+        match counts.get_mut(&pusher) {
+            Some(count) if *count >= self.most => return None,
+            Some(count) => *count += 1,
+            None if self.most == 0 => return None,
+            None => {
+                counts.insert(pusher.clone(), 1);
+            }
         }
-        counts.insert(pusher.clone(), count + 1);
         drop(counts);
         Some(UnderWay {
             outstanding: Arc::clone(self),

@@ -81,7 +81,7 @@ pub enum Step {
     /// A registration: whether a whitelist names the peer has to be found out.
     Register(Registering),
     /// A push: its body has to be read.
-    Push(ContentPush),
+    Push(Box<ContentPush>),
 }
 
 /// The answer to one request. It has no body.
@@ -626,7 +626,7 @@ impl Connection {
             tag: (state != TagState::Current).then(|| cpi.tag()),
             notice: knows.flatten(),
         };
-        ContentPush::step(head, fields, judging, &self.terminal)
+        ContentPush::step(head, fields, judging, &self.terminal, &mut self.spellings)
     }
 
     fn knows(&self, tag: CpiTag) -> Option<Notice> {

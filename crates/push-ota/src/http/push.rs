@@ -15,6 +15,7 @@ use super::connection::{Answer, Connection, Notice, Step, Way};
 use super::entity::{EntityErrorCode, EntityLimits, STATUS_LINE_LENGTH, read_bare, read_entity};
 use super::fields::Fields;
 use super::parameters::media_parameters;
+use super::spellings::Spellings;
 use super::{CpiTag, PushStatus, Terminal};
 
 /// A push whose body has not been read.
@@ -71,12 +72,13 @@ impl ContentPush {
         fields: &Fields<'_>,
         judging: Judging,
         terminal: &Terminal,
+        spellings: &mut Spellings,
     ) -> Step {
-        let Some(form) = form(head, fields) else {
+        let Some(form) = form(head, fields, spellings) else {
             let answer = judging.refuse(StatusCode::BAD_REQUEST, "contentType");
             return Step::Answer(answer);
         };
-        Step::Push(Self {
+        Step::Push(Box::new(Self {
             limits: EntityLimits {
                 message_length: terminal.max_message_length,
                 headers_length: terminal.max_headers_length,
@@ -85,7 +87,7 @@ impl ContentPush {
             form,
             trust: push_info(fields),
             judging,
-        })
+        }))
     }
 
     /// The most octets that its body may have.
@@ -211,6 +213,9 @@ impl Judging {
 //# A token of X-Wap-Push-Info that the terminal does not know MUST be ignored.
 fn push_info(fields: &Fields<'_>) -> InitiatorTrust {
     let mut trust = InitiatorTrust::default();
+    if !fields.info.is_present() {
+        return trust;
+    }
     let tokens = fields
         .info
         .texts()
@@ -228,25 +233,54 @@ fn push_info(fields: &Fields<'_>) -> InitiatorTrust {
 ///
 /// A content type other than application/http, or none, makes the request's own headers those of the push, as some gateways
 /// send it.
-fn form(head: &Parts, fields: &Fields<'_>) -> Option<Form> {
+fn form(head: &Parts, fields: &Fields<'_>, spellings: &mut Spellings) -> Option<Form> {
     let content_type = fields.content_type.text().unwrap_or_default();
-    let (media, parameters) =
-        content_type.split_at(content_type.find(';').unwrap_or(content_type.len()));
-    if !media.trim().eq_ignore_ascii_case("application/http") {
-        let headers = head.headers.iter().filter(|(name, _)| is_end_to_end(name));
-        let headers = headers.map(|(name, value)| (name.clone(), value.clone()));
-        return Some(Form::Bare(headers.collect()));
+    let carries = |content_type: &str| Some(Carries::of(content_type));
+    match spellings.carries.read(content_type, carries)? {
+        Carries::Message => {
+            let headers = head.headers.iter().filter(|(name, _)| is_end_to_end(name));
+            let headers = headers.map(|(name, value)| (name.clone(), value.clone()));
+            Some(Form::Bare(headers.collect()))
+        }
+        Carries::Response => {
+            let is_plain = |value: &str| value.trim().eq_ignore_ascii_case("identity");
+            let mut encodings = fields.content_encoding.texts();
+            let plain = encodings.all(|value| value.is_some_and(is_plain));
+            plain.then_some(Form::Entity)
+        }
+        Carries::Unreadable => None,
     }
-    let (pairs, _) = media_parameters(parameters);
-    let response = pairs
-        .iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("msgtype"))
-        .all(|(_, value)| value.eq_ignore_ascii_case("response"));
-    let plain = fields
-        .content_encoding
-        .texts()
-        .all(|value| value.is_some_and(|value| value.trim().eq_ignore_ascii_case("identity")));
-    (response && plain).then_some(Form::Entity)
+}
+
+/// What the content type of a request says of its body.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Carries {
+    /// The content of the push.
+    Message,
+    /// A response in application/http.
+    Response,
+    /// Something else in application/http.
+    Unreadable,
+}
+
+impl Carries {
+    fn of(content_type: &str) -> Self {
+        let (media, parameters) =
+            content_type.split_at(content_type.find(';').unwrap_or(content_type.len()));
+        if !media.trim().eq_ignore_ascii_case("application/http") {
+            return Self::Message;
+        }
+        let (pairs, _) = media_parameters(parameters);
+        let response = pairs
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("msgtype"))
+            .all(|(_, value)| value.eq_ignore_ascii_case("response"));
+        if response {
+            Self::Response
+        } else {
+            Self::Unreadable
+        }
+    }
 }
 
 /// Whether a header goes from the initiator to the application, rather than from gateway to terminal (WAP-251).

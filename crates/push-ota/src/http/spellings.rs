@@ -6,6 +6,7 @@ use std::fmt;
 use push_message::{MediaType, PushApplicationId};
 
 use super::entity::Head;
+use super::push::Carries;
 
 /// The most octets that are remembered of a value; none that means anything has more.
 const MAX_LENGTH: usize = 300;
@@ -18,6 +19,8 @@ pub(super) struct Spellings {
     /// X-Wap-Push-OTA-Version, and the version chosen by it.
     pub(super) version: Latest<Option<(u32, u32)>>,
     pub(super) head: LatestHead,
+    /// The content type of a request.
+    pub(super) carries: Latest<Carries>,
 }
 
 /// The last value that was written well.
