@@ -75,6 +75,9 @@ impl Engine {
             NoteKind::Unanswered => {
                 tracing::debug!(%uri, "a confirmed push ended before it was judged");
             }
+            NoteKind::Repeated => {
+                tracing::debug!(%uri, "a confirmed push came again whose answer was lost");
+            }
             NoteKind::TooMany => {
                 self.session_not_opened(&contact.contact);
                 tracing::warn!(%uri, "no push session is opened: as many as are allowed are there");

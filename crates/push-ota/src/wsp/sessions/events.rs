@@ -247,6 +247,8 @@ pub enum NoteKind {
     },
     /// A confirmed push ended before it was judged: the server does not know that it was taken, if it was.
     Unanswered,
+    /// A confirmed push came again whose gateway could not be told that it was taken; it is told now, and the push is not given out again.
+    Repeated,
     /// No session was opened: as many as are allowed are there.
     TooMany,
     /// No session was opened: a session initiation request names no application that is registered.
@@ -267,6 +269,7 @@ impl NoteKind {
             Self::Malformed { .. } => "malformed",
             Self::Aborted { .. } => "aborted",
             Self::Unanswered => "unanswered",
+            Self::Repeated => "repeated",
             Self::TooMany => "tooMany",
             Self::NoApplication => "noApplication",
         }

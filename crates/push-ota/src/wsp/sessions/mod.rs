@@ -18,6 +18,10 @@
 //!
 //! A push goes out to be judged, and is answered when [`SessionsInput::Judged`] comes back: acknowledged if the terminal has
 //! it durably, else aborted with the reason.
+//!
+//! A confirmed push waits for its judgement for longer than gateways in use repeat it. Where its transaction ends nevertheless, and its
+//! gateway sends it again in another one, it is not given out again: the judgement is the answer to that one, if it comes, or came less than
+//! [`SessionsSettings::unanswered_window`] ago.
 
 mod announcing;
 mod events;
@@ -28,6 +32,7 @@ mod pushes;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod unanswered;
 mod views;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -45,6 +50,7 @@ use announcing::Waiting;
 use link::{Link, LinkId, Role};
 use place::{Place, PlaceId, Wanted};
 use pushes::UnderWay;
+use unanswered::Unanswered;
 
 /// All push sessions of a terminal.
 #[derive(Debug)]
@@ -60,6 +66,7 @@ pub struct Sessions {
     waiting: VecDeque<Waiting>,
     pushes: BTreeMap<SessionPushTicket, UnderWay>,
     push_octets: usize,
+    unanswered: Unanswered,
     /// The network is away.
     paused: bool,
     /// No more sessions; those that are left end until then at the latest.
@@ -90,6 +97,7 @@ impl Sessions {
             waiting: VecDeque::new(),
             pushes: BTreeMap::new(),
             push_octets: 0,
+            unanswered: Unanswered::default(),
             paused: false,
             stopping: None,
             last_number: u64::try_from(settings.gateways.len()).unwrap_or(u64::MAX),

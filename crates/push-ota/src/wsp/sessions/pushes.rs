@@ -6,6 +6,8 @@ use push_message::{Bearer, Origin, Protocol, ReceivedPush, ServerAddress, UnixMi
 use wap_wire::wsp::{AbortReason, Push};
 
 use super::link::LinkId;
+use super::place::PlaceId;
+use super::unanswered::{Digest, digest};
 use super::{NoteKind, PushOutcome, SessionPushTicket, Sessions, SessionsOutput};
 use crate::wsp::connectionless::{Limits, Refusal, message};
 use crate::wsp::session::SessionEvent;
@@ -15,6 +17,9 @@ use crate::wtp::TransactionHandle;
 #[derive(Debug)]
 pub(super) struct UnderWay {
     link: LinkId,
+    place: PlaceId,
+    /// Of a confirmed one.
+    digest: Option<Digest>,
     /// What it is to be answered in; absent for an unconfirmed one, and once that is over.
     transaction: Option<TransactionHandle>,
     octets: usize,
@@ -38,8 +43,17 @@ impl Sessions {
             return;
         };
         link.active = Some(now);
-        link.pushes += 1;
         let place = link.place;
+        let digest = transaction.map(|_| digest(octets));
+        if let Some((transaction, digest)) = transaction.zip(digest)
+            && self.is_repeated(id, place, transaction, digest, now)
+        {
+            return;
+        }
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        link.pushes += 1;
         if let Some(place) = self.places.get_mut(&place) {
             place.pushes += 1;
             place.last_push = Some(received);
@@ -57,6 +71,8 @@ impl Sessions {
                 let ticket = SessionPushTicket(self.number());
                 let under_way = UnderWay {
                     link: id,
+                    place,
+                    digest,
                     transaction,
                     octets: octets.len(),
                     is_last: push.message.trust.last,
@@ -77,6 +93,35 @@ impl Sessions {
                 self.abort_push(id, transaction, AbortReason::USERRFS, now);
             }
         }
+    }
+
+    /// Whether a confirmed push is one that was given out before, whose gateway could not be told what became of it. Then it is answered,
+    /// now or when it is judged.
+    fn is_repeated(
+        &mut self,
+        id: LinkId,
+        place: PlaceId,
+        transaction: TransactionHandle,
+        digest: Digest,
+        now: Duration,
+    ) -> bool {
+        let is_it = |push: &&mut UnderWay| {
+            push.place == place && push.digest == Some(digest) && push.transaction.is_none()
+        };
+        if let Some(push) = self.pushes.values_mut().find(is_it) {
+            push.link = id;
+            push.transaction = Some(transaction);
+        } else if self.unanswered.take(place, digest, now) {
+            if let Some(link) = self.links.get_mut(&id) {
+                let event = SessionEvent::ConfirmedPush(transaction);
+                link.session.handle_event(&event);
+                self.pump(id, UnixMillis::default(), now);
+            }
+        } else {
+            return false;
+        }
+        self.note(place, NoteKind::Repeated);
+        true
     }
 
     /// Makes a push of its PDU.
@@ -151,6 +196,14 @@ impl Sessions {
             return;
         };
         self.push_octets = self.push_octets.saturating_sub(push.octets);
+        if let Some(digest) = push.digest
+            && push.transaction.is_none()
+            && outcome == PushOutcome::Accepted
+        {
+            let until = now + self.settings.unanswered_window;
+            let most = self.settings.max_unanswered;
+            self.unanswered.remember(push.place, digest, until, most);
+        }
         let Some(link) = self.links.get_mut(&push.link) else {
             return;
         };

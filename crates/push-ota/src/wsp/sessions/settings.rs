@@ -90,6 +90,10 @@ pub struct SessionsSettings {
     pub max_pushes: usize,
     /// Octets of these pushes.
     pub max_push_octets: usize,
+    /// For how long a confirmed push that was accepted when its gateway could not be told any more is known when it comes again.
+    pub unanswered_window: Duration,
+    /// How many of these are remembered; the oldest give way.
+    pub max_unanswered: usize,
     /// Redirects that are followed one after the other.
     pub max_redirects: u8,
     /// Addresses of a redirect that are tried; the first count.
@@ -103,9 +107,15 @@ impl Default for SessionsSettings {
         Self {
             gateways: Vec::new(),
             session: SessionSettings::default(),
-            wtp: {
+wtp: {
                 let defaults = wtp::Settings::default();
                 wtp::Settings {
+                    timers: wtp::Timers {
+                        // A disk may be slow, and a push early. Kannel repeats a push for 36 s; for so long there is somebody to be told
+                        // what became of it, and no use in an abort that says nothing.
+                        max_acknowledgement_expirations: 39,
+                        ..wtp::Timers::IP
+                    },
                     // A socket has one peer, which is alone with what is held, and what is over is remembered for a while.
                     max_held_of_peer: defaults.max_held,
                     max_transactions: 4096,
@@ -127,6 +137,8 @@ impl Default for SessionsSettings {
             max_sessions_per_gateway: 8,
             max_pushes: 256,
             max_push_octets: 4 << 20,
+            unanswered_window: Duration::from_mins(10),
+            max_unanswered: 256,
             max_redirects: 2,
             max_redirect_addresses: 4,
             max_announcements: 64,

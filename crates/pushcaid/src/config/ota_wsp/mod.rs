@@ -95,6 +95,10 @@ section! {
         max_pushes: usize = SessionsSettings::default().max_pushes,
         /// Octets of these pushes.
         max_push_octets: Octets = Octets(SessionsSettings::default().max_push_octets),
+        /// For how long a confirmed push that was written down when its gateway could not be told any more is known when it comes again.
+        unanswered_window: Span = Span(SessionsSettings::default().unanswered_window),
+        /// How many of these are remembered; the oldest give way.
+        max_unanswered: usize = SessionsSettings::default().max_unanswered,
         /// Redirects that are followed one after the other.
         max_redirects: u8 = SessionsSettings::default().max_redirects,
         /// Addresses of a redirect that are tried; the first count.
@@ -105,9 +109,11 @@ section! {
         wtp_retry_interval: Span = Span(SessionsSettings::default().wtp.timers.retry_base),
         /// How often a PDU is sent again.
         wtp_max_retransmissions: u8 = SessionsSettings::default().wtp.timers.max_retransmissions,
-        /// How long a confirmed push may be on its way to the disk before the gateway is told to wait; that is told anew each time.
+        /// How long a confirmed push waits to be written down before its acknowledgement interval begins anew. Its gateway hears nothing
+        /// meanwhile, and repeats it.
         wtp_acknowledgement_interval: Span = Span(SessionsSettings::default().wtp.timers.acknowledgement_short_user),
-        /// How often it is told so before the push is aborted.
+        /// How often the interval begins anew, before the push is aborted (NORESPONSE). Together they are to be as long as gateways repeat a
+        /// push, and longer than a write may take.
         wtp_max_acknowledgement_expirations: u8 = SessionsSettings::default().wtp.timers.max_acknowledgement_expirations,
         /// For how long a transaction that has ended is remembered, to know what belongs to it.
         wtp_wait_timeout: Span = Span(SessionsSettings::default().wtp.timers.wait_timeout),

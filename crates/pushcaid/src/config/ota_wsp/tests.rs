@@ -47,6 +47,8 @@ max_sessions = 5
 max_sessions_per_gateway = 2
 max_pushes = 6
 max_push_octets = "1 MiB"
+unanswered_window = "17s"
+max_unanswered = 8
 max_redirects = 1
 max_redirect_addresses = 3
 max_announcements = 7
@@ -151,6 +153,8 @@ fn sessions() -> SessionsSettings {
         max_sessions_per_gateway: 2,
         max_pushes: 6,
         max_push_octets: 1 << 20,
+        unanswered_window: Duration::from_secs(17),
+        max_unanswered: 8,
         max_redirects: 1,
         max_redirect_addresses: 3,
         max_announcements: 7,

@@ -67,6 +67,8 @@ impl OtaWsp {
             max_sessions_per_gateway: self.max_sessions_per_gateway,
             max_pushes: self.max_pushes,
             max_push_octets: self.max_push_octets.0,
+            unanswered_window: self.unanswered_window.0,
+            max_unanswered: self.max_unanswered,
             max_redirects: self.max_redirects,
             max_redirect_addresses: self.max_redirect_addresses,
             max_announcements: self.max_announcements,

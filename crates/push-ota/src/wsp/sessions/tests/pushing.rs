@@ -253,9 +253,95 @@ fn a_push_whose_gateway_gives_up_is_not_answered_and_counts_until_it_is_judged()
     bench.datagram(socket, &octets::abort(1, 0xE4));
     bench.expect_note(&NoteKind::Unanswered);
     bench.sent.clear();
-    assert_eq!(bench.push(socket, 2, &[]), None);
+    assert_eq!(bench.push(socket, 2, &[0xAF, 0x84]), None);
     bench.sent.clear();
     bench.judge(push, PushOutcome::Accepted);
     bench.expect_sent(&[]);
-    assert!(bench.push(socket, 3, &[]).is_some());
+    assert!(bench.push(socket, 3, &[0xAF, 0x84]).is_some());
+}
+
+/// A disk that takes its time: the gateway repeats the push meanwhile, and hears of it in the end.
+#[test]
+fn a_verdict_may_take_as_long_as_gateways_repeat() {
+    let (mut bench, socket) = connected(SessionsSettings::default());
+    let push = bench.push(socket, 1, &[]).unwrap();
+    bench.sent.clear();
+    let message = octets::push(true, &[], b"x");
+    for _ in 0..8 {
+        bench.wait(SECOND * 4);
+        bench.datagram(socket, &octets::invoke(1, 1, 0, true, &message));
+    }
+    bench.wait(SECOND * 4);
+    bench.expect_sent(&[]);
+    bench.judge(push, PushOutcome::Accepted);
+    bench.expect_sent(&[(socket, Read::Ack(0x8001, false))]);
+    assert!(bench.pushes.is_empty());
+}
+
+#[test]
+fn a_push_that_comes_again_because_its_gateway_was_not_told_is_not_given_again() {
+    let (mut bench, socket) = connected(SessionsSettings::default());
+    let push = bench.push(socket, 1, &[]).unwrap();
+    // Before it is judged: the judgement is the answer.
+    bench.wait(SECOND * 41);
+    bench.expect_note(&NoteKind::Unanswered);
+    assert_eq!(bench.push(socket, 2, &[]), None);
+    bench.sent.clear();
+    bench.expect_note(&NoteKind::Repeated);
+    bench.judge(push, PushOutcome::Accepted);
+    bench.expect_sent(&[(socket, Read::Ack(0x8002, false))]);
+    // Its gateway knows: an equal one is another one.
+    let push = bench.push(socket, 3, &[]).unwrap();
+    // After it was judged.
+    bench.wait(SECOND * 41);
+    bench.judge(push, PushOutcome::Accepted);
+    bench.sent.clear();
+    let other = bench.push(socket, 4, &[0xAF, 0x84]).unwrap();
+    bench.judge(other, PushOutcome::Accepted);
+    bench.sent.clear();
+    bench.notes.clear();
+    assert_eq!(bench.push(socket, 5, &[]), None);
+    assert_eq!(bench.sent.pop(), Some((socket, Read::Ack(0x8005, false))));
+    bench.expect_note(&NoteKind::Repeated);
+    assert!(bench.push(socket, 6, &[]).is_some());
+}
+
+#[test]
+fn a_push_that_comes_again_in_another_session_is_known_for_a_while() {
+    for (waits, is_known) in [(SECOND, true), (SECOND * 700, false)] {
+        let (mut bench, socket) = connected(SessionsSettings::default());
+        let push = bench.push(socket, 1, &[]).unwrap();
+        bench.input(SessionsInput::SocketFailed {
+            socket,
+            reason: "gone".to_owned(),
+        });
+        bench.sent.clear();
+        bench.judge(push, PushOutcome::Accepted);
+        bench.wait(SECOND * 3);
+        let second = bench.connect(6);
+        bench.wait(waits);
+        bench.sent.clear();
+        assert_eq!(bench.push(second, 1, &[]).is_none(), is_known);
+        let answer = (second, Read::Ack(0x8001, false));
+        assert_eq!(bench.sent.contains(&answer), is_known, "{:?}", bench.sent);
+    }
+}
+
+#[test]
+fn what_was_not_taken_is_judged_anew_and_memory_is_bounded() {
+    let (mut bench, socket) = connected(SessionsSettings {
+        max_unanswered: 1,
+        ..SessionsSettings::default()
+    });
+    let refused = bench.push(socket, 1, &[]).unwrap();
+    let one = bench.push(socket, 2, &[0xAF, 0x84]).unwrap();
+    let two = bench.push(socket, 3, &[0x8C, 0x99]).unwrap();
+    bench.wait(SECOND * 41);
+    bench.judge(refused, PushOutcome::NoRoom);
+    bench.judge(one, PushOutcome::Accepted);
+    bench.judge(two, PushOutcome::Accepted);
+    bench.pushes.clear();
+    assert!(bench.push(socket, 4, &[]).is_some());
+    assert!(bench.push(socket, 5, &[0xAF, 0x84]).is_some());
+    assert!(bench.push(socket, 6, &[0x8C, 0x99]).is_none());
 }
