@@ -262,6 +262,16 @@ pub(crate) fn dialable(address: &Address<'_>) -> Option<IpAddr> {
     (fits && address.port != Some(0)).then_some(ip)
 }
 
+/// Whether somebody elsewhere names this machine itself, or what shares a link with it: that is the way to services which are for nobody else.
+/// `from` is who names it; absent where it is no address.
+pub(crate) fn leads_inside(from: Option<IpAddr>, to: IpAddr) -> bool {
+    let is_inside = |ip: IpAddr| match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
+    };
+    is_inside(to) && !from.is_some_and(is_inside)
+}
+
 /// Whether a request names the context with this ProvURL, which is empty for a gateway of no context.
 fn names(named: ProvUrl<'_>, prov_url: &str) -> bool {
     match named {

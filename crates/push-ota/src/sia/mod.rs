@@ -102,7 +102,7 @@ pub enum SirContacts {
     /// Gateways that are provisioned, unless they are never to be dialled.
     #[default]
     Known,
-    /// Anyone.
+    /// Anyone; over OTA-WSP not this machine and what shares a link with it, unless the request comes from there.
     Any,
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use push_message::{Origin, PushApplicationId, ServerAddress};
 use wap_wire::wsp::{AcceptApplication, Address, Sia};
 
-use super::contacts::dialable;
+use super::contacts::{dialable, leads_inside};
 use super::sources::session_host_at;
 use super::{Follow, Ignored, SiaSettings, SirContacts};
 use crate::http::Host;
@@ -33,7 +33,7 @@ pub(super) fn follow(
         left_alone: Vec::new(),
     };
     for place in places(settings, request, origin) {
-        match place.and_then(|place| contact(gateways, settings, place, resolves)) {
+        match place.and_then(|place| contact(gateways, settings, place, origin, resolves)) {
             Ok(contact) if follow.sessions.contains(&contact) => {}
             Ok(_) if follow.sessions.len() >= settings.max_contacts => {
                 follow.left_alone.push(Ignored::TooMany);
@@ -128,6 +128,7 @@ fn contact(
     gateways: &[SessionGateway],
     settings: &SiaSettings,
     (address, port): Place,
+    origin: &Origin,
     resolves: &dyn Fn(&str, IpAddr) -> bool,
 ) -> Result<SessionContact, Ignored> {
     //= specs/ota-wsp.md#sir
@@ -143,7 +144,15 @@ fn contact(
         Some(first) if !at_port(&first) => known.find(at_port).or(Some(first)),
         first => first,
     };
-    if found.is_none() && settings.contacts == SirContacts::Known {
+    let from = match &origin.server {
+        ServerAddress::Ip(from) => Some(*from),
+        ServerAddress::E164(_)
+        | ServerAddress::Alphanumeric(_)
+        | ServerAddress::Sip(_)
+        | ServerAddress::Unknown => None,
+    };
+    let is_known_only = settings.contacts == SirContacts::Known;
+    if found.is_none() && (is_known_only || leads_inside(from, address)) {
         return Err(Ignored::UnknownContact);
     }
     let provisioned = found.as_ref().map(|(gateway, _)| gateway.contact.port);

@@ -349,3 +349,31 @@ fn contact_points_are_followed_once_and_up_to_a_bound() {
     };
     assert_eq!(follow.left_alone, [Ignored::TooMany]);
 }
+
+#[test]
+fn nobody_elsewhere_leads_the_terminal_to_itself() {
+    let settings = SiaSettings {
+        sources: [Address::parse("127.0.0.0/8").unwrap()].into(),
+        ..anyone()
+    };
+    let ours: [&[u8]; 3] = [
+        &[127, 0, 0, 1],
+        &[169, 254, 7, 7],
+        &[0xFE, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+    ];
+    for address in ours {
+        let content = wsp(&[Point {
+            bearer_type: None,
+            port: Some(50_000),
+            address,
+        }]);
+        let outcome = judge(by_sessions(), settings.clone(), &from_gateway(&content));
+        assert_eq!(outcome, Outcome::Ignored(Ignored::UnknownContact));
+        let local = from(ServerAddress::Ip(ip([127, 0, 0, 9])), &content);
+        let outcome = judge(by_sessions(), settings.clone(), &local);
+        assert!(matches!(outcome, Outcome::Follow(_)), "{outcome:?}");
+    }
+    let content = wsp(&[at(&STRANGER, Some(50_000))]);
+    let outcome = judge(by_sessions(), settings, &from_gateway(&content));
+    assert!(matches!(outcome, Outcome::Follow(_)), "{outcome:?}");
+}

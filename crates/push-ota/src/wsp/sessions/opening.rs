@@ -10,7 +10,7 @@ use wap_wire::wsp::{AbortReason, Addresses, ProtocolOptions};
 use super::link::{Link, LinkEvent, LinkId, Role};
 use super::place::PlaceId;
 use super::{ContactPoint, GatewayState, Host, NoteKind, Sessions, SessionsOutput, SocketId};
-use crate::sia::contacts::dialable;
+use crate::sia::contacts::{dialable, leads_inside};
 use crate::wsp::session::table::State;
 use crate::wsp::session::{Cause, Session, SessionEvent, SessionProfile};
 use crate::wtp::{self, Wtp};
@@ -347,7 +347,7 @@ impl Sessions {
         };
         let (place, redirects) = (link.place, link.redirects);
         let profile = link.session.profile().clone();
-        let mut contacts = self.redirect_contacts(link.contact.port, addresses);
+        let mut contacts = self.redirect_contacts(link, addresses);
         let same_port = contacts
             .iter()
             .all(|contact| contact.port == link.contact.port);
@@ -387,16 +387,18 @@ impl Sessions {
         }
     }
 
-    /// The addresses of a redirect from `port` that may be followed.
+    /// The addresses of a redirect that may be followed.
     //= specs/wsp.md#redirect
     //# A Redirect to another port than that of the Connect MUST lead to one of the dynamic or private ports.
     //= specs/wsp.md#redirect
     //# A redirected session MUST have the same protocol layers as the one that was asked for.
-    fn redirect_contacts(&self, port: u16, addresses: &[u8]) -> VecDeque<ContactPoint> {
+    fn redirect_contacts(&self, link: &Link, addresses: &[u8]) -> VecDeque<ContactPoint> {
+        let (from, port) = (link.peer().map(|peer| peer.ip()), link.contact.port);
         let contact = |address: wap_wire::wsp::Address<'_>| {
             let to = address.port.unwrap_or(port);
             let may = to == port || REDIRECT_PORTS.contains(&to);
-            let host = Host::Ip(dialable(&address)?);
+            let host = dialable(&address).filter(|host| !leads_inside(from, *host))?;
+            let host = Host::Ip(host);
             may.then_some(ContactPoint { host, port: to })
         };
         let addresses = Addresses::new(addresses).into_iter().flatten();

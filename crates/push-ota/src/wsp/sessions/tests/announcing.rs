@@ -276,3 +276,43 @@ fn old_sessions_make_room_for_new_ones() {
     }
     assert_eq!(bench.announced.len(), 5);
 }
+
+/// Nothing is left of sessions that were replaced, and a session that stands does not want to wake.
+#[test]
+fn a_thousand_renewals_leave_one_session_and_no_timer() {
+    let mut bench = Bench::with(vec![gateway(1, Start::Always)]);
+    bench.announce(&[MMS], false);
+    let mut socket = bench.connect(5);
+    let (mut opened, mut closed) = (1, 0);
+    for number in 0..1000 {
+        let sets: [&[&str]; 2] = [&[MMS, METER], &[MMS]];
+        bench.announce(sets[number % 2], false);
+        let (next, tid, _) = bench.dial();
+        opened += 1;
+        // Each session carries a push, and each third one has one that is never judged.
+        let push = bench.push(socket, 1, &[0xAF, 0x84]);
+        if let Some(push) = push.filter(|_| number % 3 != 0) {
+            bench.judge(push, PushOutcome::Accepted);
+        }
+        let reply = octets::connect_reply(6, 0xE0);
+        bench.datagram(next, &octets::result(tid, false, &reply));
+        bench.wait(SECOND * 100);
+        for (push, _) in std::mem::take(&mut bench.pushes) {
+            bench.judge(push, PushOutcome::NotNow);
+        }
+        closed += bench.closed.drain(..).count();
+        assert_eq!(opened - closed, 1, "{number}");
+        bench.sent.clear();
+        bench.notes.clear();
+        bench.announced.clear();
+        socket = next;
+    }
+    assert_eq!(
+        (bench.sessions.links.len(), bench.sessions.sockets.len()),
+        (1, 1)
+    );
+    assert!(bench.sessions.waiting.is_empty());
+    assert!(bench.sessions.push_octets <= 333 * 16);
+    bench.wait(SECOND * 200);
+    assert_eq!(bench.sessions.poll_timeout(), None);
+}

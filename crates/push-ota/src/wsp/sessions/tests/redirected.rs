@@ -58,6 +58,9 @@ fn a_redirect_is_followed_to_where_it_may_lead() {
         // The port of WTLS is none of those.
         (&[FORBIDDEN_PORT, &[0x44, 0x23, 0xF3, 192, 0, 2, 2]], None),
         (&[BROADCAST], None),
+        // Nor this machine, nor its link: the gateway is not there.
+        (&[&[0x04, 127, 0, 0, 1], &[0x04, 169, 254, 1, 1]], None),
+        (&[&[0x04, 127, 0, 0, 1], OTHER_PORT], Some(at(3, 0xC000))),
         (&[], None),
     ] {
         let mut bench = bench();
