@@ -107,7 +107,7 @@ impl Default for SessionsSettings {
         Self {
             gateways: Vec::new(),
             session: SessionSettings::default(),
-wtp: {
+            wtp: {
                 let defaults = wtp::Settings::default();
                 wtp::Settings {
                     timers: wtp::Timers {

@@ -58,6 +58,54 @@ fn pushes_that_were_not_agreed_on_and_all_have_one_transaction_identifier_are_ta
 }
 
 /// What may come: octets of no meaning, or transactions with any message.
+/// Kannel pushes right behind its answer to the Connect, repeats the push every 4 s and the answer every 7 s. Whatever of them is lost, the push
+/// waits for the session, is given once and acknowledged.
+#[test]
+fn a_push_that_comes_before_the_answer_to_the_connect_outlives_the_loss_of_that_answer() {
+    // Which copies of the push, of the terminal's questions and of the answer to the Connect get lost.
+    for lost in 0..1_u32 << 9 {
+        let is_lost = |kind: u32, copy: u32| copy < 3 && lost >> (3 * kind + copy) & 1 == 1;
+        let mut bench = Bench::with(vec![gateway(1, Start::Always)]);
+        bench.announce(&[MMS], false);
+        let (socket, tid, _) = bench.dial();
+        let message = octets::push(true, b"\xAF\x84", b"early");
+        let mut copies = [0_u32; 3];
+        let (mut given, mut acknowledged) = (0, false);
+        for second in 0..36 {
+            // Each kind is a road of its own, with losses of its own.
+            let mut arrives = |kind: u32| {
+                let copy = &mut copies[kind as usize];
+                *copy += 1;
+                !is_lost(kind, *copy - 1)
+            };
+            if second % 7 == 0 && arrives(2) {
+                let result = octets::result(tid, second > 0, &reluctant_reply(9));
+                bench.datagram(socket, &result);
+            }
+            if second % 4 == 0 && !acknowledged && arrives(0) {
+                bench.datagram(socket, &invoke(second > 0, &message));
+            }
+            if bench.sent.contains(&(socket, Read::Ack(0x8000, true))) && arrives(1) {
+                bench.datagram(socket, &octets::tid_ok(0));
+            }
+            for (ticket, _) in std::mem::take(&mut bench.pushes) {
+                given += 1;
+                bench.judge(ticket, PushOutcome::Accepted);
+            }
+            acknowledged |= bench.sent.contains(&(socket, Read::Ack(0x8000, false)));
+            assert!(
+                !bench
+                    .sent
+                    .iter()
+                    .any(|(_, read)| matches!(read, Read::Abort(..)))
+            );
+            bench.sent.clear();
+            bench.wait(SECOND);
+        }
+        assert_eq!((given, acknowledged), (1, true), "{lost:09b}");
+    }
+}
+
 fn datagrams() -> impl Strategy<Value = Vec<u8>> {
     let message = || prop::collection::vec(prop_oneof![0..16_u8, any::<u8>()], 0..24);
     let of_gateway = (0..4_u16, 0..3_u8, any::<bool>(), message());
