@@ -41,7 +41,7 @@ impl Stage {
             kannel.session_address().into()
         };
         let extra = format!(
-            "listen = [\"{terminal}:2948\", \"{terminal}:9209\"]\n[ota_http]\nsir_lockout = \"0s\"\n\
+            "listen = [\"{terminal}:2948\", \"{terminal}:9209\"]\n\
              [[ota_wsp.ppg]]\nid = {PPG_ID:?}\naddress = \"{gateway}\"\nstart = \"request\"\n"
         );
         let daemon = Daemon::start(terminal, &extra)?;
