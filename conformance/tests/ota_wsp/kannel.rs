@@ -7,15 +7,19 @@ use conformance::{
     pap::{Client, Delivery, Submission},
     pushcai::{Daemon, content},
 };
+use serde_json::Value;
 
 use crate::{
     proxy::Proxy,
-    stage::{DRM, MMS, PPG_ID},
+    stage::{DRM, MMS, PPG_ID, eventually},
 };
 
 /// The terminal's address among those of Kannel's clients, and the proxy's.
 const TERMINAL: u8 = 2;
 const PROXY: u8 = 5;
+
+/// An application that Kannel knows and nobody registers.
+const NOBODYS: &str = "x-wap-application:syncml.dm";
 
 /// What Kannel's log says of the end of a push in a session.
 const CONFIRMED: &str = "push confirmation from OTA";
@@ -105,6 +109,21 @@ impl Stage {
         Ok(())
     }
 
+    /// What `pushcai metrics` counts of this, under the label with this value.
+    fn count(&self, name: &str, value: &str) -> anyhow::Result<f64> {
+        let samples = self.daemon.pushcai_json(&["metrics", "--json"])?;
+        let has_value = |sample: &Value| {
+            let mut labels = sample["labels"].as_object().into_iter().flatten();
+            labels.any(|(_, label)| *label == value)
+        };
+        let found = samples
+            .iter()
+            .find(|sample| sample["name"] == name && has_value(sample));
+        Ok(found
+            .and_then(|sample| sample["value"].as_f64())
+            .unwrap_or_default())
+    }
+
     fn contents(&self) -> anyhow::Result<Vec<Vec<u8>>> {
         let mut contents = Vec::new();
         loop {
@@ -141,24 +160,35 @@ fn kannel_hears_why_a_push_is_refused() -> anyhow::Result<()> {
         return Ok(());
     };
     stage.register(DRM, &["--accept", "image/*"])?;
-    let refused = [
-        // Nobody registered it; something else is, so that a session comes about.
-        ("x-wap-application:syncml.dm", "text/plain"),
-        (DRM, "text/plain"),
-    ];
-    for (application, content_type) in refused {
-        // A session is opened for what a request names and somebody registered: both are pushed where MMS's session stands.
-        let outcome = stage
-            .outcome_of(|| stage.submit_to(application, content_type, b"x", Delivery::Confirmed));
-        if application == DRM {
-            assert_eq!(outcome?, ABORTED);
-        } else {
-            // Who is named by nobody here is not answered, and Kannel waits.
-            assert!(outcome.is_err());
-        }
+    // A session is opened for what somebody registered; in it Kannel is told of all it pushes.
+    for (application, verdict) in [(DRM, "contentType"), (NOBODYS, "noSuchApplication")] {
+        let hand_in = || stage.submit_to(application, "text/plain", b"x", Delivery::Confirmed);
+        assert_eq!(stage.outcome_of(hand_in)?, ABORTED, "{application}");
+        assert_eq!(stage.count("pushcai_pushes_total", verdict)?, 1.0);
     }
     stage.confirm(b"still")?;
     assert_eq!(stage.contents()?, [b"still"]);
+    Ok(())
+}
+
+#[test]
+fn a_request_for_what_nobody_registered_opens_no_session() -> anyhow::Result<()> {
+    let Some(stage) = Stage::set_up()? else {
+        return Ok(());
+    };
+    let requests = || stage.count("pushcai_session_initiations_total", "followed");
+    stage.submit_to(NOBODYS, "text/plain", b"x", Delivery::Confirmed)?;
+    eventually("the request", || Ok((requests()? >= 1.0).then_some(())))?;
+    // Each further one, for what is registered, opens one, in which Kannel may push what it could not push before.
+    loop {
+        stage.submit(b"registered", Delivery::Confirmed)?;
+        if stage.kannel.wait_for_log(&[CONFIRMED, LOST])? == CONFIRMED {
+            break;
+        }
+    }
+    let opened = stage.count("pushcai_push_sessions_total", "connected")?;
+    assert_eq!(opened, requests()? - 1.0);
+    assert_eq!(stage.contents()?, [b"registered"]);
     Ok(())
 }
 
