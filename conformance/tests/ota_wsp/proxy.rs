@@ -24,7 +24,7 @@ pub(crate) struct Proxy {
 struct Shared {
     gateway: SocketAddr,
     terminal: SocketAddr,
-    /// One of so many datagrams of pushes is lost; 0 is none.
+    /// One of so many datagrams of sessions is lost, either way; 0 is none.
     loses: u32,
     /// Whether Kannel sees the sessions of the terminal as one after another at the same address and port.
     one_port: bool,
@@ -36,9 +36,7 @@ struct Shared {
 impl Shared {
     /// Whether a datagram gets through.
     fn passes(&self, datagram: &[u8]) -> bool {
-        // All of Kannel's pushes, and what is answered to them, have the transaction identifier 0.
-        let is_of_push = matches!(datagram, [_, 0x00 | 0x80, 0x00, ..]);
-        if is_of_push && is_lost(self.passed.fetch_add(1, Ordering::Relaxed), self.loses) {
+        if is_lost(self.passed.fetch_add(1, Ordering::Relaxed), self.loses) {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return false;
         }
