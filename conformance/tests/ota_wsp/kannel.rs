@@ -113,7 +113,7 @@ impl Stage {
     }
 
     /// What `pushcai metrics` counts of this, under the label with this value.
-    fn count(&self, name: &str, value: &str) -> anyhow::Result<f64> {
+    fn count(&self, name: &str, value: &str) -> anyhow::Result<u64> {
         let samples = self.daemon.pushcai_json(&["metrics", "--json"])?;
         let has_value = |sample: &Value| {
             let mut labels = sample["labels"].as_object().into_iter().flatten();
@@ -123,7 +123,7 @@ impl Stage {
             .iter()
             .find(|sample| sample["name"] == name && has_value(sample));
         Ok(found
-            .and_then(|sample| sample["value"].as_f64())
+            .and_then(|sample| sample["value"].as_u64())
             .unwrap_or_default())
     }
 
@@ -167,7 +167,7 @@ fn kannel_hears_why_a_push_is_refused() -> anyhow::Result<()> {
     for (application, verdict) in [(DRM, "contentType"), (NOBODYS, "noSuchApplication")] {
         let hand_in = || stage.submit_to(application, "text/plain", b"x", Delivery::Confirmed);
         assert_eq!(stage.outcome_of(hand_in)?, ABORTED, "{application}");
-        assert_eq!(stage.count("pushcai_pushes_total", verdict)?, 1.0);
+        assert_eq!(stage.count("pushcai_pushes_total", verdict)?, 1);
     }
     stage.confirm(b"still")?;
     assert_eq!(stage.contents()?, [b"still"]);
@@ -181,7 +181,7 @@ fn a_request_for_what_nobody_registered_opens_no_session() -> anyhow::Result<()>
     };
     let requests = || stage.count("pushcai_session_initiations_total", "followed");
     stage.submit_to(NOBODYS, "text/plain", b"x", Delivery::Confirmed)?;
-    eventually("the request", || Ok((requests()? >= 1.0).then_some(())))?;
+    eventually("the request", || Ok((requests()? >= 1).then_some(())))?;
     // Each further one, for what is registered, opens one, in which Kannel may push what it could not push before.
     loop {
         stage.submit(b"registered", Delivery::Confirmed)?;
@@ -190,7 +190,7 @@ fn a_request_for_what_nobody_registered_opens_no_session() -> anyhow::Result<()>
         }
     }
     let opened = stage.count("pushcai_push_sessions_total", "connected")?;
-    assert_eq!(opened, requests()? - 1.0);
+    assert_eq!(opened, requests()? - 1);
     assert_eq!(stage.contents()?, [b"registered"]);
     Ok(())
 }
