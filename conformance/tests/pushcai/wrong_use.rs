@@ -109,7 +109,11 @@ fn the_same_application_may_register_again() -> anyhow::Result<()> {
 //# A registration that fails, whatever the cause, MUST be answered with a response that gives the application a fitting reason.
 #[test]
 fn options_that_cannot_be_had_are_refused_by_name() -> anyhow::Result<()> {
-    let (_network, daemon) = daemon()?;
+    let (network, daemon) = daemon()?;
+    // Somebody else's, so that the daemon cannot open it.
+    let held = UdpSocket::bind((network.host(2), 0))?;
+    let port = held.local_addr()?.port().to_string();
+    let taken = format!("OTA-WSP/IP:{port}");
     let unsupported = exit::UNSUPPORTED_OPTION;
     let unavailable = exit::OPTION_NOT_AVAILABLE;
     let cases: &[(&[&str], i32, &[&str])] = &[
@@ -124,9 +128,19 @@ fn options_that_cannot_be_had_are_refused_by_name() -> anyhow::Result<()> {
             &["unsupportedOption", "OTA-HTTP"],
         ),
         (
-            &["--profile", "OTA-WSP/IP:40000"],
+            &["--profile", &taken],
             unavailable,
-            &["optionNotAvailable", "40000"],
+            &["optionNotAvailable", &port],
+        ),
+        (
+            &["--profile", "OTA-WSP/GSM-SMS"],
+            unavailable,
+            &["optionNotAvailable", "GSM-SMS"],
+        ),
+        (
+            &["--profile", "OTA-WSP:2949"],
+            unsupported,
+            &["unsupportedOption", "WTLS", "2948"],
         ),
         (
             &["--handler", "gopher://a.test/"],
