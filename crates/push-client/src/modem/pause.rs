@@ -1,6 +1,9 @@
-//! Pauses between attempts.
+//! Pauses between attempts, and what a watch waits for when there may be nothing to wait for.
 
+use std::future::{Future, pending};
 use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
 
 /// Pauses that double from the first to the greatest.
 #[derive(Debug, Clone)]
@@ -31,6 +34,24 @@ impl Pauses {
     pub(super) const fn reset(&mut self) {
         self.next = self.base;
     }
+}
+
+/// Returns at `instant`; never where there is none.
+pub(super) async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => pending().await,
+    }
+}
+
+/// Goes on with the work under way, if there is some, and forgets it when it is done.
+pub(super) async fn progress<W: Future + Unpin>(work: &mut Option<W>) -> W::Output {
+    let Some(under_way) = work else {
+        return pending().await;
+    };
+    let done = under_way.await;
+    *work = None;
+    done
 }
 
 #[cfg(test)]

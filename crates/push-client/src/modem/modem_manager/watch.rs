@@ -1,7 +1,6 @@
 //! One connection to the bus, for as long as it holds.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::future::pending;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +16,7 @@ use super::waiting::{Task, Waiting};
 use super::{ModemManager, StoragePolicy, service};
 use crate::modem::bus::{Owner, next, subscribe};
 use crate::modem::memory::{Fingerprint, Memory};
-use crate::modem::pause::Pauses;
+use crate::modem::pause::{Pauses, progress, until};
 use crate::short_messages::{Intake, SourceState};
 
 /// What a [`Task`] came to.
@@ -409,21 +408,4 @@ async fn thin_out(reader: Reader, modem: String, stay: Vec<(Place, Fingerprint)>
         gone.push(place.message);
     }
     Done::Cleared(modem, gone)
-}
-
-/// Goes on with the work under way, if there is some.
-async fn progress(work: &mut Option<Work>) -> Done {
-    let Some(under_way) = work else {
-        return pending().await;
-    };
-    let done = under_way.await;
-    *work = None;
-    done
-}
-
-async fn until(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant).await,
-        None => pending().await,
-    }
 }

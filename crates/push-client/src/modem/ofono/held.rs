@@ -14,7 +14,7 @@ use zbus::Connection;
 use zbus::message::Message;
 
 use super::settings::OfonoSettings;
-use crate::modem::pause::Pauses;
+use crate::modem::pause::{Pauses, until};
 use crate::modem::tally::{self, Tally};
 use crate::short_messages::{Delivery, Intake, Settled};
 
@@ -119,8 +119,8 @@ impl Held {
                     None => pending().await,
                 }
             } => Event::Settled(settled),
-            () = sleep(self.paused_until) => Event::Rested,
-            () = sleep(overdue.map(|(deadline, _)| deadline)) => {
+            () = until(self.paused_until) => Event::Rested,
+            () = until(overdue.map(|(deadline, _)| deadline)) => {
                 Event::Overdue(overdue.map_or(0, |(_, place)| place))
             }
         }
@@ -172,12 +172,5 @@ async fn answer(call: Call) {
     let header = call.message.header();
     if let Err(error) = call.connection.reply(&header, &()).await {
         tracing::debug!(%error, "oFono has gone before it was answered");
-    }
-}
-
-async fn sleep(until: Option<Instant>) {
-    match until {
-        Some(instant) => tokio::time::sleep_until(instant).await,
-        None => pending().await,
     }
 }

@@ -1,7 +1,6 @@
 //! One connection to the bus, for as long as it holds.
 
 use std::collections::HashMap;
-use std::future::pending;
 use std::pin::Pin;
 
 use tokio::time::Instant;
@@ -22,7 +21,7 @@ use super::service;
 use super::settings::OfonoSettings;
 use crate::masked::Masked;
 use crate::modem::bus::{Owner, next, subscribe};
-use crate::modem::pause::Pauses;
+use crate::modem::pause::{Pauses, progress, until};
 use crate::modem::time;
 use crate::short_messages::{Content, Delivery, Intake, SourceState};
 
@@ -356,21 +355,4 @@ async fn register(
         .await?
         .register_agent(&agent)
         .await
-}
-
-/// Goes on with the call under way, if there is one.
-async fn progress(work: &mut Option<Work>) -> Done {
-    let Some(under_way) = work else {
-        return pending().await;
-    };
-    let done = under_way.await;
-    *work = None;
-    done
-}
-
-async fn until(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant).await,
-        None => pending().await,
-    }
 }
