@@ -31,11 +31,13 @@ const RULES: &[Rule] = &[
         ours: &["push-message", "wap-wire"],
         others: Some(&[
             "base64",
+            "bytes",
             "hmac",
             "http",
             "md-5",
             "memchr",
             "sha1",
+            "sipx-sip",
             "thiserror",
             "tracing",
         ]),

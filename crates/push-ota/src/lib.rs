@@ -7,6 +7,7 @@ pub mod check;
 
 pub mod http;
 pub mod sia;
+pub mod sip;
 pub mod sms;
 pub mod wsp;
 pub mod wtp;

@@ -1,0 +1,18 @@
+//! OTA-SIP: the terminal as a SIP user agent (Push-CAI 5.1, 5.2; Push using SIP).
+//!
+//! One [`UserAgent`] keeps the binding at the registrar, tells Push Sender Agents what the terminal takes, and answers what they
+//! send: MESSAGE for small pushes, INVITE with MSRP for large ones, OPTIONS.
+
+mod agent;
+mod events;
+mod settings;
+
+pub use agent::UserAgent;
+pub use events::{
+    AgentInput, AgentOutput, AnnounceTicket, BindingView, FlowId, Host, PushOutcome, SipNote,
+    SipPushTicket, SipReport, SipServerState, SipServerView, StreamId, Transport,
+};
+pub use settings::{
+    AcceptFrom, Account, AgentSettings, LargePushSettings, RegistrationSettings, ServingSettings,
+    TransactionSettings,
+};
