@@ -8,6 +8,7 @@ use crate::command;
 
 /// A program that tests need, and the Debian package that has it.
 struct Peer {
+    /// Its name; or what it loads, below the system's directories of libraries.
     program: &'static str,
     package: &'static str,
     used_for: &'static str,
@@ -60,6 +61,26 @@ const PEERS: &[Peer] = &[
         used_for: "conformance with mmsd-tng as a push application",
     },
     Peer {
+        program: "kamailio",
+        package: "kamailio",
+        used_for: "conformance with Kamailio as the SIP core",
+    },
+    Peer {
+        program: "kamailio/modules/tls.so",
+        package: "kamailio-tls-modules",
+        used_for: "conformance with Kamailio over TLS",
+    },
+    Peer {
+        program: "sipp",
+        package: "sip-tester",
+        used_for: "conformance with SIPp as push server and terminal",
+    },
+    Peer {
+        program: "sipsak",
+        package: "sipsak",
+        used_for: "conformance with a person's SIP tool",
+    },
+    Peer {
         program: "valgrind",
         package: "valgrind",
         used_for: "instruction counts",
@@ -99,10 +120,23 @@ pub(crate) fn provide() -> anyhow::Result<()> {
 }
 
 fn missing() -> Vec<&'static Peer> {
-    PEERS
+    PEERS.iter().filter(|peer| !is_here(peer.program)).collect()
+}
+
+fn is_here(program: &str) -> bool {
+    if !program.contains('/') {
+        return command::find_program(program).is_some();
+    }
+    let libraries = ["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(Path::new);
+    let triplets = libraries
         .iter()
-        .filter(|peer| command::find_program(peer.program).is_none())
-        .collect()
+        .flat_map(|library| fs::read_dir(library).into_iter().flatten());
+    let triplets = triplets.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut directories = libraries
+        .iter()
+        .map(|library| library.to_path_buf())
+        .chain(triplets);
+    directories.any(|directory| directory.join(program).is_file())
 }
 
 fn install_missing() -> anyhow::Result<()> {
