@@ -5,7 +5,13 @@
 
 mod agent;
 mod events;
+mod registration;
 mod settings;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the user agent is being put together of it")
+)]
+mod tags;
 
 pub use agent::UserAgent;
 pub use events::{

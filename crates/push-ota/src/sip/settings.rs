@@ -89,6 +89,8 @@ pub struct RegistrationSettings {
     pub backoff_limit: Duration,
     /// Whether OPTIONS carry P-Preferred-Identity (3GPP TS 24.229).
     pub preferred_identity: bool,
+    /// A Push Sender Agent serves only those ids that stand in the Contact of its answer; else a Contact without any says nothing.
+    pub psa_must_echo: bool,
     /// Announcements that wait at a time.
     pub max_announcements: usize,
     /// The most octets of a request over UDP: longer ones go by TCP (RFC 3261 18.1.1).
@@ -108,6 +110,7 @@ impl Default for RegistrationSettings {
             backoff_base: Duration::from_secs(30),
             backoff_limit: Duration::from_mins(30),
             preferred_identity: true,
+            psa_must_echo: true,
             max_announcements: 64,
             max_datagram: 1_300,
             keep_alive: Duration::ZERO,
