@@ -19,6 +19,7 @@ use crate::engine::{
 };
 use crate::mailbox::{Mailbox, Notice};
 use crate::ota_http::{self, LinkParts, OtaHttpSettings, Tls, TlsError};
+use crate::ota_sip::OtaSipSettings;
 use crate::ota_wsp::OtaWspSettings;
 use crate::settings::{ClientSettings, Durability};
 use crate::short_messages::{ShortMessageSettings, Source};
@@ -35,6 +36,7 @@ pub struct Builder {
     durability: Durability,
     ota_wsp: OtaWspSettings,
     ota_http: OtaHttpSettings,
+    ota_sip: Option<OtaSipSettings>,
     session_initiation: SiaSettings,
     short_messages: ShortMessageSettings,
     sources: Vec<Arc<dyn Source>>,
@@ -66,6 +68,9 @@ pub enum BuildError {
     /// The certificates of OTA-HTTP cannot be used.
     #[error("OTA-HTTP over TLS: {0}")]
     Tls(#[from] TlsError),
+    /// The certificates of OTA-SIP cannot be used.
+    #[error("OTA-SIP over TLS: {0}")]
+    SipTls(TlsError),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -136,6 +141,13 @@ impl Builder {
         self
     }
 
+    /// Speaks OTA-SIP.
+    #[must_use]
+    pub fn ota_sip(mut self, settings: OtaSipSettings) -> Self {
+        self.ota_sip = Some(settings);
+        self
+    }
+
     /// Which session initiation requests are followed, whatever protocol they come by and ask for. None are where neither
     /// OTA-HTTP nor sessions of OTA-WSP are spoken.
     #[must_use]
@@ -169,6 +181,9 @@ impl Builder {
         let over_tcp = self.bind_tcp()?;
         let tls = Tls::load(&self.ota_http.tls, &self.ota_http.terminal)?;
         self.refuse_missing_tls(tls.as_ref())?;
+        if let Some(sip) = &self.ota_sip {
+            sip.check_certificates().map_err(BuildError::SipTls)?;
+        }
         self.offer(&listeners, &over_tcp);
         let duplicate_window = self.core.duplicate_window;
         let clock = Clock::start();

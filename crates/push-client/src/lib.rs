@@ -38,6 +38,7 @@ mod metrics;
 #[cfg(feature = "modem")]
 pub mod modem;
 mod ota_http;
+mod ota_sip;
 mod ota_wsp;
 mod recent;
 mod resolver;
@@ -54,6 +55,7 @@ pub use engine::{Engine, EngineError};
 pub use event::{Event, Events};
 pub use masked::Masked;
 pub use ota_http::{ConnectionSettings, OtaHttpSettings, TlsError, TlsFiles};
+pub use ota_sip::{OtaSipSettings, SipConnectionSettings};
 pub use ota_wsp::OtaWspSettings;
 pub use push_core::{
     Acknowledgement, DeregistrationRequest, Outcome, ProfileRequest, PushRefusal,
@@ -61,6 +63,6 @@ pub use push_core::{
 };
 pub use push_ota::wsp::connectionless::Limits as DatagramLimits;
 pub use push_ota::wsp::{session, sessions};
-pub use push_ota::{http, sia, wtp};
+pub use push_ota::{http, sia, sip, wtp};
 pub use push_store::{StoreError, StoreSettings};
 pub use settings::{ClientSettings, Durability};

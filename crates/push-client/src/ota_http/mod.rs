@@ -29,9 +29,7 @@ pub(crate) use life::Life;
 pub(crate) use link::{Event, Exchange, Link, LinkParts, Question};
 pub(crate) use listen::{Listener, accept};
 pub(crate) use tally::Tally;
-pub(crate) use tls::Tls;
-#[cfg(feature = "smpp")]
-pub(crate) use tls::client_of;
+pub(crate) use tls::{Tls, client_of};
 
 pub use settings::{ConnectionSettings, OtaHttpSettings, TlsFiles};
 pub use tls::TlsError;

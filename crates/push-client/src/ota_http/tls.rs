@@ -132,16 +132,25 @@ impl Tls {
     }
 }
 
-/// What makes connections secure to servers whose certificates lead to the authorities in `ca`.
-#[cfg(feature = "smpp")]
-pub(crate) fn client_of(ca: &Path) -> Result<TlsConnector, TlsError> {
+/// What makes connections secure to servers whose certificates lead to the authorities in `ca`; absent where none are named.
+pub(crate) fn client_of(files: &TlsFiles) -> Result<Option<TlsConnector>, TlsError> {
+    let Some(ca) = &files.ca else {
+        return if files.certificate.is_some() || files.key.is_some() {
+            Err(TlsError::Incomplete(
+                "a certificate of the terminal is of no use without ca_file, the authorities of the servers",
+            ))
+        } else {
+            Ok(None)
+        };
+    };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca)?), Arc::clone(&provider))
             .build()
             .map_err(|error| TlsError::Authorities(error.to_string()))?;
-    let config = config(&provider, verifier, None)?;
-    Ok(TlsConnector::from(Arc::new(config)))
+    let own = own_certificate(files)?;
+    let config = config(&provider, verifier, own.as_ref())?;
+    Ok(Some(TlsConnector::from(Arc::new(config))))
 }
 
 /// The name that the certificate of a gateway has to carry: the one provisioned, else its host name, else its id.

@@ -16,7 +16,7 @@ use tokio_rustls::client::TlsStream;
 use super::link::{Link, LinkError};
 use super::settings::SmppSettings;
 use crate::clock::Clock;
-use crate::ota_http::{TlsError, client_of, connect};
+use crate::ota_http::{TlsError, TlsFiles, client_of, connect};
 use crate::short_messages::{Intake, Source, SourceFuture, SourceState};
 
 /// A message centre that short messages come from.
@@ -63,7 +63,11 @@ impl Smpp {
                 let name = tls.name.clone().unwrap_or(host);
                 let server = ServerName::try_from(String::from(&*name))
                     .map_err(|_| SmppError::Name(name))?;
-                Some((client_of(&tls.ca)?, server))
+                let files = TlsFiles {
+                    ca: Some(tls.ca.clone()),
+                    ..TlsFiles::default()
+                };
+                client_of(&files)?.map(|connector| (connector, server))
             }
         };
         Ok(Self { settings, tls })
