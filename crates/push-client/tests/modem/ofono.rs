@@ -103,6 +103,28 @@ async fn it_comes_back_after_release_offline_and_the_end_of_the_service() {
     stage.stop().await;
 }
 
+/// What was said in one breath is taken in the order in which it was said, whatever stream it came by.
+#[tokio::test]
+async fn news_in_one_breath_are_taken_in_their_order() {
+    let Some(bus) = Bus::start() else { return };
+    let service = Service::start(&bus).await;
+    let mut stage = start(&bus).await;
+    stage.source_is("unreachable").await;
+    for round in 0..40_u8 {
+        let agent = service.add_modem(MODEM).await;
+        service.set_online(MODEM, &agent, true).await;
+        has_agent(&agent).await;
+        service.release(&agent).await;
+        service.set_online(MODEM, &agent, false).await;
+        service.set_online(MODEM, &agent, true).await;
+        has_agent(&agent).await;
+        service.push(&agent, &push(&[round])).await.unwrap();
+        assert_eq!(stage.take().await.content(), [round]);
+        service.remove_modem(MODEM).await;
+    }
+    stage.stop().await;
+}
+
 #[tokio::test]
 async fn somebody_elses_agent_is_told_and_its_place_taken_once_it_is_free() {
     let Some(bus) = Bus::start() else { return };

@@ -4,6 +4,7 @@
 
 mod held;
 mod modems;
+mod news;
 mod proxies;
 mod settings;
 mod watch;

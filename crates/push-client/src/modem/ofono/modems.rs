@@ -114,9 +114,12 @@ impl Modems {
         self.by_path.values().filter_map(later).min()
     }
 
-    /// We are the agent of a modem. Its name.
+    /// We are the agent of a modem, unless it has stopped handing pushes over meanwhile. Its name.
     pub(super) fn registered(&mut self, path: &str) -> Option<Arc<str>> {
         let modem = self.by_path.get_mut(path)?;
+        if matches!(modem.standing, Standing::Silent) {
+            return None;
+        }
         modem.standing = Standing::Agent;
         modem.pauses.reset();
         modem.told = false;
@@ -132,6 +135,9 @@ impl Modems {
         now: Instant,
     ) -> Option<(Arc<str>, Duration)> {
         let modem = self.by_path.get_mut(path)?;
+        if matches!(modem.standing, Standing::Silent) {
+            return None;
+        }
         let pause = modem.pauses.take();
         modem.standing = Standing::Later(now + pause, reason);
         let told = std::mem::replace(&mut modem.told, true);
@@ -141,6 +147,9 @@ impl Modems {
     /// oFono let us go.
     pub(super) fn released(&mut self, path: &str, now: Instant) -> Option<Arc<str>> {
         let modem = self.by_path.get_mut(path)?;
+        if matches!(modem.standing, Standing::Silent) {
+            return None;
+        }
         let pause = modem.pauses.take();
         modem.standing = Standing::Later(now + pause, "oFono let the agent go".to_owned());
         Some(Arc::clone(&modem.device))
@@ -208,6 +217,20 @@ mod tests {
         assert_eq!(modems.refused("/ril_1", "busy".to_owned(), now), None);
         assert!(modems.timeout().unwrap() - now > first);
         assert_eq!(modems.trouble().as_deref(), Some("spare: busy"));
+    }
+
+    #[test]
+    fn a_modem_that_went_silent_stays_so_whatever_an_earlier_call_came_to() {
+        let mut modems = modems();
+        let now = Instant::now();
+        modems.set("/ril_0", true);
+        modems.set("/ril_0", false);
+        assert_eq!(modems.registered("/ril_0"), None);
+        assert_eq!(modems.refused("/ril_0", "gone".to_owned(), now), None);
+        assert_eq!(modems.released("/ril_0", now), None);
+        assert_eq!((modems.wanted(now), modems.timeout()), (None, None));
+        modems.set("/ril_0", true);
+        assert_eq!(modems.wanted(now).as_deref(), Some("/ril_0"));
     }
 
     #[test]

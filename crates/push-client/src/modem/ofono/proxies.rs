@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use zbus::{ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
+use zbus::{ObjectPath, OwnedVariant, Variant};
 
 /// The name of the service.
 pub(super) const SERVICE: &str = "org.ofono";
@@ -31,9 +31,6 @@ pub(super) type Properties = HashMap<String, OwnedVariant>;
     assume_defaults = false
 )]
 pub(super) trait Manager {
-    /// The modems and their properties.
-    fn get_modems(&self) -> zbus::Result<Vec<(OwnedObjectPath, Properties)>>;
-
     /// One was added.
     #[zbus(signal)]
     fn modem_added(
@@ -52,10 +49,4 @@ pub(super) trait Modem {
     /// One property has changed.
     #[zbus(signal)]
     fn property_changed(&self, name: &str, value: Variant<'_>) -> zbus::Result<()>;
-}
-
-#[zbus::proxy(interface = "org.ofono.PushNotification", assume_defaults = false)]
-pub(super) trait PushNotification {
-    /// Hands pushes to the object at this path of ours from now on.
-    fn register_agent(&self, path: &ObjectPath<'_>) -> zbus::Result<()>;
 }

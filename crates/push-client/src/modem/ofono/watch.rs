@@ -1,27 +1,24 @@
 //! One connection to the bus, for as long as it holds.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 
 use tokio::time::Instant;
 use zbus::message::{Message, Type};
 use zbus::names::OwnedUniqueName;
-use zbus::proxy::CacheProperties;
-use zbus::{
-    Connection, MatchRule, MessageStream, ObjectPath, OwnedObjectPath, OwnedVariant, Variant,
-};
+use zbus::{Connection, MatchRule, ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
 
 use super::held::{Call, Held};
 use super::modems::{Modems, agent_path, modem_of};
+use super::news::{Answer, News, Said, Work};
 use super::proxies::{
-    AGENT, IN_PROGRESS, MANAGER, MODEM, ManagerProxy, ModemAdded, ModemRemoved, PUSH_NOTIFICATION,
-    Properties, PropertyChanged, PushNotificationProxy, SERVICE,
+    AGENT, IN_PROGRESS, MANAGER, MODEM, ModemAdded, ModemRemoved, PUSH_NOTIFICATION, Properties,
+    PropertyChanged, SERVICE,
 };
 use super::service;
 use super::settings::OfonoSettings;
 use crate::masked::Masked;
-use crate::modem::bus::{Owner, next, subscribe};
-use crate::modem::pause::{Pauses, progress, until};
+use crate::modem::bus::{Owner, subscribe};
+use crate::modem::pause::{Pauses, until};
 use crate::modem::time;
 use crate::short_messages::{Content, Delivery, Intake, SourceState};
 
@@ -30,8 +27,6 @@ enum Done {
     Found(zbus::Result<Vec<(OwnedObjectPath, Properties)>>),
     Registered(String, zbus::Result<()>),
 }
-
-type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 /// The modems, and the call under way.
 pub(super) struct Watch<'a> {
@@ -44,44 +39,28 @@ pub(super) struct Watch<'a> {
     strange: Option<Instant>,
     modems: Modems,
     pauses: Pauses,
-    work: Option<Work>,
+    work: Option<Work<Done>>,
 }
 
 /// The messages of the service that matter here.
-struct Messages {
-    manager: MessageStream,
-    modems: MessageStream,
-    calls: MessageStream,
-}
-
-impl Messages {
-    async fn subscribe(connection: &Connection) -> zbus::Result<Self> {
-        let from_service = || MatchRule::builder().msg_type(Type::Signal).sender(SERVICE);
-        let manager = from_service().interface(MANAGER).build()?;
-        // Of all properties, this one alone: signal strength and the like shall wake nobody.
-        let modems = from_service()
-            .interface(MODEM)
-            .member("PropertyChanged")
-            .add_arg("Interfaces")
-            .build()?;
-        let calls = MatchRule::builder()
-            .msg_type(Type::MethodCall)
-            .interface(AGENT)
-            .build()?;
-        Ok(Self {
-            manager: subscribe(connection, manager).await?,
-            modems: subscribe(connection, modems).await?,
-            calls: subscribe(connection, calls).await?,
-        })
-    }
-
-    async fn next(&mut self) -> Option<Message> {
-        tokio::select! {
-            message = next(&mut self.manager) => message,
-            message = next(&mut self.modems) => message,
-            message = next(&mut self.calls) => message,
-        }
-    }
+async fn subscribe_to_all(connection: &Connection) -> zbus::Result<News<Done>> {
+    let from_service = || MatchRule::builder().msg_type(Type::Signal).sender(SERVICE);
+    let manager = from_service().interface(MANAGER).build()?;
+    // Of all properties, this one alone: signal strength and the like shall wake nobody.
+    let modems = from_service()
+        .interface(MODEM)
+        .member("PropertyChanged")
+        .add_arg("Interfaces")
+        .build()?;
+    let calls = MatchRule::builder()
+        .msg_type(Type::MethodCall)
+        .interface(AGENT)
+        .build()?;
+    Ok(News::of([
+        subscribe(connection, manager).await?,
+        subscribe(connection, modems).await?,
+        subscribe(connection, calls).await?,
+    ]))
 }
 
 impl<'a> Watch<'a> {
@@ -108,7 +87,7 @@ impl<'a> Watch<'a> {
 
     /// Goes on until the connection is lost.
     pub(super) async fn run(mut self) -> zbus::Result<()> {
-        let mut messages = Messages::subscribe(&self.connection).await?;
+        let mut news = subscribe_to_all(&self.connection).await?;
         let (mut owner, present) = Owner::watch(&self.connection, &service()).await?;
         self.service_changed(present);
         loop {
@@ -116,14 +95,17 @@ impl<'a> Watch<'a> {
             let timeout = self.timeout();
             tokio::select! {
                 changed = owner.changed() => match changed {
-                    Some(service) => self.service_changed(service),
+                    Some(service) => {
+                        news.forget_answer();
+                        self.service_changed(service);
+                    }
                     None => return Ok(()),
                 },
-                message = messages.next() => match message {
-                    Some(message) => self.take(message).await,
+                said = news.next(&mut self.work) => match said {
+                    Some(Said::Message(message)) => self.take(message).await,
+                    Some(Said::Answer(done)) => self.finish(done),
                     None => return Ok(()),
                 },
-                done = progress(&mut self.work) => self.finish(done),
                 () = until(timeout) => {}
                 () = self.held.run() => {}
             }
@@ -162,7 +144,9 @@ impl<'a> Watch<'a> {
         if let Some(from) = self.strange {
             if from <= now {
                 self.work = Some(Box::pin(async move {
-                    Done::Found(modems(&connection, service).await)
+                    Answer::of(modems(&connection, service).await, |found| {
+                        Done::Found(found.and_then(|message| message.body().deserialize()))
+                    })
                 }));
             }
             return;
@@ -170,7 +154,9 @@ impl<'a> Watch<'a> {
         if let Some(modem) = self.modems.wanted(now) {
             self.work = Some(Box::pin(async move {
                 let registered = register(&connection, service, &modem).await;
-                Done::Registered(modem, registered)
+                Answer::of(registered, |registered| {
+                    Done::Registered(modem, registered.map(drop))
+                })
             }));
         }
     }
@@ -328,31 +314,20 @@ fn hands_over(interfaces: &Variant<'_>) -> bool {
     names.is_ok_and(|names| names.iter().any(|name| name == PUSH_NOTIFICATION))
 }
 
-async fn modems(
-    connection: &Connection,
-    service: OwnedUniqueName,
-) -> zbus::Result<Vec<(OwnedObjectPath, Properties)>> {
-    let manager = ManagerProxy::builder(connection)
-        .destination(service)
-        .path("/")
-        .cache_properties(CacheProperties::No)
-        .build()
-        .await?;
-    manager.get_modems().await
+async fn modems(connection: &Connection, service: OwnedUniqueName) -> zbus::Result<Message> {
+    connection
+        .call_method(Some(service), "/", Some(MANAGER), "GetModems", &())
+        .await
 }
 
 async fn register(
     connection: &Connection,
     service: OwnedUniqueName,
     modem: &str,
-) -> zbus::Result<()> {
+) -> zbus::Result<Message> {
     let agent = ObjectPath::try_from(agent_path(modem))?;
-    PushNotificationProxy::builder(connection)
-        .destination(service)
-        .path(modem)
-        .cache_properties(CacheProperties::No)
-        .build()
-        .await?
-        .register_agent(&agent)
+    let interface = Some(PUSH_NOTIFICATION);
+    connection
+        .call_method(Some(service), modem, interface, "RegisterAgent", &agent)
         .await
 }
