@@ -6,6 +6,7 @@ mod backoff;
 pub mod check;
 
 pub mod http;
+pub mod msrp;
 pub mod sia;
 pub mod sip;
 pub mod sms;

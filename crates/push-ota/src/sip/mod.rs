@@ -6,6 +6,8 @@
 mod agent;
 mod events;
 mod registration;
+#[expect(dead_code, reason = "dialogs will use it")]
+mod sdp;
 mod settings;
 #[cfg_attr(
     not(test),
