@@ -9,11 +9,15 @@ mod registration;
 #[expect(dead_code, reason = "dialogs will use it")]
 mod sdp;
 mod settings;
+#[expect(dead_code, unused_imports, reason = "the agent is being built upon it")]
+mod stack;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the user agent is being put together of it")
 )]
 mod tags;
+#[expect(dead_code, reason = "the agent is being built upon it")]
+mod transactions;
 
 pub use agent::UserAgent;
 pub use events::{

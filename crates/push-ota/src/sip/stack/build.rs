@@ -1,0 +1,194 @@
+//! Messages of ours.
+
+use bytes::Bytes;
+use sipx_sip::{Header, HeaderName, Headers, Uri};
+
+use super::Method;
+use super::check;
+use super::message::{NotAUri, Request, RequestLine, Response, StatusLine};
+
+/// A request that is being made. Content-Length is written last; Via is the transaction's.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestBuilder {
+    line: RequestLine,
+    headers: Headers,
+    body: Bytes,
+}
+
+impl RequestBuilder {
+    pub(super) fn new(method: Method, uri: &str) -> Result<Self, NotAUri> {
+        Uri::parse(Bytes::copy_from_slice(uri.as_bytes())).map_err(|error| NotAUri {
+            uri: uri.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let line = RequestLine {
+            method,
+            uri: uri.into(),
+        };
+        Ok(Self {
+            line,
+            headers: Headers::new(),
+            body: Bytes::new(),
+        })
+    }
+
+    /// Adds a header line. What would end the line is written as a space.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        push(&mut self.headers, name, value);
+        self
+    }
+
+    /// Adds CSeq, with the method of the request.
+    pub(crate) fn cseq(self, number: u32) -> Self {
+        let value = format!("{number} {}", self.line.method);
+        self.header("CSeq", &value)
+    }
+
+    /// Gives the request a body.
+    pub(crate) fn body(mut self, content_type: &str, body: Bytes) -> Self {
+        push(&mut self.headers, "Content-Type", content_type);
+        self.body = body;
+        self
+    }
+
+    /// The request.
+    pub(crate) fn build(mut self) -> Request {
+        push_length(&mut self.headers, &self.body);
+        let (facts, _) = check::facts(&self.headers);
+        Request {
+            line: self.line,
+            headers: self.headers,
+            body: self.body,
+            facts,
+        }
+    }
+}
+
+/// A response that is being made.
+#[derive(Debug, Clone)]
+pub(crate) struct ResponseBuilder {
+    response: Response,
+}
+
+/// Begins the response to a request (RFC 3261 8.2.6): Via, From, To, Call-ID and CSeq are the request's. The tag goes into To where
+/// the request has none.
+pub(crate) fn reply(request: &Request, status: u16, to_tag: Option<&str>) -> ResponseBuilder {
+    let mut headers = Headers::new();
+    for header in request.headers.iter() {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the library names every header there is"
+        )]
+        match header.name() {
+            HeaderName::To => headers.push(tagged(header, request, to_tag)),
+            HeaderName::Via | HeaderName::From | HeaderName::CallId | HeaderName::CSeq => {
+                headers.push(header.clone());
+            }
+            _ if status == 100 && header.name().canonical().eq_ignore_ascii_case(b"Timestamp") => {
+                headers.push(header.clone());
+            }
+            _ => {}
+        }
+    }
+    let mut facts = request.facts.clone();
+    if facts.to_tag.is_none() {
+        facts.to_tag = to_tag.map(Into::into);
+    }
+    ResponseBuilder {
+        response: Response {
+            line: StatusLine {
+                status: status.clamp(100, 699),
+                reason: Bytes::from_static(phrase(status).as_bytes()),
+                method: request.method().clone(),
+            },
+            headers,
+            body: Bytes::new(),
+            facts,
+        },
+    }
+}
+
+fn tagged(to: &Header, request: &Request, tag: Option<&str>) -> Header {
+    let (None, Some(tag)) = (request.to_tag(), tag) else {
+        return to.clone();
+    };
+    let mut value = to.value().into_owned();
+    value.extend_from_slice(b";tag=");
+    value.extend_from_slice(tag.as_bytes());
+    Header::build(HeaderName::To, value).unwrap_or_else(|_| to.clone())
+}
+
+impl ResponseBuilder {
+    /// Adds a header line. What would end the line is written as a space.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        push(&mut self.response.headers, name, value);
+        self
+    }
+
+    /// Gives the response a body.
+    pub(crate) fn body(mut self, content_type: &str, body: Bytes) -> Self {
+        push(&mut self.response.headers, "Content-Type", content_type);
+        self.response.body = body;
+        self
+    }
+
+    /// The response.
+    pub(crate) fn build(mut self) -> Response {
+        push_length(&mut self.response.headers, &self.response.body);
+        self.response
+    }
+}
+
+/// A name that is no token is a mistake of ours, and leaves the line out.
+fn push(headers: &mut Headers, name: &str, value: &str) {
+    let breaks = |octet: &u8| matches!(octet, b'\r' | b'\n' | b'\0');
+    let mut octets = value.as_bytes().to_vec();
+    for octet in octets.iter_mut().filter(|octet| breaks(octet)) {
+        *octet = b' ';
+    }
+    let name = HeaderName::parse(&Bytes::copy_from_slice(name.as_bytes()));
+    if let Ok(header) = Header::build(name, octets) {
+        headers.push(header);
+    }
+}
+
+fn push_length(headers: &mut Headers, body: &Bytes) {
+    if let Ok(header) = Header::build(HeaderName::ContentLength, body.len().to_string()) {
+        headers.push(header);
+    }
+}
+
+/// The phrase of a status code.
+const fn phrase(status: u16) -> &'static str {
+    match status {
+        100 => "Trying",
+        180 => "Ringing",
+        183 => "Session Progress",
+        200 => "OK",
+        202 => "Accepted",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 | 606 => "Not Acceptable",
+        413 => "Request Entity Too Large",
+        415 => "Unsupported Media Type",
+        416 => "Unsupported URI Scheme",
+        420 => "Bad Extension",
+        480 => "Temporarily Unavailable",
+        481 => "Call/Transaction Does Not Exist",
+        482 => "Loop Detected",
+        483 => "Too Many Hops",
+        486 => "Busy Here",
+        487 => "Request Terminated",
+        488 => "Not Acceptable Here",
+        491 => "Request Pending",
+        500 => "Server Internal Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        505 => "Version Not Supported",
+        513 => "Message Too Large",
+        603 => "Decline",
+        _ => "Unspecified",
+    }
+}

@@ -1,0 +1,240 @@
+//! What a message has to be, beyond its grammar, before anybody looks at it.
+
+use sipx_sip::error::{FramingError, LimitKind, ParseError};
+use sipx_sip::headers::{CSeq, From, MaxForwards, To};
+use sipx_sip::{Header, HeaderName, Headers, Scheme, TypedHeader};
+
+use super::Method;
+use super::message::{Facts, Request, RequestLine, Response, StatusLine};
+use super::via::TopVia;
+
+/// Why a message is no good.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    pub(super) status: u16,
+    pub(super) word: &'static str,
+    pub(super) detail: String,
+}
+
+impl Flaw {
+    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+        Self {
+            status: 400,
+            word: "malformed",
+            detail: detail.into(),
+        }
+    }
+
+    pub(super) fn too_long(length: usize, limit: usize) -> Self {
+        Self {
+            status: 513,
+            word: "size",
+            detail: format!("{length} octets are more than {limit}"),
+        }
+    }
+
+    pub(super) fn of_library(error: &ParseError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ParseError::Limit { limit, .. } => Self {
+                #[expect(clippy::wildcard_enum_match_arm, reason = "the library may name more")]
+                status: match limit {
+                    LimitKind::MessageBytes | LimitKind::BodyBytes => 513,
+                    _ => 400,
+                },
+                word: "size",
+                detail,
+            },
+            ParseError::Framing(FramingError::NoHeaderTerminator) => {
+                Self::malformed("no empty line behind the headers")
+            }
+            ParseError::StartLine(_)
+            | ParseError::HeaderSyntax { .. }
+            | ParseError::Framing(_)
+            | ParseError::Incomplete
+            | _ => Self::malformed(detail),
+        }
+    }
+}
+
+/// The lines that a message is judged by.
+#[derive(Default)]
+struct Lines<'h> {
+    via: Option<&'h Header>,
+    vias: usize,
+    from: Option<&'h Header>,
+    to: Option<&'h Header>,
+    call_id: Option<&'h Header>,
+    cseq: Option<&'h Header>,
+    max_forwards: Option<&'h Header>,
+    content_type: Option<&'h Header>,
+    /// A header that stands twice and may not.
+    repeated: Option<&'static str>,
+}
+
+impl<'h> Lines<'h> {
+    fn of(headers: &'h Headers) -> Self {
+        let mut lines = Self::default();
+        for header in headers.iter() {
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "the library names every header there is"
+            )]
+            let (slot, name) = match header.name() {
+                HeaderName::Via => {
+                    lines.vias += 1;
+                    lines.via.get_or_insert(header);
+                    continue;
+                }
+                HeaderName::From => (&mut lines.from, "From"),
+                HeaderName::To => (&mut lines.to, "To"),
+                HeaderName::CallId => (&mut lines.call_id, "Call-ID"),
+                HeaderName::CSeq => (&mut lines.cseq, "CSeq"),
+                HeaderName::MaxForwards => (&mut lines.max_forwards, "Max-Forwards"),
+                HeaderName::ContentType => (&mut lines.content_type, "Content-Type"),
+                _ => continue,
+            };
+            if slot.replace(header).is_some() {
+                lines.repeated = Some(name);
+            }
+        }
+        lines
+    }
+
+    /// The facts, as far as they can be read, and the method in CSeq; and the first thing that is wrong.
+    fn judge(&self) -> (Facts, Option<Method>, Option<Flaw>) {
+        let mut facts = Facts::default();
+        let mut flaw = None;
+        let mut note = |wrong: Result<(), Flaw>| {
+            if let Err(wrong) = wrong {
+                flaw.get_or_insert(wrong);
+            }
+        };
+        let mut method = None;
+        note(needed(self.via, "Via").and_then(|header| {
+            let via = TopVia::read(&header.value(), self.vias)
+                .map_err(|error| Flaw::malformed(format!("Via: {error}")))?;
+            facts.via = Some(via);
+            Ok(())
+        }));
+        note(needed(self.from, "From").and_then(|header| {
+            facts.from_tag = tag(typed::<From>(header, "From")?.tag());
+            Ok(())
+        }));
+        note(needed(self.to, "To").and_then(|header| {
+            facts.to_tag = tag(typed::<To>(header, "To")?.tag());
+            Ok(())
+        }));
+        note(needed(self.call_id, "Call-ID").and_then(|header| {
+            facts.call_id = String::from_utf8_lossy(&header.value()).into();
+            if facts.call_id.is_empty() {
+                return Err(Flaw::malformed("Call-ID is empty"));
+            }
+            Ok(())
+        }));
+        note(needed(self.cseq, "CSeq").and_then(|header| {
+            let cseq = typed::<CSeq>(header, "CSeq")?;
+            facts.cseq = cseq.sequence;
+            method = Some(Method::of_token(cseq.method.as_bytes()));
+            Ok(())
+        }));
+        if let Some(header) = self.max_forwards {
+            note(typed::<MaxForwards>(header, "Max-Forwards").map(|_| ()));
+        }
+        if let Some(name) = self.repeated {
+            note(Err(Flaw::malformed(format!(
+                "{name} stands more than once"
+            ))));
+        }
+        (facts, method, flaw)
+    }
+}
+
+fn needed<'h>(header: Option<&'h Header>, name: &str) -> Result<&'h Header, Flaw> {
+    header.ok_or_else(|| Flaw::malformed(format!("{name} is missing")))
+}
+
+fn typed<H: TypedHeader>(header: &Header, name: &str) -> Result<H, Flaw> {
+    H::decode(&header.value()).map_err(|error| Flaw::malformed(format!("{name}: {error}")))
+}
+
+fn tag(tag: Option<&[u8]>) -> Option<Box<str>> {
+    tag.filter(|tag| !tag.is_empty())
+        .map(|tag| String::from_utf8_lossy(tag).into())
+}
+
+/// Judges a request. What can be read of one that is no good comes with its flaw, so that it can be answered.
+pub(super) fn request(request: sipx_sip::Request) -> (Request, Option<Flaw>) {
+    let (facts, cseq_method, flaw) = Lines::of(&request.headers).judge();
+    let method = Method::of_token(request.method.as_bytes());
+    let mismatch = cseq_method.is_some_and(|named| named != method);
+    let flaw = line_flaw(&request).or(flaw).or_else(|| {
+        mismatch.then(|| Flaw::malformed("the method in CSeq is another than that of the request"))
+    });
+    let body = request.body().clone();
+    let line = RequestLine {
+        method,
+        uri: String::from_utf8_lossy(&request.uri.to_bytes()).into(),
+    };
+    let request = Request {
+        line,
+        headers: request.headers,
+        body,
+        facts,
+    };
+    (request, flaw)
+}
+
+/// What is wrong with the first line: nothing else counts then.
+fn line_flaw(request: &sipx_sip::Request) -> Option<Flaw> {
+    if !request.version.is_supported() {
+        return Some(Flaw {
+            status: 505,
+            word: "version",
+            detail: "a version other than SIP/2.0".to_owned(),
+        });
+    }
+    if !matches!(
+        request.uri.scheme(),
+        Scheme::Sip | Scheme::Sips | Scheme::Tel
+    ) {
+        return Some(Flaw {
+            status: 416,
+            word: "scheme",
+            detail: "a Request-URI of an unknown scheme".to_owned(),
+        });
+    }
+    request
+        .uri
+        .has_headers()
+        .then(|| Flaw::malformed("a Request-URI with headers"))
+}
+
+/// Judges a response.
+pub(super) fn response(response: sipx_sip::Response) -> Result<Response, Flaw> {
+    if !response.version.is_supported() {
+        return Err(Flaw::malformed("a response of another version"));
+    }
+    let (facts, method, flaw) = Lines::of(&response.headers).judge();
+    if let Some(flaw) = flaw {
+        return Err(flaw);
+    }
+    let body = response.body().clone();
+    let line = StatusLine {
+        status: response.status.code(),
+        reason: response.reason,
+        method: method.ok_or_else(|| Flaw::malformed("CSeq without a method"))?,
+    };
+    Ok(Response {
+        line,
+        headers: response.headers,
+        body,
+        facts,
+    })
+}
+
+/// The facts of a message of ours, as far as its headers say.
+pub(super) fn facts(headers: &Headers) -> (Facts, Option<Method>) {
+    let (facts, method, _) = Lines::of(headers).judge();
+    (facts, method)
+}

@@ -1,0 +1,236 @@
+//! Messages as the user agent sees them.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use sipx_sip::Headers;
+
+use super::values;
+use super::via::TopVia;
+use super::{Method, RequestBuilder};
+
+/// A request.
+pub(crate) type Request = Message<RequestLine>;
+
+/// A response.
+pub(crate) type Response = Message<StatusLine>;
+
+/// A message: its first line, its headers in order, and its body.
+#[derive(Debug, Clone)]
+pub(crate) struct Message<L> {
+    pub(super) line: L,
+    pub(super) headers: Headers,
+    pub(super) body: Bytes,
+    pub(super) facts: Facts,
+}
+
+/// The first line of a request.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestLine {
+    pub(super) method: Method,
+    pub(super) uri: Box<str>,
+}
+
+/// The first line of a response.
+#[derive(Debug, Clone)]
+pub(crate) struct StatusLine {
+    pub(super) status: u16,
+    pub(super) reason: Bytes,
+    /// The method in CSeq.
+    pub(super) method: Method,
+}
+
+/// What was read of the headers when the message was judged.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Facts {
+    pub(super) call_id: Box<str>,
+    pub(super) cseq: u32,
+    pub(super) from_tag: Option<Box<str>>,
+    pub(super) to_tag: Option<Box<str>>,
+    pub(super) via: Option<TopVia>,
+}
+
+impl<L> Message<L> {
+    /// The value of the first header line of this name, unfolded. The name is the long one; compact forms count.
+    pub(crate) fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.headers
+            .iter()
+            .find(|header| is_named(header, name))
+            .map(text)
+    }
+
+    /// The value of each header line of this name, unfolded, in order.
+    pub(crate) fn headers<'m>(&'m self, name: &'m str) -> impl Iterator<Item = Cow<'m, str>> {
+        self.headers
+            .iter()
+            .filter(move |header| is_named(header, name))
+            .map(text)
+    }
+
+    /// Each value of the headers of this name: lines are taken apart at commas that stand in no quotes, brackets or comments.
+    pub(crate) fn values(&self, name: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        for line in self.headers(name) {
+            all.extend(values::split(&line).map(str::to_owned));
+        }
+        all
+    }
+
+    /// Every header line in order: its name as it is written in full, and its value.
+    pub(crate) fn all_headers(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        self.headers.iter().map(|header| {
+            let name = String::from_utf8_lossy(header.name().canonical());
+            (name, text(header))
+        })
+    }
+
+    /// The body.
+    pub(crate) const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Call-ID.
+    pub(crate) const fn call_id(&self) -> &str {
+        &self.facts.call_id
+    }
+
+    /// The number in CSeq.
+    pub(crate) const fn cseq(&self) -> u32 {
+        self.facts.cseq
+    }
+
+    /// The tag in From.
+    #[expect(
+        clippy::wrong_self_convention,
+        reason = "From is the name of the header"
+    )]
+    pub(crate) fn from_tag(&self) -> Option<&str> {
+        self.facts.from_tag.as_deref()
+    }
+
+    /// The tag in To.
+    pub(crate) fn to_tag(&self) -> Option<&str> {
+        self.facts.to_tag.as_deref()
+    }
+
+    /// The topmost Via.
+    pub(crate) const fn via(&self) -> Option<&TopVia> {
+        self.facts.via.as_ref()
+    }
+
+    pub(super) fn write_rest(&self, out: &mut Vec<u8>) {
+        self.headers.write_to(out);
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(&self.body);
+    }
+
+    /// Room for the octets of the message, so that they are written without moving them.
+    pub(super) fn room(&self) -> usize {
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|header| header.name().canonical().len() + header.raw_value().len() + 8)
+            .sum();
+        headers + self.body.len() + 256
+    }
+}
+
+impl Request {
+    /// Begins a request to this URI; absent where it is none.
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "what it gives becomes a request once its headers are there"
+    )]
+    pub(crate) fn new(method: Method, uri: &str) -> Result<RequestBuilder, NotAUri> {
+        RequestBuilder::new(method, uri)
+    }
+
+    /// The method.
+    pub(crate) const fn method(&self) -> &Method {
+        &self.line.method
+    }
+
+    /// The Request-URI.
+    pub(crate) const fn uri(&self) -> &str {
+        &self.line.uri
+    }
+
+    /// The octets of the message.
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        self.to_bytes_with_via(None)
+    }
+
+    /// The octets of the message, with a Via on top of the others.
+    pub(crate) fn to_bytes_with_via(&self, via: Option<&str>) -> Bytes {
+        let mut out = Vec::with_capacity(self.room());
+        for part in [
+            self.line.method.as_str(),
+            " ",
+            &self.line.uri,
+            " SIP/2.0\r\n",
+        ] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        if let Some(via) = via {
+            for part in ["Via: ", via, "\r\n"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        self.write_rest(&mut out);
+        out.into()
+    }
+}
+
+/// A string that should be a URI, and is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{uri:?} is no URI: {reason}")]
+pub(crate) struct NotAUri {
+    /// The string.
+    pub(crate) uri: String,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+impl Response {
+    /// The status code, from 100 to 699.
+    pub(crate) const fn status(&self) -> u16 {
+        self.line.status
+    }
+
+    /// The phrase.
+    pub(crate) fn reason(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.line.reason)
+    }
+
+    /// The method of the request that it answers.
+    pub(crate) const fn method(&self) -> &Method {
+        &self.line.method
+    }
+
+    /// The octets of the message.
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        let mut out = Vec::with_capacity(self.room());
+        out.extend_from_slice(b"SIP/2.0 ");
+        out.extend_from_slice(self.line.status.to_string().as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(&self.line.reason);
+        out.extend_from_slice(b"\r\n");
+        self.write_rest(&mut out);
+        out.into()
+    }
+}
+
+fn is_named(header: &sipx_sip::Header, name: &str) -> bool {
+    header
+        .name()
+        .canonical()
+        .eq_ignore_ascii_case(name.as_bytes())
+}
+
+/// A header's value as text; what is no UTF-8 in it is replaced, and loses nothing else.
+fn text(header: &sipx_sip::Header) -> Cow<'_, str> {
+    match header.value() {
+        Cow::Borrowed(octets) => String::from_utf8_lossy(octets),
+        Cow::Owned(octets) => Cow::Owned(String::from_utf8_lossy(&octets).into_owned()),
+    }
+}
