@@ -105,7 +105,7 @@ impl Refusal {
             Self::Judged(decision) => Refused {
                 received_at: decision.received.0,
                 verdict: verdict_word(&decision.verdict).to_owned(),
-                push_application_id: Some(decision.application.to_string()),
+                push_application_id: decision.application.as_ref().map(ToString::to_string),
                 content_type: Some(decision.media_type.to_string()),
                 protocol: decision.protocol.to_string(),
                 server: decision.server.to_string(),
@@ -146,16 +146,29 @@ pub(crate) fn unjudged(refused: Unjudged) -> Refused {
     }
 }
 
+/// The application that a push was for, in words.
+fn application_of(decision: &Decision) -> String {
+    let application = decision.application.as_ref();
+    let application = application.map_or_else(
+        || "a push that names no application".to_owned(),
+        ToString::to_string,
+    );
+    match &decision.instance {
+        Some(instance) => format!("{application} at the instance {instance}"),
+        None => application,
+    }
+}
+
 fn detail(decision: &Decision) -> String {
     let Decision {
-        application,
         media_type,
         server,
         protocol,
         verdict,
         ..
     } = decision;
-    let named = if decision.application_named {
+    let application = &application_of(decision);
+    let named = if decision.application_named || decision.application.is_none() {
         ""
     } else {
         ", which is meant where a push names none"
@@ -168,6 +181,12 @@ fn detail(decision: &Decision) -> String {
         ),
         Verdict::Refused(PushRefusal::NoSuchApplication) => {
             format!("no application is registered for {application}{named} on {protocol}; register one")
+        }
+        Verdict::Refused(PushRefusal::Ambiguous) => {
+            format!(
+                "several registrations for {application} could be meant on {protocol}; the server has to name the instance of one, \
+                 or the setting `ambiguous` has to give such pushes to the first"
+            )
         }
         Verdict::Refused(PushRefusal::ContentType) => {
             format!("no registration for {application} accepts {media_type}; name the type in Accept, or leave Accept out")

@@ -217,7 +217,7 @@ fn submitted(settled: Settled) -> Result<Submitted, Refusal> {
 
 fn event_of(verdict: &Verdict) -> Option<String> {
     match verdict {
-        Verdict::Accepted { event } | Verdict::Held { event } => Some(event.to_string()),
+        Verdict::Accepted { event, .. } | Verdict::Held { event } => Some(event.to_string()),
         Verdict::Duplicate | Verdict::Refused(_) => None,
     }
 }

@@ -59,19 +59,21 @@ impl PushClient {
     //= specs/push-cai.md#deregistration-with-the-push-server
     //# The set of MIME types told to the Push Server after a deregistration MUST lack those that the departed application alone had named.
     fn capabilities_of(&self, protocol: Protocol) -> Capabilities {
-        let own = self.settings.own_content_types.iter();
+        let settings = self.settings.protocols.get(&protocol);
         let mut capabilities = Capabilities {
             protocol,
-            applications: self.settings.own_applications.clone(),
+            applications: BTreeSet::new(),
             instances: BTreeSet::new(),
-            accept: own.map(|own| own.as_str().into()).collect(),
+            accept: BTreeSet::new(),
             sessions_asked_for: false,
         };
-        let tells_apart = self
-            .settings
-            .protocols
-            .get(&protocol)
-            .is_some_and(|settings| settings.tells_instances_apart);
+        if settings.is_some_and(|settings| settings.announces_own) {
+            let own = self.settings.own_content_types.iter();
+            capabilities.accept = own.map(|own| own.as_str().into()).collect();
+            let own = &self.settings.own_applications;
+            capabilities.applications.clone_from(own);
+        }
+        let tells_apart = settings.is_some_and(|settings| settings.tells_instances_apart);
         for record in self.registry.announced() {
             if self.is_told_of(record, protocol) {
                 add(&mut capabilities, record, tells_apart);

@@ -44,6 +44,16 @@ impl PushClient {
         }
     }
 
+    /// Whether somebody is there to take an event of a registration at once.
+    pub(crate) fn is_taken(&self, registration: RegistrationId) -> bool {
+        let Some(record) = self.registry.get(registration) else {
+            return false;
+        };
+        !self.registry.is_ending(registration)
+            && (matches!(self.subscribers.taker(record), Taker::Ready(_))
+                || self.subscribers.fetch_for(record).is_some())
+    }
+
     /// The event that is next for an application, and when it may have it. None while its end is being written, after
     /// which it may have none.
     pub(crate) fn next_for(&self, registration: RegistrationId) -> Option<(EventId, Duration)> {

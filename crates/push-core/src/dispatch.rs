@@ -7,7 +7,7 @@
 //! taken once a registration under way is in force, may be sent again: the server may have learned of the application
 //! before the application itself. At most one registration fits a push, because an id is
 //! shared only by applications that are told apart; where settings have changed since and several fit, the one
-//! registered first gets it, and its word is the verdict.
+//! registered first gets it, and its word is the verdict. OTA-SIP leaves more to find out: see `choosing`.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use push_message::{ConnectionProfile, MediaType, Origin, PushApplicationId, Rece
 use crate::client::PushClient;
 use crate::registry::Candidate;
 use crate::whitelist::Listing;
-use crate::{ProtocolSettings, PushRefusal, RegistrationRecord};
+use crate::{Addressing, ProtocolSettings, PushRefusal, RegistrationRecord};
 
 /// Hears how a push is judged, step by step.
 pub(crate) trait Steps {
@@ -45,17 +45,38 @@ pub(crate) enum Judgement {
 impl PushClient {
     /// Judges a push by the registrations; changes nothing.
     pub(crate) fn judge(&self, push: &ReceivedPush, steps: &mut impl Steps) -> Judgement {
+        match self.addressing(&push.origin) {
+            Addressing::ByContentType => self.judge_by_id(push, steps),
+            Addressing::OnlyFitting { ambiguous } => self.judge_by_choice(push, ambiguous, steps),
+        }
+    }
+
+    fn judge_by_id(&self, push: &ReceivedPush, steps: &mut impl Steps) -> Judgement {
         let application = self.addressee(push, steps);
         let fitting = self.fitting(application, &push.origin, steps);
-        let judgement = self.judge_for(fitting, application, push, steps);
+        let judgement = self.judge_for(fitting, Some(application), push, steps);
+        self.unless_awaited(judgement, push, Some(application), fitting, steps)
+    }
+
+    /// The judgement, unless an application is being registered that would take what is refused.
+    pub(crate) fn unless_awaited(
+        &self,
+        judgement: Judgement,
+        push: &ReceivedPush,
+        application: Option<&PushApplicationId>,
+        fitting: Option<&Arc<RegistrationRecord>>,
+        steps: &mut impl Steps,
+    ) -> Judgement {
+        let media_type = Some(&push.message.content_type.media_type);
         match judgement {
             Judgement::Unmatched | Judgement::Refused(_)
-                if self.is_awaited(push, application, fitting) =>
+                if self.is_awaited(push, application, media_type, fitting) =>
             {
                 steps.step(|| {
+                    let id = application.map_or_else(String::new, |id| format!(" for {id}"));
                     format!(
-                        "an application that would take it is being registered for {application} at this moment, so it \
-                         may be sent again"
+                        "an application that would take it is being registered{id} at this moment, so it may be sent \
+                         again"
                     )
                 });
                 Judgement::Refused(PushRefusal::NotYet)
@@ -65,11 +86,12 @@ impl PushClient {
     }
 
     /// Whether a push that can be answered would be taken by a registration that is not in force yet, and that stands in
-    /// nobody's way but the one that it replaces.
-    fn is_awaited(
+    /// nobody's way but the one that it replaces. No type: its content is not known yet.
+    pub(crate) fn is_awaited(
         &self,
         push: &ReceivedPush,
-        application: &PushApplicationId,
+        application: Option<&PushApplicationId>,
+        media_type: Option<&MediaType>,
         fitting: Option<&Arc<RegistrationRecord>>,
     ) -> bool {
         let takes = |candidate: &Candidate| {
@@ -78,37 +100,53 @@ impl PushClient {
                 |fitting: &Arc<RegistrationRecord>| candidate.replaces == Some(fitting.id);
             fitting.is_none_or(in_its_place)
                 && self.way_fits(record, &push.origin)
-                && accepts(record, &push.message.content_type.media_type)
-                && self.listing(Some(record), application, push) != Listing::Unlisted
+                && media_type.is_none_or(|media_type| accepts(record, media_type))
+                && self.is_welcome(record, &push.origin, media_type)
         };
-        push.origin.answerable && self.registry.candidates_for(application).any(takes)
+        push.origin.answerable
+            && match application {
+                Some(application) => self.registry.candidates_for(application).any(takes),
+                None => self.registry.candidates().any(takes),
+            }
     }
 
-    fn listing(
+    /// Whether a server may push to the application of a registration; content of whatever type, where none is given.
+    pub(crate) fn is_welcome(
+        &self,
+        record: &Arc<RegistrationRecord>,
+        origin: &Origin,
+        media_type: Option<&MediaType>,
+    ) -> bool {
+        let application = Some(&record.push_application_id);
+        self.listing(Some(record), application, origin, media_type) != Listing::Unlisted
+    }
+
+    pub(crate) fn listing(
         &self,
         record: Option<&Arc<RegistrationRecord>>,
-        application: &PushApplicationId,
-        push: &ReceivedPush,
+        application: Option<&PushApplicationId>,
+        origin: &Origin,
+        media_type: Option<&MediaType>,
     ) -> Listing {
         self.hosts.listing(
-            &push.origin,
+            origin,
             &self.settings.default_whitelist,
             record.map(|record| &record.whitelist),
             application,
-            &push.message.content_type.media_type,
+            media_type,
         )
     }
 
     /// Judges a push by the registration that fits it, if one does.
-    fn judge_for(
+    pub(crate) fn judge_for(
         &self,
         fitting: Option<&Arc<RegistrationRecord>>,
-        application: &PushApplicationId,
+        application: Option<&PushApplicationId>,
         push: &ReceivedPush,
         steps: &mut impl Steps,
     ) -> Judgement {
         let media_type = &push.message.content_type.media_type;
-        let listing = self.listing(fitting, application, push);
+        let listing = self.listing(fitting, application, &push.origin, Some(media_type));
         explain_listing(listing, &push.origin, steps);
         let Some(record) = fitting else {
             return if listing == Listing::Unlisted {
@@ -178,9 +216,15 @@ impl PushClient {
         fitting
     }
 
+    /// How pushes that come this way find their application.
+    pub(crate) fn addressing(&self, origin: &Origin) -> Addressing {
+        let protocol = self.settings.protocols.get(&origin.protocol);
+        protocol.map_or_else(Addressing::default, |protocol| protocol.addressing)
+    }
+
     /// Whether a registration takes pushes that come this way.
-    fn way_fits(&self, record: &RegistrationRecord, origin: &Origin) -> bool {
-        self.profile_fits(record, origin) && self.instance_fits(record, origin)
+    pub(crate) fn way_fits(&self, record: &RegistrationRecord, origin: &Origin) -> bool {
+        self.instance_fits(record, origin) && self.profile_fits(record, origin)
     }
 
     fn profile_fits(&self, record: &RegistrationRecord, origin: &Origin) -> bool {
@@ -255,12 +299,12 @@ fn fits(profile: ConnectionProfile, origin: &Origin, protocol: &ProtocolSettings
         && profile.bearer.is_none_or(|bearer| bearer == origin.bearer)
 }
 
-fn accepts(record: &RegistrationRecord, media_type: &MediaType) -> bool {
+pub(crate) fn accepts(record: &RegistrationRecord, media_type: &MediaType) -> bool {
     let accept = record.accept.as_ref();
     accept.is_none_or(|accept| accept.accepts(media_type))
 }
 
-fn explain_listing(listing: Listing, origin: &Origin, steps: &mut impl Steps) {
+pub(crate) fn explain_listing(listing: Listing, origin: &Origin, steps: &mut impl Steps) {
     let sender = || match origin.originator() {
         Some(originator) => format!("server {} (originator {originator})", origin.server),
         None => format!("server {}", origin.server),

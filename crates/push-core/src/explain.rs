@@ -5,7 +5,7 @@ use push_message::{Origin, Owner, PushApplicationId, ReceivedPush};
 use crate::client::PushClient;
 use crate::dispatch::{Judgement, Silent, Steps, addressee};
 use crate::journal::octets_of;
-use crate::{PushRefusal, RegistrationId};
+use crate::{Addressing, Ambiguous, PushRefusal, RegistrationId};
 
 /// How a push would be judged at present. Duplicates are left out, because they are a matter of what came before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,15 @@ impl ExplainedVerdict {
     }
 }
 
+/// Whom a push is meant for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient<'a> {
+    /// The Push Application ID; absent where the push names none, and no one registration is meant.
+    pub application: Option<PushApplicationId>,
+    /// The owner of the registration that gets it, whatever it makes of it; absent where there is none, or not one alone.
+    pub owner: Option<&'a Owner>,
+}
+
 #[derive(Default)]
 struct Told(Vec<String>);
 
@@ -48,9 +57,22 @@ impl Steps for Told {
 }
 
 impl PushClient {
-    /// The Push Application ID that a push is meant for; one that names none is meant for the id of its content type.
-    pub fn application_of(&self, push: &ReceivedPush) -> PushApplicationId {
-        addressee(&self.settings.default_applications, push).clone()
+    /// Whom a push is meant for, as far as it can be told.
+    pub fn recipient_of(&self, push: &ReceivedPush) -> Recipient<'_> {
+        if let Addressing::OnlyFitting { ambiguous } = self.addressing(&push.origin) {
+            let chosen = self.choose(push, ambiguous, &mut Silent).one();
+            let meant = chosen.map(|record| &record.push_application_id);
+            Recipient {
+                application: meant.or(push.message.application.as_ref()).cloned(),
+                owner: chosen.map(|record| &record.owner),
+            }
+        } else {
+            let application = addressee(&self.settings.default_applications, push);
+            Recipient {
+                owner: self.taker_of(application, &push.origin),
+                application: Some(application.clone()),
+            }
+        }
     }
 
     /// Whether an owner has a registration for this id.
@@ -59,10 +81,35 @@ impl PushClient {
         holders.any(|record| record.owner == *owner)
     }
 
-    /// Whose registration takes pushes to this id by this way at present, whatever it makes of them.
+    /// Whose registration takes pushes to this id by this way at present, whatever it makes of them. Nobody's, where they
+    /// could be for several.
     pub fn taker_of(&self, application: &PushApplicationId, origin: &Origin) -> Option<&Owner> {
-        let record = self.fitting(application, origin, &mut Silent);
-        record.map(|record| &record.owner)
+        let mut fitting = self
+            .registry
+            .taking(application)
+            .filter(|record| self.way_fits(record, origin));
+        let first = fitting.next()?;
+        let refused = match self.addressing(origin) {
+            Addressing::OnlyFitting {
+                ambiguous: Ambiguous::Refuse,
+            } => fitting.next().is_some(),
+            Addressing::OnlyFitting {
+                ambiguous: Ambiguous::First,
+            }
+            | Addressing::ByContentType => false,
+        };
+        (!refused).then_some(&first.owner)
+    }
+
+    /// The id that a push is meant for: the one that it names, else the one of its content type where the protocol has such.
+    pub(crate) fn application_of<'a>(
+        &'a self,
+        push: &'a ReceivedPush,
+    ) -> Option<&'a PushApplicationId> {
+        match self.addressing(&push.origin) {
+            Addressing::ByContentType => Some(addressee(&self.settings.default_applications, push)),
+            Addressing::OnlyFitting { .. } => push.message.application.as_ref(),
+        }
     }
 
     /// How this push would be judged if it came now; nothing is changed.

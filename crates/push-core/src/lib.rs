@@ -9,6 +9,7 @@
 mod acknowledging;
 mod admission;
 mod capabilities;
+mod choosing;
 mod client;
 mod completed;
 mod delivery;
@@ -45,7 +46,7 @@ mod views;
 mod whitelist;
 
 pub use client::PushClient;
-pub use explain::{ExplainedVerdict, Explanation};
+pub use explain::{ExplainedVerdict, Explanation, Recipient};
 pub use ids::{EventId, PersistTicket, RegistrationId, RequestTicket, SegmentId, SubscriberId};
 pub use input::{
     Acknowledgement, DeregistrationRequest, Input, Outcome, ProfileRequest, RegistrationRequest,
@@ -59,7 +60,7 @@ pub use record::{
     Change, EventRecord, EventState, Fingerprint, RegistrationRecord, RegistrationState,
     SegmentRecord, Snapshot,
 };
-pub use settings::{BearerSettings, OwnPorts, ProtocolSettings, Settings};
+pub use settings::{Addressing, Ambiguous, BearerSettings, OwnPorts, ProtocolSettings, Settings};
 pub use views::{Counts, RegistrationView};
 
 use std::time::Duration;

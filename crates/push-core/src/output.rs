@@ -167,6 +167,9 @@ pub enum Verdict {
     Accepted {
         /// The event made of it.
         event: EventId,
+        /// It is stored for later: no connection of its application is open and has room for it at this moment, nor does
+        /// a fetch wait for it.
+        waits: bool,
     },
     /// The same transmission again; it was accepted before, and is acknowledged like the first.
     Duplicate,
@@ -185,6 +188,9 @@ pub enum Verdict {
 pub enum PushRefusal {
     /// No application is registered for its id (WSP USERPND, OTA-HTTP 236, SIP 480).
     NoSuchApplication,
+    /// Several applications could be meant, and the push does not say which (SIP 480). Only where the protocol tells their
+    /// instances apart.
+    Ambiguous,
     /// No registration accepts its content type (WSP USERDCU, OTA-HTTP 238, SIP 415).
     ContentType,
     /// The server is on no whitelist that counts (WSP USERRFS, OTA-HTTP 235, SIP 403).
@@ -201,6 +207,7 @@ impl PushRefusal {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NoSuchApplication => "noSuchApplication",
+            Self::Ambiguous => "ambiguous",
             Self::ContentType => "contentType",
             Self::ServerNotListed => "serverNotListed",
             Self::NoRoom => "noRoom",
@@ -296,10 +303,13 @@ pub enum Occurrence {
 pub struct Decision {
     /// When it arrived.
     pub received: UnixMillis,
-    /// The application addressed.
-    pub application: PushApplicationId,
+    /// The application addressed; absent where the push names none and its protocol knows no default
+    /// ([`Addressing::OnlyFitting`](crate::Addressing::OnlyFitting)).
+    pub application: Option<PushApplicationId>,
     /// Whether the push named it, rather than leaving it out.
     pub application_named: bool,
+    /// The instance addressed, where the push names one.
+    pub instance: Option<Box<str>>,
     /// The content's type.
     pub media_type: MediaType,
     /// Octets of content.

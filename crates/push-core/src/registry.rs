@@ -109,6 +109,16 @@ impl Registry {
             .filter(move |candidate| candidate.record.push_application_id == *application)
     }
 
+    /// The registrations that are not in force yet.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates.values()
+    }
+
+    /// Every registration that takes pushes, the earliest first.
+    pub(crate) fn all_taking(&self) -> impl Iterator<Item = &Arc<RegistrationRecord>> {
+        self.all().filter(|record| !self.is_ending(record.id))
+    }
+
     /// Those of [`of_application`](Self::of_application) that take pushes.
     pub(crate) fn taking(
         &self,

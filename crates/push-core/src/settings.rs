@@ -12,10 +12,12 @@ pub struct Settings {
     pub protocols: BTreeMap<Protocol, ProtocolSettings>,
     /// The terminal's default whitelist; empty: anyone, unless an application lists somebody.
     pub default_whitelist: Vec<DefaultWhitelistEntry>,
-    /// Content types that the client takes on its own account, announced beside those of the applications.
+    /// Content types that the client takes on its own account, announced beside those of the applications where
+    /// [`announces_own`](ProtocolSettings::announces_own) is set.
     pub own_content_types: Vec<MediaType>,
     /// Ids that the client answers itself: nobody registers for one, and the Push Servers are told of them like those of
-    /// applications. Pushes to them are the driver's; they do not come here.
+    /// applications where [`announces_own`](ProtocolSettings::announces_own) is set. Pushes to them are the driver's; they
+    /// do not come here.
     pub own_applications: BTreeSet<PushApplicationId>,
     /// Which id a push is meant for that names none, by its content type; `x-wap-application:wml.ua` for the rest.
     pub default_applications: Vec<(MediaType, PushApplicationId)>,
@@ -76,12 +78,20 @@ pub struct Settings {
 }
 
 /// What one protocol offers here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a property of the protocol for itself"
+)]
 pub struct ProtocolSettings {
     /// Registrations are told to Push Servers on this protocol.
     pub explicit_registration: bool,
+    /// Push Servers on this protocol are told as well of what the client takes on its own account.
+    pub announces_own: bool,
     /// Applications that share an id are told apart by their own name (OTA-SIP: the IARI).
     pub tells_instances_apart: bool,
+    /// How a push finds its application that does not name one, or not one alone.
+    pub addressing: Addressing,
     /// The bearers present.
     pub bearers: BTreeMap<Bearer, BearerSettings>,
     /// Every port listened on is a standard port: a registration that names no port takes pushes that came to any of them,
@@ -90,6 +100,30 @@ pub struct ProtocolSettings {
     /// The port whose name in a profile means push sessions (OTA-WSP: 9201, WAP-259 appendix B): pushes that come on
     /// them, and that one is asked for where a server is to be asked only then. Absent: there are no sessions.
     pub session_port: Option<u16>,
+}
+
+/// How a push finds its application that does not name one, or not one alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Addressing {
+    /// A push without an id is for the id of its content type ([`Settings::default_applications`]).
+    #[default]
+    ByContentType,
+    /// A push without an id is for the application whose instance it names, or else for the only one that accepts its
+    /// content type; one with an id that several applications have, for the one whose instance it names (OTA-SIP).
+    OnlyFitting {
+        /// What becomes of a push that could be for several all the same.
+        ambiguous: Ambiguous,
+    },
+}
+
+/// What becomes of a push that could be for several applications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ambiguous {
+    /// It is refused ([`PushRefusal::Ambiguous`](crate::PushRefusal::Ambiguous)).
+    #[default]
+    Refuse,
+    /// The one that registered first gets it.
+    First,
 }
 
 /// What one bearer of a protocol offers here.

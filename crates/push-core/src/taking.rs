@@ -8,7 +8,7 @@ use std::sync::Arc;
 use push_message::ReceivedPush;
 
 use crate::client::{PushClient, later};
-use crate::dispatch::{Judgement, Silent, addressee};
+use crate::dispatch::{Judgement, Silent};
 use crate::journal::{Event, Stage, octets_of};
 use crate::pending::{PushWrite, Reply, Write};
 use crate::timers::Timer;
@@ -179,7 +179,7 @@ impl PushClient {
     ) -> PushWrite {
         PushWrite {
             ticket,
-            decision: self.decision(push, Verdict::Accepted { event }),
+            decision: self.decision(push, Verdict::Accepted { event, waits: true }),
             event,
             fingerprints,
             repeats: Vec::new(),
@@ -211,19 +211,21 @@ impl PushClient {
     }
 
     /// The push is durable: it is acknowledged, and delivered.
-    pub(crate) fn push_written(&mut self, write: PushWrite, now: Now) {
+    pub(crate) fn push_written(&mut self, mut write: PushWrite, now: Now) {
         let event = write.event;
-        self.settle_push(write);
         let Some(stored) = self.journal.get_mut(event) else {
+            self.settle_push(write);
             return;
         };
         stored.stage = Stage::Waiting;
         let (registration, expires) = (stored.registration, stored.expires);
         self.timers.start(expires, Timer::Expiry(event));
         // Behind another one it has to wait, whoever is there to take it.
-        if let Some(registration) = registration
-            && self.journal.is_first(registration, event)
-        {
+        let next = registration.filter(|id| self.journal.is_first(*id, event));
+        let waits = next.is_none_or(|registration| !self.is_taken(registration));
+        write.decision.verdict = Verdict::Accepted { event, waits };
+        self.settle_push(write);
+        if let Some(registration) = next {
             self.pump(registration, now);
         }
     }
@@ -313,8 +315,9 @@ impl PushClient {
         } = push;
         Decision {
             received: push.received,
-            application: addressee(&self.settings.default_applications, push).clone(),
+            application: self.application_of(push).cloned(),
             application_named: message.application.is_some(),
+            instance: origin.instance.clone(),
             media_type: message.content_type.media_type.clone(),
             content_length: message.content.len(),
             protocol: origin.protocol,
@@ -376,6 +379,7 @@ const fn is_for_good(verdict: Verdict) -> bool {
         | Verdict::Held { .. }
         | Verdict::Refused(
             PushRefusal::NoSuchApplication
+            | PushRefusal::Ambiguous
             | PushRefusal::ContentType
             | PushRefusal::ServerNotListed,
         ) => true,

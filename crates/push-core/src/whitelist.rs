@@ -104,14 +104,14 @@ impl Hosts {
             .is_some_and(|host| host.addresses.contains(&address))
     }
 
-    /// Whether a server may push to an application, and by whose word.
+    /// Whether a server may push to an application, and by whose word. An application or a type that is not known is any.
     pub(crate) fn listing(
         &self,
         origin: &Origin,
         default: &[DefaultWhitelistEntry],
         own: Option<&Whitelist>,
-        application: &PushApplicationId,
-        media_type: &MediaType,
+        application: Option<&PushApplicationId>,
+        media_type: Option<&MediaType>,
     ) -> Listing {
         //= specs/push-cai.md#whitelist-of-a-registration
         //# A whitelist entry that came with a registration MUST count for the application that gave it and for no other.

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use push_core::{
-    Acknowledgement, BearerSettings, Input, Now, Outcome, Output, ProtocolSettings, PushClient,
-    RegistrationRequest, RequestTicket, Selector, Settings, Snapshot, SubscriberId,
+    Acknowledgement, Addressing, BearerSettings, Input, Now, Outcome, Output, ProtocolSettings,
+    PushClient, RegistrationRequest, RequestTicket, Selector, Settings, Snapshot, SubscriberId,
 };
 use push_message::{Bearer, Owner, Protocol, UnixMillis};
 use push_testkit::PushBuilder;
@@ -68,7 +68,9 @@ fn settle(client: &mut PushClient) -> Vec<push_core::EventId> {
 fn client() -> PushClient {
     let wsp = ProtocolSettings {
         explicit_registration: false,
+        announces_own: true,
         tells_instances_apart: false,
+        addressing: Addressing::ByContentType,
         any_port_is_standard: false,
         bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(vec![2948]))]),
         session_port: None,

@@ -256,13 +256,20 @@ impl DefaultWhitelistEntry {
         }
     }
 
-    /// Whether the entry counts for a push to `application` with content of `media_type`.
-    pub fn counts_for(&self, application: &PushApplicationId, media_type: &MediaType) -> bool {
-        (self.applications.is_empty() || self.applications.contains(application))
-            && self
-                .content_types
+    /// Whether the entry counts for a push to `application` with content of `media_type`; one that is not known counts as any.
+    pub fn counts_for(
+        &self,
+        application: Option<&PushApplicationId>,
+        media_type: Option<&MediaType>,
+    ) -> bool {
+        let for_application = self.applications.is_empty()
+            || application.is_none_or(|application| self.applications.contains(application));
+        let accepted = |media_type: &MediaType| {
+            self.content_types
                 .as_ref()
                 .is_none_or(|accept| accept.accepts(media_type))
+        };
+        for_application && media_type.is_none_or(accepted)
     }
 }
 
@@ -426,11 +433,11 @@ mod tests {
             content_types: Some(Accept::parse("text/*").unwrap()),
             ..DefaultWhitelistEntry::unlimited(address("192.0.2.7"))
         };
-        assert!(entry.counts_for(&mms, &text));
-        assert!(!entry.counts_for(&mms, &image));
-        assert!(!entry.counts_for(&PushApplicationId::WML_UA, &text));
+        assert!(entry.counts_for(Some(&mms), Some(&text)));
+        assert!(!entry.counts_for(Some(&mms), Some(&image)));
+        assert!(!entry.counts_for(Some(&PushApplicationId::WML_UA), Some(&text)));
         let unlimited = DefaultWhitelistEntry::unlimited(address("192.0.2.7"));
-        assert!(unlimited.counts_for(&PushApplicationId::WML_UA, &image));
+        assert!(unlimited.counts_for(Some(&PushApplicationId::WML_UA), Some(&image)));
     }
 
     proptest! {

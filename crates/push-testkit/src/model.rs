@@ -112,6 +112,8 @@ pub enum ModelVerdict {
     NoSuchApplication,
     /// The type is not wanted.
     ContentType,
+    /// Several could be meant.
+    Ambiguous,
 }
 
 /// An event that is owed.
@@ -149,6 +151,8 @@ pub struct Model {
     pub hold_unmatched: Duration,
     /// For how long a transmission is remembered.
     pub duplicate_window: Duration,
+    /// Whether a push over OTA-SIP that could be for several goes to the one registered first.
+    pub first_gets_ambiguous: bool,
     /// Whoever is registered, in order of first registration.
     pub registered: Vec<ModelApplication>,
     /// What is owed.
@@ -205,7 +209,8 @@ impl Model {
                 | ModelVerdict::Duplicate
                 | ModelVerdict::ServerNotListed
                 | ModelVerdict::NoSuchApplication
-                | ModelVerdict::ContentType => {
+                | ModelVerdict::ContentType
+                | ModelVerdict::Ambiguous => {
                     self.held.insert(event, push);
                 }
             }
@@ -334,6 +339,9 @@ impl Model {
     }
 
     fn judge_by_rules(&self, push: &ReceivedPush) -> ModelVerdict {
+        if push.origin.protocol == Protocol::OtaSip {
+            return self.judge_over_sip(push);
+        }
         let id = push.message.application.as_ref().map_or_else(
             || "x-wap-application:wml.ua".to_owned(),
             ToString::to_string,
@@ -342,22 +350,59 @@ impl Model {
             .registered
             .iter()
             .position(|application| application.id == id && application.takes(push));
+        self.judge_at(place, push)
+    }
+
+    /// Whom nothing in the push tells from the others: it names ids and instances, or leaves them out.
+    fn judge_over_sip(&self, push: &ReceivedPush) -> ModelVerdict {
+        let id = push.message.application.as_ref().map(ToString::to_string);
+        let media_type = push.message.content_type.media_type.as_str();
+        let places = 0..self.registered.len();
+        let fitting: Vec<_> = places
+            .filter(|&place| {
+                let application = &self.registered[place];
+                id.as_ref().is_none_or(|id| *id == application.id) && application.takes(push)
+            })
+            .collect();
+        let meant: Vec<_> = fitting
+            .iter()
+            .copied()
+            .filter(|&place| id.is_some() || self.registered[place].accepts(media_type))
+            .collect();
+        let welcome_at_one = |places: &[usize]| {
+            let mut places = places.iter();
+            places.any(|&place| self.is_welcome(Some(place), push))
+        };
+        match (meant.as_slice(), fitting.as_slice()) {
+            ([], []) => self.judge_at(None, push),
+            ([], others) if welcome_at_one(others) => ModelVerdict::ContentType,
+            ([one], _) => self.judge_at(Some(*one), push),
+            ([first, ..], _) if self.first_gets_ambiguous => self.judge_at(Some(*first), push),
+            ([_, ..], _) if welcome_at_one(&meant) => ModelVerdict::Ambiguous,
+            ([] | [_, ..], _) => ModelVerdict::ServerNotListed,
+        }
+    }
+
+    fn is_welcome(&self, place: Option<usize>, push: &ReceivedPush) -> bool {
         let mut listed = self.default_whitelist.clone();
         if let Some(place) = place {
             listed.extend(&self.registered[place].whitelist);
         }
-        let is_welcome = match &push.origin.server {
-            ServerAddress::Ip(server) => listed.contains(server),
-            ServerAddress::E164(_)
-            | ServerAddress::Alphanumeric(_)
-            | ServerAddress::Sip(_)
-            | ServerAddress::Unknown => false,
-        };
-        if !listed.is_empty() && !is_welcome {
-            return ModelVerdict::ServerNotListed;
-        }
+        listed.is_empty()
+            || match &push.origin.server {
+                ServerAddress::Ip(server) => listed.contains(server),
+                ServerAddress::E164(_)
+                | ServerAddress::Alphanumeric(_)
+                | ServerAddress::Sip(_)
+                | ServerAddress::Unknown => false,
+            }
+    }
+
+    /// What the application with this place makes of a push that is for it, or what becomes of one that is for nobody.
+    fn judge_at(&self, place: Option<usize>, push: &ReceivedPush) -> ModelVerdict {
         let media_type = push.message.content_type.media_type.as_str();
         match place {
+            _ if !self.is_welcome(place, push) => ModelVerdict::ServerNotListed,
             None if push.origin.answerable => ModelVerdict::NoSuchApplication,
             None => ModelVerdict::Held,
             Some(place) if self.registered[place].accepts(media_type) => ModelVerdict::For(place),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use push_core::{BearerSettings, OwnPorts, ProtocolSettings};
+use push_core::{Addressing, BearerSettings, OwnPorts, ProtocolSettings};
 use push_message::{Bearer, MediaType, Protocol, PushApplicationId};
 use push_ota::wsp::sessions::ContactPoint;
 
@@ -62,7 +62,9 @@ impl Builder {
             .collect();
         (!bearers.is_empty()).then_some(ProtocolSettings {
             explicit_registration: sessions,
+            announces_own: true,
             tells_instances_apart: false,
+            addressing: Addressing::ByContentType,
             any_port_is_standard: false,
             bearers,
             session_port: sessions.then_some(ContactPoint::PORT),
@@ -97,7 +99,9 @@ impl Builder {
 fn over_http(ports: Vec<u16>) -> ProtocolSettings {
     ProtocolSettings {
         explicit_registration: true,
+        announces_own: true,
         tells_instances_apart: false,
+        addressing: Addressing::ByContentType,
         any_port_is_standard: true,
         bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(ports))]),
         session_port: None,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use push_api::{ExplainAnswer, ExplainRequest, Registration, Server, Status};
 use push_core::{
-    Decision, Explanation, Input, Now, Occurrence, PersistTicket, RegistrationState,
+    Decision, Explanation, Input, Now, Occurrence, PersistTicket, Recipient, RegistrationState,
     RegistrationView,
 };
 use push_message::{Origin, Owner, Protocol, PushApplicationId, Refusal, TransactionId, Whitelist};
@@ -128,24 +128,29 @@ impl Engine {
             offer.ports.first().copied()
         };
         let described = described(request, standard_port, now)?;
-        let may_see = |application: &PushApplicationId, origin: &Origin| {
+        let may_see = |application: Option<&PushApplicationId>, taker: Option<&Owner>| {
             owner.is_none_or(|owner| {
-                let taker = self.core.taker_of(application, origin);
                 taker.is_none_or(|taker| taker == owner)
-                    && self.core.holds_application(owner, application)
+                    && application
+                        .is_some_and(|application| self.core.holds_application(owner, application))
             })
         };
         let explanation = described.map(|push| {
-            let application = self.core.application_of(&push);
-            if may_see(&application, &push.origin) {
+            let Recipient {
+                application,
+                owner: taker,
+            } = self.core.recipient_of(&push);
+            if may_see(application.as_ref(), taker) {
                 explanation(self.core.explain(&push))
             } else {
-                concealed(&application)
+                concealed(application.as_ref())
             }
         });
         let mut recent = self.recent.view(|refusal| match refusal {
             recent::Refusal::Judged(decision) => {
-                may_see(&decision.application, &origin_of(decision))
+                let application = decision.application.as_ref();
+                let taker = application.and_then(|id| self.core.taker_of(id, &origin_of(decision)));
+                may_see(application, taker)
             }
             recent::Refusal::Malformed { .. } | recent::Refusal::Unjudged(_) => owner.is_none(),
         });
@@ -207,7 +212,7 @@ impl Engine {
         match occurrence {
             Occurrence::PushJudged(decision) => {
                 let server = Masked::new(&decision.server, shown);
-                tracing::debug!(verdict = verdict_word(&decision.verdict), application = %decision.application, %server, "push judged");
+                tracing::debug!(verdict = verdict_word(&decision.verdict), application = decision.application.as_ref().map(tracing::field::display), %server, "push judged");
                 self.recent.judged(decision);
             }
             Occurrence::Registered(record) => {
@@ -266,14 +271,15 @@ fn origin_of(decision: &Decision) -> Origin {
         origin_port: None,
         transaction: TransactionId::default(),
         proved_names: Box::default(),
-        instance: None,
+        instance: decision.instance.clone(),
         short_message: None,
         answerable: false,
     }
 }
 
 /// What somebody learns who holds no registration for the id: no more than that.
-fn concealed(application: &PushApplicationId) -> push_api::Explanation {
+fn concealed(application: Option<&PushApplicationId>) -> push_api::Explanation {
+    let application = application.map_or_else(|| "such pushes".to_owned(), ToString::to_string);
     push_api::Explanation {
         verdict: "notRegistered".to_owned(),
         steps: vec![format!(

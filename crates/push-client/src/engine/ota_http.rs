@@ -459,7 +459,10 @@ const fn status_of(verdict: Verdict) -> PushStatus {
         Verdict::Accepted { .. } | Verdict::Duplicate | Verdict::Held { .. } => {
             PushStatus::Accepted
         }
-        Verdict::Refused(PushRefusal::NoSuchApplication) => PushStatus::NoSuchApplication,
+        // Only a protocol that tells instances apart has pushes that could be for several.
+        Verdict::Refused(PushRefusal::NoSuchApplication | PushRefusal::Ambiguous) => {
+            PushStatus::NoSuchApplication
+        }
         Verdict::Refused(PushRefusal::ContentType) => PushStatus::ContentType,
         Verdict::Refused(PushRefusal::ServerNotListed) => PushStatus::Refused,
         Verdict::Refused(PushRefusal::NoRoom) => PushStatus::NoRoom,
@@ -568,6 +571,7 @@ mod tests {
     fn each_judgement_has_its_push_status() {
         let table = [
             (PushRefusal::NoSuchApplication, "236"),
+            (PushRefusal::Ambiguous, "236"),
             (PushRefusal::ContentType, "238"),
             (PushRefusal::ServerNotListed, "235"),
             (PushRefusal::NoRoom, "237"),

@@ -340,7 +340,10 @@ const fn outcome_of(verdict: &Verdict) -> PushOutcome {
         Verdict::Accepted { .. } | Verdict::Duplicate | Verdict::Held { .. } => {
             PushOutcome::Accepted
         }
-        Verdict::Refused(PushRefusal::NoSuchApplication) => PushOutcome::NoSuchApplication,
+        // Only a protocol that tells instances apart has pushes that could be for several.
+        Verdict::Refused(PushRefusal::NoSuchApplication | PushRefusal::Ambiguous) => {
+            PushOutcome::NoSuchApplication
+        }
         Verdict::Refused(PushRefusal::ContentType) => PushOutcome::ContentType,
         Verdict::Refused(PushRefusal::ServerNotListed) => PushOutcome::Refused,
         Verdict::Refused(PushRefusal::NoRoom) => PushOutcome::NoRoom,

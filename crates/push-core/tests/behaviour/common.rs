@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use push_core::{
-    Answer, BearerSettings, DeregistrationRequest, EventId, OwnPorts, ProfileRequest,
-    ProtocolSettings, PushRefusal, RegistrationId, RegistrationRequest, RequestTicket, Settings,
-    Verdict,
+    Addressing, Ambiguous, Answer, BearerSettings, DeregistrationRequest, EventId, OwnPorts,
+    ProfileRequest, ProtocolSettings, PushRefusal, RegistrationId, RegistrationRequest,
+    RequestTicket, Settings, Verdict,
 };
 use push_message::{Bearer, MediaType, Protocol, Reason, Refusal};
 use push_testkit::{PushBuilder, Terminal};
@@ -28,7 +28,11 @@ pub(crate) fn wsp() -> Settings {
 pub(crate) fn wsp_and_sip() -> Settings {
     let sip = ProtocolSettings {
         explicit_registration: true,
+        announces_own: true,
         tells_instances_apart: true,
+        addressing: Addressing::OnlyFitting {
+            ambiguous: Ambiguous::Refuse,
+        },
         any_port_is_standard: false,
         bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(Vec::new()))]),
         session_port: None,
@@ -45,7 +49,9 @@ pub(crate) fn wsp_and_sip() -> Settings {
 pub(crate) fn wsp_protocol(own_ports: OwnPorts) -> ProtocolSettings {
     ProtocolSettings {
         explicit_registration: false,
+        announces_own: true,
         tells_instances_apart: false,
+        addressing: Addressing::ByContentType,
         any_port_is_standard: false,
         bearers: BTreeMap::from([(
             Bearer::Ip,
@@ -59,7 +65,9 @@ pub(crate) fn wsp_protocol(own_ports: OwnPorts) -> ProtocolSettings {
 pub(crate) fn http(ports: &[u16]) -> Settings {
     let http = ProtocolSettings {
         explicit_registration: true,
+        announces_own: true,
         tells_instances_apart: false,
+        addressing: Addressing::ByContentType,
         any_port_is_standard: true,
         bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(ports.to_vec()))]),
         session_port: None,
@@ -174,7 +182,7 @@ impl Expectations for Terminal {
 
     fn accepted(&mut self, push: PushBuilder) -> EventId {
         let verdict = self.judged(push);
-        let Verdict::Accepted { event } = verdict else {
+        let Verdict::Accepted { event, .. } = verdict else {
             panic!("{verdict:?}");
         };
         event

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use push_core::{BearerSettings, OwnPorts, ProtocolSettings, RegistrationRequest, Settings};
+use push_core::{
+    Addressing, BearerSettings, OwnPorts, ProtocolSettings, RegistrationRequest, Settings,
+};
 use push_message::{Bearer, Protocol, Reason};
 use push_testkit::{PushBuilder, Terminal};
 
@@ -15,7 +17,9 @@ use crate::common::{
 fn settings() -> Settings {
     let wsp = ProtocolSettings {
         explicit_registration: false,
+        announces_own: true,
         tells_instances_apart: false,
+        addressing: Addressing::ByContentType,
         any_port_is_standard: false,
         bearers: BTreeMap::from([
             (
@@ -33,7 +37,9 @@ fn settings() -> Settings {
         bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(vec![4035]))]),
         session_port: None,
         explicit_registration: false,
+        announces_own: true,
         tells_instances_apart: false,
+        addressing: Addressing::ByContentType,
         any_port_is_standard: false,
     };
     Settings {
@@ -370,11 +376,8 @@ fn a_feature_tag_of_its_own_tells_an_application_apart() {
         terminal.refused("uid:3", over_sip).reason,
         Reason::AlreadyRegistered
     );
-    for (transaction, instance, owner) in [
-        (1, Some("urn:a"), "uid:1"),
-        (2, Some("urn:b"), "uid:2"),
-        (3, None, "uid:1"),
-    ] {
+    for (transaction, instance, owner) in [(1, Some("urn:a"), "uid:1"), (2, Some("urn:b"), "uid:2")]
+    {
         let push = PushBuilder::to(MMS)
             .over(Protocol::OtaSip, Some(5060))
             .instance(instance)
@@ -383,14 +386,16 @@ fn a_feature_tag_of_its_own_tells_an_application_apart() {
         let ticket = terminal.fetch(owner, push_core::Selector::default(), 10, Duration::ZERO);
         assert_eq!(terminal.fetched(ticket), [event], "{instance:?}");
     }
-    let unknown = PushBuilder::to(MMS)
-        .over(Protocol::OtaSip, None)
-        .instance(Some("urn:c"))
-        .answerable(true);
-    assert_eq!(
-        terminal.push_refused(unknown),
-        push_core::PushRefusal::NoSuchApplication
-    );
+    for (instance, refusal) in [
+        (Some("urn:c"), push_core::PushRefusal::NoSuchApplication),
+        (None, push_core::PushRefusal::Ambiguous),
+    ] {
+        let push = PushBuilder::to(MMS)
+            .over(Protocol::OtaSip, None)
+            .instance(instance)
+            .answerable(true);
+        assert_eq!(terminal.push_refused(push), refusal);
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use push_core::{
-    BearerSettings, EventId, Occurrence, Outcome, OwnPorts, ProtocolSettings, PushRefusal,
-    RegistrationRequest, RequestTicket, Selector, ServerState, Settings,
+    Addressing, BearerSettings, EventId, Occurrence, Outcome, OwnPorts, ProtocolSettings,
+    PushRefusal, RegistrationRequest, RequestTicket, Selector, ServerState, Settings,
 };
 use push_message::{Bearer, Protocol, Reason, ServerAddress};
 use push_testkit::{PortsAnswer, PushBuilder, ServersAnswer, StoreAnswer, Terminal};
@@ -25,7 +25,9 @@ fn settings() -> Settings {
     };
     let wsp_settings = ProtocolSettings {
         explicit_registration: true,
+        announces_own: true,
         tells_instances_apart: false,
+        addressing: Addressing::ByContentType,
         any_port_is_standard: false,
         session_port: Some(9201),
         bearers: BTreeMap::from([

@@ -22,9 +22,10 @@ proptest! {
     #[test]
     fn the_push_client_does_what_the_model_says(
         listed in any::<bool>(),
+        first in any::<bool>(),
         steps in prop::collection::vec(settled_step(), 1..80),
     ) {
-        let mut pair = Pair::new(if listed { &SERVERS[..1] } else { &[] });
+        let mut pair = Pair::new(if listed { &SERVERS[..1] } else { &[] }, first);
         for step in steps {
             pair.step(step);
         }

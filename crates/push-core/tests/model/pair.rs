@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use push_core::{
-    Answer, EventId, Outcome, PushRefusal, Selector, ServerState, Settings, SubscriberId, Verdict,
+    Ambiguous, Answer, EventId, Outcome, PushRefusal, Selector, ServerState, Settings,
+    SubscriberId, Verdict,
 };
 use push_message::{Address, Bearer, DefaultWhitelistEntry, Protocol, Reason};
 use push_testkit::{
@@ -26,17 +27,22 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    pub(crate) fn new(default_whitelist: &[[u8; 4]]) -> Self {
+    pub(crate) fn new(default_whitelist: &[[u8; 4]], first: bool) -> Self {
         let entries = default_whitelist
             .iter()
             .map(|&server| DefaultWhitelistEntry::unlimited(Address::Ip(IpAddr::from(server))));
         let settings = Settings {
             default_whitelist: entries.collect(),
-            ..settings()
+            ..settings(if first {
+                Ambiguous::First
+            } else {
+                Ambiguous::Refuse
+            })
         };
         let mut model = Model::default();
         let listed = default_whitelist.iter();
         model.default_whitelist = listed.map(|&server| IpAddr::from(server)).collect();
+        model.first_gets_ambiguous = first;
         model.event_lifetime = settings.event_lifetime;
         model.hold_unmatched = settings.hold_unmatched;
         model.duplicate_window = settings.duplicate_window;
@@ -193,7 +199,7 @@ impl Pair {
             }
             ModelVerdict::For(_) | ModelVerdict::Held => {
                 let event = match (&verdict, &expected) {
-                    (Verdict::Accepted { event }, ModelVerdict::For(_))
+                    (Verdict::Accepted { event, .. }, ModelVerdict::For(_))
                     | (Verdict::Held { event }, ModelVerdict::Held) => *event,
                     other => panic!("{other:?}"),
                 };
@@ -209,6 +215,7 @@ impl Pair {
                 assert_eq!(verdict, refused(PushRefusal::NoSuchApplication));
             }
             ModelVerdict::ContentType => assert_eq!(verdict, refused(PushRefusal::ContentType)),
+            ModelVerdict::Ambiguous => assert_eq!(verdict, refused(PushRefusal::Ambiguous)),
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use push_core::{
-    BearerSettings, DeregistrationRequest, Outcome, OwnPorts, ProfileRequest, ProtocolSettings,
-    RegistrationRequest, Settings,
+    Addressing, Ambiguous, BearerSettings, DeregistrationRequest, Outcome, OwnPorts,
+    ProfileRequest, ProtocolSettings, RegistrationRequest, Settings,
 };
 use push_message::{Bearer, Protocol};
 use push_testkit::{ModelApplication, ModelProfile, PortsAnswer, PushBuilder, StoreAnswer};
@@ -127,7 +127,7 @@ pub(crate) fn application() -> impl Strategy<Value = ModelApplication> {
 }
 
 pub(crate) fn push() -> impl Strategy<Value = Step> {
-    let places = prop_oneof![5 => Just(0usize), 2 => Just(1), 1 => Just(2), 2 => Just(3), 1 => Just(4), 2 => Just(5)];
+    let places = prop_oneof![5 => Just(0usize), 2 => Just(1), 1 => Just(2), 4 => Just(3), 1 => Just(4), 2 => Just(5)];
     (
         prop::option::weighted(0.8, 0..3usize),
         0..3usize,
@@ -197,21 +197,25 @@ pub(crate) fn unsettled_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-pub(crate) fn settings() -> Settings {
+pub(crate) fn settings(ambiguous: Ambiguous) -> Settings {
     let over_ip = BearerSettings {
         also_standard: BTreeSet::from([9209]),
         ..BearerSettings::listening([2948, 9209]).with_own_ports(OwnPorts::Opened)
     };
     let wsp = ProtocolSettings {
         explicit_registration: true,
+        announces_own: true,
         tells_instances_apart: false,
+        addressing: Addressing::ByContentType,
         any_port_is_standard: false,
         bearers: BTreeMap::from([(Bearer::Ip, over_ip)]),
         session_port: Some(9201),
     };
     let sip = ProtocolSettings {
         explicit_registration: true,
+        announces_own: false,
         tells_instances_apart: true,
+        addressing: Addressing::OnlyFitting { ambiguous },
         any_port_is_standard: false,
         bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(Vec::new()))]),
         session_port: None,

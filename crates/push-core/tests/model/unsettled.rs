@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use push_core::{
-    DeregistrationRequest, EventId, Occurrence, Outcome, RegistrationRequest, Selector,
+    Ambiguous, DeregistrationRequest, EventId, Occurrence, Outcome, RegistrationRequest, Selector,
     ServerState, Settings, SubscriberId, Verdict,
 };
 use push_testkit::{PortsAnswer, ServersAnswer, StoreAnswer, Terminal};
@@ -40,7 +40,7 @@ pub(crate) fn small() -> Settings {
         max_remembered: 8,
         max_waiting_requests: 4,
         max_attempts: 4,
-        ..settings()
+        ..settings(Ambiguous::Refuse)
     }
 }
 
@@ -202,7 +202,7 @@ impl Unsettled {
             })
             .collect();
         for ticket in self.pushes.clone() {
-            let Some(Verdict::Accepted { event }) = self.terminal.verdict(ticket) else {
+            let Some(Verdict::Accepted { event, .. }) = self.terminal.verdict(ticket) else {
                 continue;
             };
             self.events.push(event);

@@ -350,6 +350,7 @@ fn outcome(verdict: &Verdict) -> (Settled, sms::Verdict) {
 const fn refused(refusal: PushRefusal) -> &'static str {
     match refusal {
         PushRefusal::NoSuchApplication => "no application is registered for it",
+        PushRefusal::Ambiguous => "several applications could be meant",
         PushRefusal::ContentType => "no registration for its application accepts its content type",
         PushRefusal::ServerNotListed => "its sender is on no whitelist that counts",
         PushRefusal::NoRoom => "there is no room, or the store cannot write",
