@@ -69,6 +69,21 @@ impl Running {
         }
     }
 
+    /// The next line of standard error; `None` if none is there at this moment and `waits` is not set.
+    ///
+    /// # Errors
+    ///
+    /// None came within [`PATIENCE`], or the program ended.
+    pub fn next_error_line(&self, waits: bool) -> anyhow::Result<Option<String>> {
+        if !waits {
+            return Ok(self.errors.receiver.try_recv().ok());
+        }
+        match self.errors.next() {
+            Ok(line) => Ok(Some(line)),
+            Err(error) => bail!("no line came ({error}); {}", self.complaints()),
+        }
+    }
+
     /// Reads standard error until a line holds `fragment`, and returns that line.
     ///
     /// # Errors
