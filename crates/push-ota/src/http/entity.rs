@@ -569,7 +569,7 @@ fn content_type(value: &str, spellings: &mut Spellings) -> (Option<ContentType>,
 /// An absolute URI, which `;app-encoding=` and its number may follow, or that number alone: up to eight hexadecimal digits.
 //= specs/ota-http.md#addressing
 //# A push MUST go to the application that X-Wap-Application-Id names.
-fn application_id(value: &str) -> Option<PushApplicationId> {
+pub(crate) fn application_id(value: &str) -> Option<PushApplicationId> {
     let digits =
         (1..=8).contains(&value.len()) && value.bytes().all(|octet| octet.is_ascii_hexdigit());
     if digits {

@@ -96,7 +96,7 @@ pub(super) fn challenges(text: &str) -> Result<Vec<Challenge<'_>>, Malformed> {
 }
 
 /// `; name=value` pairs behind a media type, as far as they keep the grammar, and whether all do.
-pub(super) fn media_parameters(text: &str) -> (Vec<(&str, Cow<'_, str>)>, bool) {
+pub(crate) fn media_parameters(text: &str) -> (Vec<(&str, Cow<'_, str>)>, bool) {
     let mut cursor = Cursor { text, position: 0 };
     let mut all = Vec::new();
     loop {

@@ -4,10 +4,12 @@
 //! send: MESSAGE for small pushes, INVITE with MSRP for large ones, OPTIONS.
 
 mod agent;
+mod dialogs;
 mod events;
 mod registration;
-#[expect(dead_code, reason = "dialogs will use it")]
 mod sdp;
+#[expect(dead_code, unused_imports, reason = "the agent is being built upon it")]
+mod serving;
 mod settings;
 #[expect(dead_code, unused_imports, reason = "the agent is being built upon it")]
 mod stack;
@@ -25,6 +27,6 @@ pub use events::{
     SipPushTicket, SipReport, SipServerState, SipServerView, StreamId, Transport,
 };
 pub use settings::{
-    AcceptFrom, Account, AgentSettings, LargePushSettings, RegistrationSettings, ServingSettings,
-    TransactionSettings,
+    AcceptFrom, Account, AgentSettings, LargePushSettings, OtherInstances, RegistrationSettings,
+    ServingSettings, TransactionSettings,
 };

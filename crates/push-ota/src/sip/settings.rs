@@ -132,6 +132,8 @@ pub struct ServingSettings {
     pub stored_status: u16,
     /// A push from an unlisted server is dropped after an answer of 200, so that the server learns nothing.
     pub silent_refusal: bool,
+    /// What becomes of a push that names an application instance, but none that is registered.
+    pub other_instances: OtherInstances,
     /// Content in `application/vnd.oma.push` is taken out of its envelope, rather than delivered as it came.
     pub unpack_envelope: bool,
     /// The most octets of content in a MESSAGE.
@@ -150,6 +152,7 @@ impl Default for ServingSettings {
             trust_core: false,
             stored_status: 202,
             silent_refusal: false,
+            other_instances: OtherInstances::Refuse,
             unpack_envelope: false,
             max_content: 64 << 10,
             max_headers: 128,
@@ -165,6 +168,15 @@ pub enum AcceptFrom {
     Core,
     /// Anybody's; P-Asserted-Identity is believed from the core alone.
     Anyone,
+}
+
+/// What becomes of a push that names application instances of which none is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherInstances {
+    /// It is for somebody else, and refused.
+    Refuse,
+    /// It goes by its Push Application ID, as if it named none.
+    Ignore,
 }
 
 /// Transactions (RFC 3261 17).
