@@ -1,47 +1,139 @@
 //! The user agent: flows, transactions, the binding and the pushes, put together.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::events::{AgentInput, AgentOutput, SipServerView};
+use bytes::Bytes;
+use push_message::UnixMillis;
+
+use super::events::{AgentInput, AgentOutput, FlowId, SipServerView, Transport};
+use super::registration::{Announced, ExchangeId, Registration, RegistrationOutput, contact_uri};
+use super::serving::{Context, Serving, ServingOutput};
 use super::settings::AgentSettings;
+use super::stack::{Broken, Incoming, Limits, PONG, Request, StreamReader, parse_datagram};
+use super::transactions::{ClientId, Route, ServerId, TransactionEvent, Transactions};
+
+/// What keeps a flow alive, and asks a connection whether it is (RFC 5626 4.4.1).
+const PING: &[u8] = b"\r\n\r\n";
 
 /// The terminal's SIP user agent.
 #[derive(Debug)]
 pub struct UserAgent {
     settings: AgentSettings,
-    /// Chance: for tags, branches, Call-IDs and the jitter of back-offs.
-    seed: u64,
+    limits: Limits,
+    transactions: Transactions,
+    registration: Registration,
+    serving: Serving,
+    /// The flows that are open.
+    flows: BTreeMap<FlowId, Flow>,
+    /// The requests of the registration that are under way.
+    exchanges: BTreeMap<ClientId, ExchangeId>,
+    /// When the last octets came.
+    received: UnixMillis,
+    stopping: bool,
     outputs: VecDeque<AgentOutput>,
+}
+
+/// A flow that is open.
+#[derive(Debug)]
+struct Flow {
+    local: SocketAddr,
+    peer: SocketAddr,
+    transport: Transport,
+    /// Of a connection: takes its octets apart.
+    reader: Option<StreamReader>,
 }
 
 impl UserAgent {
     /// A user agent that knows nobody. `seed` is chance: for tags, branches, Call-IDs and the jitter of back-offs.
-    pub const fn new(settings: AgentSettings, seed: u64) -> Self {
+    pub fn new(settings: AgentSettings, seed: u64) -> Self {
+        let transactions = settings.transactions.clone();
         Self {
-            settings,
-            seed,
+            limits: Limits {
+                max_message: transactions.max_message,
+                max_headers: settings.serving.max_headers,
+            },
+            transactions: Transactions::new(transactions, settings.serving.retry_after, seed),
+            registration: Registration::new(&settings, seed),
+            serving: Serving::new(&settings, seed),
+            flows: BTreeMap::new(),
+            exchanges: BTreeMap::new(),
+            received: UnixMillis(0),
+            stopping: false,
             outputs: VecDeque::new(),
+            settings,
         }
     }
 
     /// Takes what happened. `now` is on the monotonic clock.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "inputs are the machine's to keep"
-    )]
     pub fn handle_input(&mut self, input: AgentInput, now: Duration) {
-        let _ = (&self.settings, self.seed, now);
-        if let AgentInput::Announce { ticket, .. } = input {
-            let reports = Vec::new();
-            self.outputs
-                .push_back(AgentOutput::Announced { ticket, reports });
+        match input {
+            AgentInput::Announce {
+                ticket,
+                applications,
+                instances,
+                accept,
+            } => {
+                let announced = Announced {
+                    applications,
+                    instances,
+                    accept,
+                };
+                self.registration.announce(ticket, announced, now);
+            }
+            AgentInput::FlowOpened { flow, local, peer } => {
+                if let Some(transport) = self.registration.transport_of(flow) {
+                    self.flow(flow, local, peer, transport);
+                    self.registration.flow_opened(flow, local, peer, now);
+                }
+            }
+            AgentInput::FlowAccepted {
+                flow,
+                local,
+                peer,
+                transport,
+            } => self.flow(flow, local, peer, transport),
+            AgentInput::FlowEnded { flow, reason } => self.flow_ended(flow, &reason, now),
+            AgentInput::Datagram {
+                flow,
+                source,
+                octets,
+                received,
+            } => self.datagram(flow, source, &octets, received, now),
+            AgentInput::Octets {
+                flow,
+                octets,
+                received,
+            } => self.octets(flow, &octets, received, now),
+            AgentInput::Foreseen { push, outcome } => {
+                let announced = self.registration.announced();
+                self.serving.foreseen(push, outcome, announced, now);
+            }
+            AgentInput::Judged { push, outcome } => {
+                let announced = self.registration.announced();
+                self.serving.judged(push, outcome, announced, now);
+            }
+            AgentInput::NetworkChanged => self.registration.network_changed(now),
+            AgentInput::Stop => {
+                self.stopping = true;
+                self.serving.stop();
+                self.registration.stop(now);
+            }
+            AgentInput::StreamOpened { .. }
+            | AgentInput::StreamAccepted { .. }
+            | AgentInput::StreamEnded { .. }
+            | AgentInput::StreamOctets { .. } => self.stream(input, now),
         }
+        self.settle(now);
     }
 
     /// Does what is due.
-    pub const fn handle_timeout(&mut self, now: Duration) {
-        let _ = now;
+    pub fn handle_timeout(&mut self, now: Duration) {
+        self.transactions.handle_timeout(now);
+        self.registration.handle_timeout(now);
+        self.serving.handle_timeout(now);
+        self.settle(now);
     }
 
     /// The next thing to do.
@@ -50,17 +142,301 @@ impl UserAgent {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted next; absent: never.
-    pub const fn poll_timeout(&self) -> Option<Duration> {
-        None
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let times = [
+            self.transactions.poll_timeout(),
+            self.registration.poll_timeout(),
+            self.serving.poll_timeout(),
+        ];
+        times.into_iter().flatten().min()
     }
 
     /// Whether nothing is under way that has to come to its end after [`AgentInput::Stop`].
-    pub const fn is_idle(&self) -> bool {
-        true
+    pub fn is_idle(&self) -> bool {
+        self.registration.is_idle() && self.serving.is_idle()
     }
 
     /// The core and each Push Sender Agent, as an operator sees them.
-    pub const fn views(&self) -> Vec<SipServerView> {
-        Vec::new()
+    pub fn views(&self) -> Vec<SipServerView> {
+        self.registration.views()
+    }
+
+    /// A flow is open.
+    fn flow(&mut self, id: FlowId, local: SocketAddr, peer: SocketAddr, transport: Transport) {
+        let reader = (transport != Transport::Udp).then(|| StreamReader::new(self.limits));
+        let flow = Flow {
+            local,
+            peer,
+            transport,
+            reader,
+        };
+        self.flows.insert(id, flow);
+    }
+
+    fn flow_ended(&mut self, id: FlowId, reason: &str, now: Duration) {
+        self.flows.remove(&id);
+        self.registration.flow_ended(id, reason, now);
+        self.serving.flow_ended(id);
+        self.transactions.flow_ended(id, now);
+    }
+
+    fn datagram(
+        &mut self,
+        flow: FlowId,
+        source: SocketAddr,
+        octets: &Bytes,
+        received: UnixMillis,
+        now: Duration,
+    ) {
+        self.received = received;
+        if self.flows.contains_key(&flow) {
+            let route = Route {
+                flow,
+                peer: source,
+                transport: Transport::Udp,
+            };
+            let incoming = parse_datagram(octets, &self.limits);
+            self.incoming(incoming, route, now);
+        }
+    }
+
+    fn octets(&mut self, id: FlowId, octets: &[u8], received: UnixMillis, now: Duration) {
+        self.received = received;
+        let Some(flow) = self.flows.get_mut(&id) else {
+            return;
+        };
+        let route = Route {
+            flow: id,
+            peer: flow.peer,
+            transport: flow.transport,
+        };
+        let Some(reader) = &mut flow.reader else {
+            return;
+        };
+        reader.push(octets);
+        let mut whole = Vec::new();
+        while let Some(incoming) = reader.next() {
+            whole.push(incoming);
+        }
+        for incoming in whole {
+            self.incoming(incoming, route, now);
+        }
+    }
+
+    fn incoming(&mut self, incoming: Result<Incoming, Broken>, route: Route, now: Duration) {
+        match incoming {
+            Ok(Incoming::Ping) if route.transport != Transport::Udp => {
+                self.transmit(route, Bytes::from_static(PONG));
+            }
+            Ok(Incoming::Ping | Incoming::Pong) => {}
+            Ok(incoming) => self
+                .transactions
+                .incoming(incoming, route, self.received, now),
+            Err(broken) => {
+                let ends_flow = broken.ends_flow;
+                self.transactions.broken(broken, route, self.received);
+                if ends_flow && route.transport != Transport::Udp {
+                    // What it is answered goes out first.
+                    self.pump(now);
+                    let flow = route.flow;
+                    self.outputs.push_back(AgentOutput::CloseFlow { flow });
+                    self.flow_ended(flow, "what came on it was no SIP", now);
+                }
+            }
+        }
+    }
+
+    fn stream(&mut self, input: AgentInput, now: Duration) {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "streams alone come here, by the one who calls it"
+        )]
+        match input {
+            AgentInput::StreamOpened { stream } => self.serving.stream_opened(stream, now),
+            AgentInput::StreamAccepted { stream, peer } => {
+                self.serving.stream_accepted(stream, peer, now);
+            }
+            AgentInput::StreamEnded { stream, reason } => {
+                self.serving.stream_ended(stream, &reason, now);
+            }
+            AgentInput::StreamOctets {
+                stream,
+                octets,
+                received,
+            } => self.serving.stream_octets(stream, &octets, received, now),
+            _ => {}
+        }
+    }
+
+    /// Lets each part have what the others made for it, and lets go of the flows at the end.
+    fn settle(&mut self, now: Duration) {
+        self.pump(now);
+        if self.stopping && self.serving.is_idle() && self.registration.is_over() {
+            self.registration.close_flows();
+            self.pump(now);
+        }
+    }
+
+    fn pump(&mut self, now: Duration) {
+        loop {
+            if let Some(output) = self.registration.poll() {
+                self.of_registration(output, now);
+            } else if let Some(output) = self.serving.poll() {
+                self.of_serving(output, now);
+            } else if let Some(event) = self.transactions.poll() {
+                self.of_transactions(event, now);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn of_registration(&mut self, output: RegistrationOutput, now: Duration) {
+        match output {
+            RegistrationOutput::OpenFlow { flow, transport } => {
+                let host = self.settings.account.host.clone();
+                let port = self.settings.account.port;
+                self.outputs.push_back(AgentOutput::OpenFlow {
+                    flow,
+                    transport,
+                    host,
+                    port,
+                });
+            }
+            RegistrationOutput::CloseFlow { flow } => {
+                self.outputs.push_back(AgentOutput::CloseFlow { flow });
+                self.flows.remove(&flow);
+                self.serving.flow_ended(flow);
+                self.transactions.flow_ended(flow, now);
+            }
+            RegistrationOutput::Send {
+                exchange,
+                request,
+                sent_by,
+                route,
+            } => {
+                let id = self.transactions.send(&request, sent_by, route, now);
+                self.exchanges.insert(id, exchange);
+            }
+            RegistrationOutput::KeepAlive { route } => {
+                self.transmit(route, Bytes::from_static(PING));
+            }
+            RegistrationOutput::Announced { ticket, reports } => self
+                .outputs
+                .push_back(AgentOutput::Announced { ticket, reports }),
+            RegistrationOutput::Noted(note) => self.outputs.push_back(AgentOutput::Noted(note)),
+        }
+    }
+
+    fn of_serving(&mut self, output: ServingOutput, now: Duration) {
+        let output = match output {
+            ServingOutput::Respond { id, response } => {
+                return self.transactions.respond(id, &response, now);
+            }
+            ServingOutput::Send {
+                request,
+                local,
+                route,
+            } => {
+                self.transactions.send(&request, local, route, now);
+                return;
+            }
+            ServingOutput::Push { ticket, push } => AgentOutput::Push { ticket, push },
+            ServingOutput::Foresee { ticket, announced } => AgentOutput::Foresee {
+                push: ticket,
+                announced,
+            },
+            ServingOutput::OpenStream { stream, host, port } => {
+                AgentOutput::OpenStream { stream, host, port }
+            }
+            ServingOutput::StreamTransmit { stream, octets } => {
+                AgentOutput::StreamTransmit { stream, octets }
+            }
+            ServingOutput::CloseStream { stream } => AgentOutput::CloseStream { stream },
+            ServingOutput::Noted(note) => AgentOutput::Noted(note),
+        };
+        self.outputs.push_back(output);
+    }
+
+    fn of_transactions(&mut self, event: TransactionEvent, now: Duration) {
+        match event {
+            TransactionEvent::Transmit { route, octets } => self.transmit(route, octets),
+            TransactionEvent::Request {
+                id,
+                request,
+                route,
+                received,
+            } => self.request(id, request, route, received, now),
+            TransactionEvent::Ack { request, route } => self.serving.ack(&request, route, now),
+            TransactionEvent::Cancelled { id } => self.serving.cancelled(id),
+            TransactionEvent::Response { id, response } => {
+                let exchange = self.exchanges.get(&id).copied();
+                if response.status() >= 200 {
+                    self.exchanges.remove(&id);
+                }
+                if let Some(exchange) = exchange {
+                    let at = self.received;
+                    self.registration.response(exchange, &response, at, now);
+                }
+            }
+            TransactionEvent::Ended { id, why } => {
+                if let Some(exchange) = self.exchanges.remove(&id) {
+                    self.registration.ended(exchange, why, now);
+                }
+            }
+            TransactionEvent::Noted(note) => self.outputs.push_back(AgentOutput::Noted(note)),
+        }
+    }
+
+    fn request(
+        &mut self,
+        id: ServerId,
+        request: Request,
+        route: Route,
+        received: UnixMillis,
+        now: Duration,
+    ) {
+        let Some(flow) = self.flows.get(&route.flow) else {
+            return;
+        };
+        let contact = contact_uri(&self.settings.account, flow.local, flow.transport);
+        let context = Context {
+            route,
+            local: flow.local,
+            contact: &contact,
+            from_core: self.is_from_core(route),
+            announced: self.registration.announced(),
+            received,
+        };
+        self.serving.request(id, request, &context, now);
+    }
+
+    /// Whether the terminal's own core sends by this way: over a connection that the terminal has made to it, from its address and port,
+    /// or from one of the addresses that the configuration knows.
+    fn is_from_core(&self, route: Route) -> bool {
+        let known = &self.settings.serving.core_addresses;
+        let ours = self.registration.is_to_core(route.flow);
+        let peer = self.flows.get(&route.flow).map(|flow| flow.peer);
+        ours && peer == Some(route.peer) || known.contains(&route.peer.ip())
+    }
+
+    /// Sends octets, if their way is there still. There is one flow of datagrams at a time, which takes over from the one before.
+    fn transmit(&mut self, route: Route, octets: Bytes) {
+        let datagrams =
+            |(id, flow): (&FlowId, &Flow)| (flow.transport == Transport::Udp).then_some(*id);
+        let flow = if self.flows.contains_key(&route.flow) {
+            Some(route.flow)
+        } else if route.transport == Transport::Udp {
+            self.flows.iter().find_map(datagrams)
+        } else {
+            None
+        };
+        if let Some(flow) = flow {
+            self.outputs.push_back(AgentOutput::Transmit {
+                flow,
+                destination: route.peer,
+                octets,
+            });
+        }
     }
 }

@@ -8,17 +8,16 @@ mod dialogs;
 mod events;
 mod registration;
 mod sdp;
-#[expect(dead_code, unused_imports, reason = "the agent is being built upon it")]
 mod serving;
 mod settings;
-#[expect(dead_code, unused_imports, reason = "the agent is being built upon it")]
+#[expect(dead_code, unused_imports, reason = "transactions will use it")]
 mod stack;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the user agent is being put together of it")
-)]
 mod tags;
-#[expect(dead_code, reason = "the agent is being built upon it")]
+#[expect(
+    dead_code,
+    clippy::unused_self,
+    reason = "transactions are being built"
+)]
 mod transactions;
 
 pub use agent::UserAgent;
