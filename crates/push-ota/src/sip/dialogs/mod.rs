@@ -12,7 +12,7 @@ mod streams;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::events::{SipPushTicket, StreamId};
+use super::events::{FlowId, SipPushTicket, StreamId};
 use super::registration::Announced;
 use super::sdp::Role;
 use super::serving::{Answer, Common, Context, Refusal, ServingOutput};
@@ -179,6 +179,16 @@ impl Dialogs {
         }
     }
 
+    /// A flow has ended: an invitation that came on it cannot be answered any more.
+    pub(crate) fn flow_ended(&mut self, flow: FlowId) {
+        let keeps =
+            |session: &Session| session.stage == Stage::Answered || session.route.flow != flow;
+        self.sessions.retain(|_, session| keeps(session));
+        let sessions = &self.sessions;
+        self.asked
+            .retain(|_, session| sessions.contains_key(session));
+    }
+
     /// Nothing new is to come, and sessions end.
     pub(crate) fn stop(&mut self, common: &mut Common) {
         self.stopped = true;
@@ -306,5 +316,3 @@ fn close(stream: StreamId, common: &mut Common) {
     let close = ServingOutput::CloseStream { stream };
     common.outputs.push_back(close);
 }
-
-//mod tests;

@@ -141,12 +141,11 @@ impl Common {
 
     /// Answers a request for good.
     pub(crate) fn answer(&mut self, id: ServerId, request: &Request, answer: Answer) {
-        let tag = request.to_tag().map_or_else(|| self.name(), |_| "".into());
-        let mut builder = reply(
-            request,
-            answer.status,
-            Some(&*tag).filter(|tag| !tag.is_empty()),
-        );
+        let tag = match request.to_tag() {
+            Some(_) => None,
+            None => Some(self.name()),
+        };
+        let mut builder = reply(request, answer.status, tag.as_deref());
         for (name, value) in answer.headers {
             builder = builder.header(name, &value);
         }

@@ -68,11 +68,12 @@ impl Serving {
         now: Duration,
     ) {
         // Who knows the tags of a dialog is who was given them, by whatever way the request came.
-        if self.dialogs.knows(&request) && is_of_dialog(request.method()) {
+        let known = self.dialogs.knows(&request);
+        if known && is_of_dialog(request.method()) {
             let common = &mut self.common;
             return self.dialogs.within(id, &request, context, common, now);
         }
-        let checked = self.check(&request, context);
+        let checked = self.check(&request, known, context);
         if let Err(refusal) = checked {
             return self.common.refuse(id, &request, refusal, context);
         }
@@ -136,6 +137,7 @@ impl Serving {
     /// A flow has ended: what came on it cannot be answered any more.
     pub(crate) fn flow_ended(&mut self, flow: FlowId) {
         self.judging.retain(|_, judging| judging.flow != flow);
+        self.dialogs.flow_ended(flow);
     }
 
     /// A connection for MSRP that was asked for is open.
@@ -194,8 +196,8 @@ impl Serving {
         self.common.outputs.pop_front()
     }
 
-    /// What speaks against a request whoever it is for.
-    fn check(&self, request: &Request, context: &Context<'_>) -> Result<(), Refusal> {
+    /// What speaks against a request whoever it is for. `known` says whether it is within a dialog that there is.
+    fn check(&self, request: &Request, known: bool, context: &Context<'_>) -> Result<(), Refusal> {
         let settings = &self.common.settings;
         if settings.accept_from == AcceptFrom::Core && !context.from_core {
             return Err(Refusal::new(403, "notFromCore", "it is not from the core"));
@@ -203,17 +205,12 @@ impl Serving {
         self.check_method(request.method())?;
         //= specs/ota-sip.md#requests
         //# A request within a dialog that does not exist MUST be refused with 481.
-        if request.to_tag().is_some() {
+        if request.to_tag().is_some() && !known {
             return Err(Refusal::new(481, "dialog", "a dialog that there is not"));
         }
         extensions(request)?;
-        let retry_after = || settings.retry_after.to_string();
         if self.stopped {
             return Err(Refusal::new(503, "stopping", "the terminal is stopping"));
-        }
-        if self.judging.len() >= self.max_judging {
-            let refusal = Refusal::new(503, "overload", "too many pushes are being judged");
-            return Err(refusal.with("Retry-After", retry_after()));
         }
         Ok(())
     }
@@ -257,7 +254,14 @@ impl Serving {
     }
 
     fn message(&mut self, id: ServerId, request: Request, context: &Context<'_>) {
-        let push = match message::push(&request, context, &self.common) {
+        let retry_after = self.common.settings.retry_after;
+        let push = if self.judging.len() >= self.max_judging {
+            let refusal = Refusal::new(503, "overload", "too many pushes are being judged");
+            Err(refusal.with("Retry-After", retry_after.to_string()))
+        } else {
+            message::push(&request, context, &self.common)
+        };
+        let push = match push {
             Ok(push) => Arc::new(push),
             Err(refusal) => return self.common.refuse(id, &request, refusal, context),
         };
@@ -280,4 +284,7 @@ fn is_of_dialog(method: &Method) -> bool {
     }
 }
 
-//mod tests;
+#[cfg(test)]
+pub(crate) mod harness;
+#[cfg(test)]
+mod tests;
