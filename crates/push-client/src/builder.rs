@@ -12,14 +12,15 @@ use push_ota::sia::{Reach, SiaSettings};
 use push_store::{SqliteStore, StoreError, StoreSettings, Writer, WriterSettings};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::client::Client;
+use crate::client::{Client, Listening};
 use crate::clock::Clock;
 use crate::engine::{
-    Backing, Engine, Listener, OtaHttp, Parts, PushSessions, SessionInitiation, ShortMessages,
+    Backing, Engine, Listener, OtaHttp, OtaSip, Parts, PushSessions, SessionInitiation,
+    ShortMessages,
 };
 use crate::mailbox::{Mailbox, Notice};
 use crate::ota_http::{self, LinkParts, OtaHttpSettings, Tls, TlsError};
-use crate::ota_sip::OtaSipSettings;
+use crate::ota_sip::{OtaSipSettings, SocketError, Sockets};
 use crate::ota_wsp::OtaWspSettings;
 use crate::settings::{ClientSettings, Durability};
 use crate::short_messages::{ShortMessageSettings, Source};
@@ -181,10 +182,9 @@ impl Builder {
         let over_tcp = self.bind_tcp()?;
         let tls = Tls::load(&self.ota_http.tls, &self.ota_http.terminal)?;
         self.refuse_missing_tls(tls.as_ref())?;
-        if let Some(sip) = &self.ota_sip {
-            sip.check_certificates().map_err(BuildError::SipTls)?;
-        }
-        self.offer(&listeners, &over_tcp);
+        let ambiguous = self.ota_sip.as_ref().map(|sip| sip.ambiguous);
+        let ota_sip = self.open_sip()?;
+        self.offer(&listeners, &over_tcp, ota_sip.as_ref().zip(ambiguous));
         let duplicate_window = self.core.duplicate_window;
         let clock = Clock::start();
         let max_window = self.core.max_window;
@@ -208,12 +208,19 @@ impl Builder {
             sessions: self.ota_wsp.gateways(),
         };
         let session_initiation = SessionInitiation::new(reach, self.session_initiation);
-        let services = ota_http.as_ref().map(OtaHttp::services);
-        let services = services.unwrap_or_default().to_vec();
         let (mut short_messages, intake) = ShortMessages::new(&self.short_messages, self.sources);
         short_messages.restore(segments, clock.now());
         let listening: Vec<_> = listeners.iter().map(Listener::address).collect();
         let hosts = listening.iter().map(SocketAddr::ip).collect();
+        let listening = Listening {
+            datagrams: listening,
+            connections: ota_http
+                .iter()
+                .flat_map(OtaHttp::services)
+                .copied()
+                .collect(),
+            sip: ota_sip.iter().flat_map(OtaSip::services).copied().collect(),
+        };
         let sessions = self.ota_wsp.sessions;
         let sessions =
             sessions.map(|sessions| PushSessions::new(sessions, hosts, self.ota_wsp.stop_timeout));
@@ -222,7 +229,6 @@ impl Builder {
             Arc::clone(&mailbox),
             max_window,
             listening,
-            services,
             intake,
             self.short_messages.submitters,
         );
@@ -233,6 +239,7 @@ impl Builder {
             listeners,
             max_own_ports: self.ota_wsp.max_own_ports,
             ota_http,
+            ota_sip,
             sessions,
             session_initiation,
             short_messages,
@@ -273,6 +280,19 @@ impl Builder {
         };
         let writer = Writer::start(store, settings, answer).map_err(BuildError::Thread)?;
         Ok((Backing::Writer(writer), snapshot))
+    }
+
+    /// The sockets and certificates of OTA-SIP, where it is spoken.
+    fn open_sip(&mut self) -> Result<Option<OtaSip>, BuildError> {
+        let Some(settings) = self.ota_sip.take() else {
+            return Ok(None);
+        };
+        let tls = settings.connector().map_err(BuildError::SipTls)?;
+        let sockets = Sockets::open(&settings).map_err(|error| match error {
+            SocketError::Udp(address, source) => BuildError::Listen { address, source },
+            SocketError::Tcp(address, source) => BuildError::ListenTcp { address, source },
+        })?;
+        Ok(Some(OtaSip::new(settings, sockets, tls)))
     }
 
     fn bind(&self) -> Result<Vec<Listener>, BuildError> {

@@ -1,5 +1,6 @@
 //! The handle to a running Push Client.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,11 +33,21 @@ struct Shared {
     /// The next ticket, and the next subscriber: none is used twice.
     next: AtomicU64,
     max_window: u32,
-    listening: Vec<std::net::SocketAddr>,
-    services: Vec<(&'static str, std::net::SocketAddr)>,
+    listening: Listening,
     intake: Intake,
     /// Owners that may submit short messages, beside administrators.
     submitters: Vec<String>,
+}
+
+/// What is listened on.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    /// For OTA-WSP.
+    pub(crate) datagrams: Vec<SocketAddr>,
+    /// For OTA-HTTP, by what is spoken.
+    pub(crate) connections: Vec<(&'static str, SocketAddr)>,
+    /// For OTA-SIP, by what is spoken.
+    pub(crate) sip: Vec<(&'static str, SocketAddr)>,
 }
 
 /// An application of this process (Push-CAI 5), with the owner that its embedder states.
@@ -60,8 +71,7 @@ impl Client {
         requests: mpsc::Sender<Request>,
         mailbox: Arc<Mailbox>,
         max_window: u32,
-        listening: Vec<std::net::SocketAddr>,
-        services: Vec<(&'static str, std::net::SocketAddr)>,
+        listening: Listening,
         intake: Intake,
         submitters: Vec<String>,
     ) -> Self {
@@ -70,7 +80,6 @@ impl Client {
             next: AtomicU64::new(1),
             max_window,
             listening,
-            services,
             intake,
             submitters,
         };
@@ -89,13 +98,25 @@ impl Client {
     }
 
     /// The UDP addresses that are listened on, in the order in which they were asked for.
-    pub fn listening(&self) -> &[std::net::SocketAddr] {
-        &self.shared.listening
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.shared.listening.datagrams
     }
 
     /// The TCP addresses that are listened on, in the order in which they were asked for: `OTA-HTTP`, then `OTA-HTTP-TLS`.
-    pub fn listening_tcp(&self) -> &[(&'static str, std::net::SocketAddr)] {
-        &self.shared.services
+    pub fn listening_tcp(&self) -> &[(&'static str, SocketAddr)] {
+        &self.shared.listening.connections
+    }
+
+    /// The addresses that OTA-SIP is listened for on: `OTA-SIP-UDP`, `OTA-SIP-TCP`, `OTA-SIP-MSRP`, as far as there are such.
+    pub fn listening_sip(&self) -> &[(&'static str, SocketAddr)] {
+        &self.shared.listening.sip
+    }
+
+    /// Says that the network has changed, or come back: the binding of OTA-SIP is renewed at once. What is not said shows later,
+    /// when something cannot be sent or is not answered.
+    pub async fn network_changed(&self) {
+        // An engine that has ended has no binding.
+        self.requests.send(Request::NetworkChanged).await.ok();
     }
 
     /// Where short messages are handed over that no source beside the engine delivers.

@@ -22,6 +22,15 @@ pub(crate) struct Counters {
     pub(crate) messages_expired: BTreeMap<&'static str, u64>,
     /// What happened to push sessions, by the note's word.
     pub(crate) sessions: BTreeMap<&'static str, u64>,
+    /// What happened on OTA-SIP, by the note's word.
+    pub(crate) sip: BTreeMap<&'static str, u64>,
+    pub(crate) sip_datagrams: u64,
+    /// Datagrams of SIP that could not be sent.
+    pub(crate) sip_unsent: u64,
+    /// Connections of SIP and MSRP cut off because the peer did not read.
+    pub(crate) sip_overrun: u64,
+    /// Connections of SIP and MSRP for which there was no place.
+    pub(crate) sip_connections_refused: u64,
     pub(crate) registered: u64,
     /// Registrations refused, by the reason's word.
     pub(crate) registrations_refused: BTreeMap<&'static str, u64>,

@@ -58,7 +58,7 @@ pub use ota_http::{ConnectionSettings, OtaHttpSettings, TlsError, TlsFiles};
 pub use ota_sip::{OtaSipSettings, SipConnectionSettings};
 pub use ota_wsp::OtaWspSettings;
 pub use push_core::{
-    Acknowledgement, DeregistrationRequest, Outcome, ProfileRequest, PushRefusal,
+    Acknowledgement, Ambiguous, DeregistrationRequest, Outcome, ProfileRequest, PushRefusal,
     RegistrationRequest, Selector, Settings, Verdict,
 };
 pub use push_ota::wsp::connectionless::Limits as DatagramLimits;

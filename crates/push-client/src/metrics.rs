@@ -21,6 +21,8 @@ pub(crate) struct Gauges {
     pub(crate) streams: usize,
     pub(crate) unwritten: usize,
     pub(crate) kernel_drops: u64,
+    /// Connections of OTA-SIP, and those of them that carry MSRP; absent where OTA-SIP is off.
+    pub(crate) sip_connections: Option<(usize, usize)>,
     pub(crate) session_sockets: usize,
     pub(crate) held_messages: Held,
     pub(crate) store_writes: bool,
@@ -44,6 +46,9 @@ pub(crate) fn text(
         page.ota_http(tally, open);
         page.ota_http_failures(tally);
     }
+    if let Some((open, msrp)) = gauges.sip_connections {
+        page.ota_sip(counters, open, msrp);
+    }
     page.short_messages(gauges);
     page.applications(counters, gauges);
     page.events(counters, gauges);
@@ -60,6 +65,10 @@ pub(crate) fn by_name(
         ("datagrams", counters.datagrams),
         ("datagramOctets", counters.datagram_octets),
         ("socketErrors", counters.socket_errors),
+        ("sipDatagrams", counters.sip_datagrams),
+        ("sipUnsent", counters.sip_unsent),
+        ("sipOverrun", counters.sip_overrun),
+        ("sipConnectionsRefused", counters.sip_connections_refused),
         ("registered", counters.registered),
         ("deregistered", counters.deregistered),
         ("delivered", counters.delivered),
@@ -80,6 +89,7 @@ pub(crate) fn by_name(
         ("datagramsRefused", &counters.datagrams_refused),
         ("pushes", &counters.pushes),
         ("sessionInitiations", &counters.session_initiations),
+        ("sip", &counters.sip),
         ("sessions", &counters.sessions),
         ("shortMessages", &counters.segments),
         ("shortMessagesGivenUp", &counters.messages_expired),
@@ -212,6 +222,45 @@ impl Page {
             "What happened to push sessions, by event.",
             "event",
             &counters.sessions,
+        );
+    }
+
+    fn ota_sip(&mut self, counters: &Counters, open: usize, msrp: usize) {
+        self.counter(
+            "pushcai_sip_datagrams_total",
+            "Datagrams of SIP received.",
+            counters.sip_datagrams,
+        );
+        self.counter(
+            "pushcai_sip_datagrams_unsent_total",
+            "Datagrams of SIP that could not be sent.",
+            counters.sip_unsent,
+        );
+        self.gauge(
+            "pushcai_sip_connections",
+            "Connections of SIP and MSRP that are open or being opened.",
+            open,
+        );
+        self.gauge(
+            "pushcai_sip_msrp_connections",
+            "Those of them that carry MSRP.",
+            msrp,
+        );
+        self.counter(
+            "pushcai_sip_connections_refused_total",
+            "Connections of SIP and MSRP for which there was no place.",
+            counters.sip_connections_refused,
+        );
+        self.counter(
+            "pushcai_sip_connections_overrun_total",
+            "Connections of SIP and MSRP cut off because the peer did not read.",
+            counters.sip_overrun,
+        );
+        self.family(
+            "pushcai_sip_total",
+            "What happened on OTA-SIP, by event: registrations, refused messages by the reason, sessions.",
+            "event",
+            &counters.sip,
         );
     }
 
@@ -484,6 +533,7 @@ mod tests {
             Some((&tally, 0)),
             &Gauges {
                 registrations: 3,
+                sip_connections: Some((2, 1)),
                 sources: vec![("dbus:org.ofono".to_owned(), [("accepted", 2)].into())],
                 ..Gauges::default()
             },

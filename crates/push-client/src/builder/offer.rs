@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use push_core::{Addressing, BearerSettings, OwnPorts, ProtocolSettings};
+use push_core::{Addressing, Ambiguous, BearerSettings, OwnPorts, ProtocolSettings};
 use push_message::{Bearer, MediaType, Protocol, PushApplicationId};
 use push_ota::wsp::sessions::ContactPoint;
 
 use super::Builder;
-use crate::engine::Listener;
+use crate::engine::{Listener, OtaSip};
 use crate::ota_http;
 use crate::ota_wsp::CONNECTIONLESS_PORT;
 
 impl Builder {
     /// Offers what is listened on, dialled and delivered by sources, and nothing else.
-    pub(super) fn offer(&mut self, over_udp: &[Listener], over_tcp: &[ota_http::Listener]) {
+    pub(super) fn offer(
+        &mut self,
+        over_udp: &[Listener],
+        over_tcp: &[ota_http::Listener],
+        ota_sip: Option<(&OtaSip, Ambiguous)>,
+    ) {
         let over_udp = ports(over_udp.iter().map(|listener| listener.address().port()));
         let over_tcp = ports(over_tcp.iter().map(|listener| listener.address().port()));
         let ota_wsp = self.over_wsp(over_udp);
@@ -21,7 +26,12 @@ impl Builder {
         if ota_http.is_some() || self.ota_wsp.sessions.is_some() {
             self.offer_session_initiation();
         }
-        for (protocol, settings) in [(Protocol::OtaWsp, ota_wsp), (Protocol::OtaHttp, ota_http)] {
+        let offers = [
+            (Protocol::OtaWsp, ota_wsp),
+            (Protocol::OtaHttp, ota_http),
+            (Protocol::OtaSip, ota_sip.map(over_sip)),
+        ];
+        for (protocol, settings) in offers {
             match settings {
                 Some(settings) => self.core.protocols.insert(protocol, settings),
                 None => self.core.protocols.remove(&protocol),
@@ -102,6 +112,23 @@ fn over_http(ports: Vec<u16>) -> ProtocolSettings {
         announces_own: true,
         tells_instances_apart: false,
         addressing: Addressing::ByContentType,
+        any_port_is_standard: true,
+        bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(ports))]),
+        session_port: None,
+    }
+}
+
+/// OTA-SIP over IP. The port is the user agent's own, and no application has another one.
+fn over_sip((ota_sip, ambiguous): (&OtaSip, Ambiguous)) -> ProtocolSettings {
+    let services = ota_sip.services().iter();
+    let of_pushes = services.filter(|(service, _)| *service != "OTA-SIP-MSRP");
+    let ports = ports(of_pushes.map(|(_, address)| address.port()));
+    ProtocolSettings {
+        explicit_registration: true,
+        // A session initiation request opens a connection, and that to the core is there as long as an application is.
+        announces_own: false,
+        tells_instances_apart: true,
+        addressing: Addressing::OnlyFitting { ambiguous },
         any_port_is_standard: true,
         bearers: BTreeMap::from([(Bearer::Ip, BearerSettings::listening(ports))]),
         session_port: None,

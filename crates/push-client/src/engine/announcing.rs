@@ -42,7 +42,11 @@ impl Engine {
                         self.announced(ticket, Protocol::OtaWsp, Vec::new(), now);
                     }
                 }
-                Protocol::OtaSip => self.announced(ticket, Protocol::OtaSip, Vec::new(), now),
+                Protocol::OtaSip => {
+                    if !self.announce_sip(ticket, of_protocol, now) {
+                        self.announced(ticket, Protocol::OtaSip, Vec::new(), now);
+                    }
+                }
             }
         }
         self.announced_by_all(ticket, now);

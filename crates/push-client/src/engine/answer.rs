@@ -9,7 +9,7 @@ use push_core::{
 };
 use push_message::{Origin, Owner, Protocol, PushApplicationId, Refusal, TransactionId, Whitelist};
 
-use super::{Engine, Listener, OtaHttp, PushSessions, Request};
+use super::{Engine, Listener, OtaHttp, OtaSip, PushSessions, Request};
 use crate::counters::verdict_word;
 use crate::explain::described;
 use crate::masked::Masked;
@@ -40,13 +40,17 @@ impl Engine {
                     &self.gauges(now),
                 )));
             }
-            Request::Ask { .. } | Request::Subscribe(_) | Request::ShutDown => {}
+            Request::Ask { .. }
+            | Request::Subscribe(_)
+            | Request::NetworkChanged
+            | Request::ShutDown => {}
         }
     }
 
     /// The Push Servers, and the sources of short messages.
     fn servers(&mut self, now: Now) -> Vec<Server> {
         let mut servers = self.http_servers(now);
+        servers.extend(self.sip_servers());
         servers.extend(self.session_servers());
         servers.extend(self.short_messages.servers());
         servers
@@ -72,6 +76,8 @@ impl Engine {
         let protocol = Protocol::OtaWsp.to_string();
         let over_udp = |listener: &Listener| (protocol.clone(), listener.address().to_string());
         let over_tcp = self.ota_http.iter().flat_map(OtaHttp::services);
+        let over_sip = self.ota_sip.iter().flat_map(OtaSip::services);
+        let over_tcp = over_tcp.chain(over_sip);
         let over_tcp =
             over_tcp.map(|(service, address)| ((*service).to_owned(), address.to_string()));
         Status {
@@ -107,6 +113,7 @@ impl Engine {
             unwritten: self.persistence.unanswered(),
             kernel_drops: super::kernel::drops(&self.listeners),
             held_messages: self.short_messages.held(),
+            sip_connections: self.ota_sip.as_ref().map(OtaSip::connections),
             session_sockets: self.sessions.as_ref().map_or(0, PushSessions::sockets),
             store_writes: self.store_failure.is_none(),
             uptime_seconds: now.monotonic.as_secs(),

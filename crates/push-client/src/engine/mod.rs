@@ -4,6 +4,7 @@ mod announcing;
 mod answer;
 mod kernel;
 mod ota_http;
+mod ota_sip;
 mod persistence;
 mod ports;
 mod request;
@@ -39,6 +40,7 @@ use socket::Reading;
 use timer::Timer;
 
 pub(crate) use ota_http::OtaHttp;
+pub(crate) use ota_sip::OtaSip;
 pub(crate) use persistence::Backing;
 pub(crate) use request::{Request, Subscription};
 pub(crate) use sessions::PushSessions;
@@ -75,6 +77,7 @@ pub struct Engine {
     recent: Recent,
     announcing: Announcing,
     ota_http: Option<OtaHttp>,
+    ota_sip: Option<OtaSip>,
     sessions: Option<PushSessions>,
     session_initiation: Option<SessionInitiation>,
     short_messages: ShortMessages,
@@ -93,6 +96,7 @@ pub(crate) struct Parts {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) max_own_ports: usize,
     pub(crate) ota_http: Option<OtaHttp>,
+    pub(crate) ota_sip: Option<OtaSip>,
     pub(crate) sessions: Option<PushSessions>,
     pub(crate) session_initiation: Option<SessionInitiation>,
     pub(crate) short_messages: ShortMessages,
@@ -118,6 +122,7 @@ impl Engine {
             listeners,
             max_own_ports,
             ota_http,
+            ota_sip,
             sessions,
             session_initiation,
             short_messages,
@@ -155,6 +160,7 @@ impl Engine {
             counters: Counters::default(),
             announcing: Announcing::default(),
             ota_http,
+            ota_sip,
             sessions,
             session_initiation,
             short_messages,
@@ -170,6 +176,7 @@ impl Engine {
     pub async fn run(mut self) -> Result<(), EngineError> {
         let now = self.clock.now();
         self.start_http(now);
+        self.start_sip(now);
         self.start_sessions(now);
         self.resolve_hosts(now);
         self.short_messages.start();
@@ -193,6 +200,7 @@ impl Engine {
             && self.persistence.is_idle()
             && self.drains_left == 0
             && self.ota_http.as_ref().is_none_or(OtaHttp::has_ended)
+            && self.ota_sip.as_ref().is_none_or(OtaSip::has_ended)
             && self.sessions.as_ref().is_none_or(PushSessions::has_ended)
             && self.short_messages.has_ended()
     }
@@ -227,6 +235,11 @@ impl Engine {
             && let Some(http) = &mut self.ota_http
         {
             ready |= http.poll_questions(context);
+        }
+        if self.persistence.has_room()
+            && let Some(sip) = &mut self.ota_sip
+        {
+            ready |= sip.poll_ready(context);
         }
         if self.persistence.has_room()
             && let Some(sessions) = &mut self.sessions
@@ -268,15 +281,17 @@ impl Engine {
         self.take_questions(now);
         self.take_submissions(now);
         let more = self.take_datagrams(now);
+        let more_on_sip = self.take_sip(now);
         let more_on_sessions = self.take_session_datagrams(now);
         if self.timer.is_due(now) {
             self.core.handle_timeout(now);
             self.http_timeout(now);
+            self.sip_timeout(now);
             self.sessions_timeout(now);
             self.short_messages_timeout(now);
         }
         self.carry_out(now);
-        self.drain(more) || more_on_sessions
+        self.drain(more) || more_on_sip || more_on_sessions
     }
 
     /// Counts the last batches down. Of the first one nothing is concluded: the runtime may not have looked at the sockets.
@@ -311,6 +326,7 @@ impl Engine {
                 self.core.handle_input(input, now);
             }
             Request::Subscribe(subscription) => self.subscribe(subscription, now),
+            Request::NetworkChanged => self.network_changed(now),
             Request::ShutDown => self.stop(),
             Request::Registrations { .. }
             | Request::Status { .. }
@@ -355,6 +371,7 @@ impl Engine {
         self.drains_left = MAX_DRAINS;
         let now = self.clock.now();
         self.stop_http(now);
+        self.stop_sip(now);
         self.stop_sessions(now);
         self.stop_short_messages(now);
         tracing::info!("stopping");
@@ -380,6 +397,7 @@ impl Engine {
                     if let Some(initiation) = &mut self.session_initiation {
                         initiation.hosts.resolved(&host, &addresses);
                     }
+                    self.sip_host_resolved(&host, &addresses, now);
                     self.session_host_resolved(&host, &addresses, now);
                     self.core
                         .handle_input(Input::Resolved { host, addresses }, now);
@@ -477,6 +495,7 @@ impl Engine {
                 self.carry_out_one(output, now);
             }
             let told = self.carry_out_http(now)
+                | self.carry_out_sip(now)
                 | self.carry_out_sessions(now)
                 | self.take_deferred_session_initiations(now)
                 | self.carry_out_short_messages(now);
@@ -490,10 +509,11 @@ impl Engine {
         }
         let core = self.core.poll_timeout().map(|(deadline, _)| deadline);
         let http = self.ota_http.as_ref().and_then(OtaHttp::poll_timeout);
+        let sip = self.ota_sip.as_ref().and_then(OtaSip::poll_timeout);
         let sessions = self.sessions.as_ref().and_then(PushSessions::poll_timeout);
         let short_messages = self.short_messages.poll_timeout();
         let initiation = self.session_initiation_timeout();
-        let deadlines = [core, http, sessions, initiation, short_messages];
+        let deadlines = [core, http, sip, sessions, initiation, short_messages];
         self.timer.arm(deadlines.into_iter().flatten().min());
     }
 
@@ -516,6 +536,7 @@ impl Engine {
             // The connectionless service carries no answer.
             Output::Judged { ticket, verdict } => {
                 self.judged_short_message(ticket, &verdict, now);
+                self.judged_on_sip(ticket, &verdict, now);
                 self.judged_on_session(ticket, &verdict, now);
                 self.judged(ticket, verdict);
             }

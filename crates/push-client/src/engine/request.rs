@@ -38,6 +38,8 @@ pub(crate) enum Request {
     },
     /// The metrics.
     Metrics { answer: oneshot::Sender<String> },
+    /// The network has changed, or come back.
+    NetworkChanged,
     /// Stop: take nothing more, write what is under way, end the streams.
     ShutDown,
 }

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::task::{Context, Poll};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 
 /// After so many errors in a row nothing more is read from a socket.
@@ -55,6 +55,21 @@ impl Listener {
             readable: false,
             errors: 0,
         })
+    }
+
+    /// Asks for a send buffer of so many octets.
+    pub(crate) fn set_send_buffer(&self, octets: usize) -> io::Result<()> {
+        SockRef::from(&self.socket).set_send_buffer_size(octets)
+    }
+
+    /// Sends a datagram; says whether the kernel had room for it. Past the runtime, which does not know yet of a socket just
+    /// opened that it can be written to.
+    pub(crate) fn send(&self, octets: &[u8], destination: SocketAddr) -> io::Result<bool> {
+        match SockRef::from(&self.socket).send_to(octets, &destination.into()) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The address bound.

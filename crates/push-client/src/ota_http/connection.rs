@@ -175,7 +175,11 @@ pub(super) fn set_up(link: &Link, stream: &TcpStream) -> std::io::Result<()> {
     if link.settings.nodelay {
         stream.set_nodelay(true)?;
     }
-    let interval = link.settings.keep_alive_interval;
+    keep_alive(stream, link.settings.keep_alive_interval)
+}
+
+/// Has the system ask whether the peer is still there, after `interval` without a sign; zero: never.
+pub(crate) fn keep_alive(stream: &TcpStream, interval: Duration) -> std::io::Result<()> {
     if interval > Duration::ZERO {
         // The system counts in whole seconds, and takes no zero.
         let second = Duration::from_secs(1);

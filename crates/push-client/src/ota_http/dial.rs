@@ -100,7 +100,7 @@ pub(crate) async fn connect(host: &Host, port: u16, limit: Duration) -> Result<T
 }
 
 /// Connects to the first of these addresses that answers. One that is silent leaves those behind it their share of the time.
-async fn reach(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, String> {
+pub(crate) async fn reach(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, String> {
     let Some((last, others)) = addresses.split_last() else {
         return Err("its name has no address".to_owned());
     };

@@ -220,6 +220,12 @@ impl Link {
     }
 }
 
+/// A number that nobody else knows.
+pub(crate) fn secret_number() -> u64 {
+    let provider = rustls::crypto::ring::default_provider();
+    u64::from_ne_bytes(chance(provider.secure_random))
+}
+
 fn chance<const N: usize>(random: &dyn SecureRandom) -> [u8; N] {
     let mut octets = [0; N];
     if random.fill(&mut octets).is_err() {

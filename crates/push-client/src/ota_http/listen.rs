@@ -32,21 +32,7 @@ pub(crate) struct Listener {
 impl Listener {
     /// Binds `address`.
     pub(crate) fn bind(address: SocketAddr, secure: bool) -> io::Result<Self> {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
-        if address.is_ipv6() {
-            // An IPv4 address is listened on where it is listed, so that `[::]` and `0.0.0.0` can stand side by side.
-            socket.set_only_v6(true)?;
-        }
-        socket.set_nonblocking(true)?;
-        // The connections of a former run, which are closing, do not keep the address.
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        let socket = TcpListener::from_std(socket.into())?;
+        let socket = bind(address)?;
         let address = socket.local_addr()?;
         Ok(Self {
             socket,
@@ -68,6 +54,25 @@ impl Listener {
             "OTA-HTTP"
         }
     }
+}
+
+/// A socket that connections to `address` come to.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        // An IPv4 address is listened on where it is listed, so that `[::]` and `0.0.0.0` can stand side by side.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    // The connections of a former run, which are closing, do not keep the address.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// Accepts connections for ever.

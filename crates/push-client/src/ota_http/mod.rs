@@ -22,12 +22,14 @@ mod tally;
 mod tls;
 mod transmissions;
 
+pub(crate) use connection::keep_alive;
 #[cfg(feature = "smpp")]
 pub(crate) use dial::connect;
-pub(crate) use dial::{Order, dial};
+pub(crate) use dial::{Order, dial, reach};
 pub(crate) use life::Life;
-pub(crate) use link::{Event, Exchange, Link, LinkParts, Question};
-pub(crate) use listen::{Listener, accept};
+pub(crate) use link::{Event, Exchange, Link, LinkParts, Question, secret_number};
+pub(crate) use listen::{Listener, accept, bind};
+pub(crate) use octets::Stream;
 pub(crate) use tally::Tally;
 pub(crate) use tls::{Tls, client_of};
 

@@ -133,7 +133,7 @@ impl Tls {
 }
 
 /// What makes connections secure to servers whose certificates lead to the authorities in `ca`; absent where none are named.
-pub(crate) fn client_of(files: &TlsFiles) -> Result<Option<TlsConnector>, TlsError> {
+pub(crate) fn client_of(files: &TlsFiles) -> Result<Option<Arc<ClientConfig>>, TlsError> {
     let Some(ca) = &files.ca else {
         return if files.certificate.is_some() || files.key.is_some() {
             Err(TlsError::Incomplete(
@@ -150,7 +150,7 @@ pub(crate) fn client_of(files: &TlsFiles) -> Result<Option<TlsConnector>, TlsErr
             .map_err(|error| TlsError::Authorities(error.to_string()))?;
     let own = own_certificate(files)?;
     let config = config(&provider, verifier, own.as_ref())?;
-    Ok(Some(TlsConnector::from(Arc::new(config))))
+    Ok(Some(Arc::new(config)))
 }
 
 /// The name that the certificate of a gateway has to carry: the one provisioned, else its host name, else its id.

@@ -1,10 +1,12 @@
 //! What an administrator chooses of OTA-SIP.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use push_core::Ambiguous;
 use push_ota::sip::{AgentSettings, Transport};
-use tokio_rustls::TlsConnector;
+use rustls::ClientConfig;
 
 use crate::ota_http::{TlsError, TlsFiles, client_of};
 
@@ -25,6 +27,8 @@ pub struct OtaSipSettings {
     pub receive_buffer: usize,
     /// Octets of its send buffer.
     pub send_buffer: usize,
+    /// What becomes of a push that several applications could be meant by.
+    pub ambiguous: Ambiguous,
     /// The bounds of connections, of SIP and of MSRP.
     pub connections: SipConnectionSettings,
     /// How long the binding and sessions may take to end when the client is shut down.
@@ -65,6 +69,7 @@ impl OtaSipSettings {
             tls: TlsFiles::default(),
             receive_buffer: 2 << 20,
             send_buffer: 1 << 20,
+            ambiguous: Ambiguous::default(),
             connections: SipConnectionSettings::default(),
             stop_timeout: Duration::from_secs(2),
         }
@@ -76,7 +81,7 @@ impl OtaSipSettings {
     }
 
     /// What makes connections secure; absent where nothing is reached over TLS.
-    pub(crate) fn connector(&self) -> Result<Option<TlsConnector>, TlsError> {
+    pub(crate) fn connector(&self) -> Result<Option<Arc<ClientConfig>>, TlsError> {
         let connector = client_of(&self.tls)?;
         if self.agent.account.transport == Transport::Tls && connector.is_none() {
             return Err(TlsError::Incomplete(

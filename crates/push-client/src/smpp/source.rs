@@ -67,7 +67,7 @@ impl Smpp {
                     ca: Some(tls.ca.clone()),
                     ..TlsFiles::default()
                 };
-                client_of(&files)?.map(|connector| (connector, server))
+                client_of(&files)?.map(|client| (TlsConnector::from(client), server))
             }
         };
         Ok(Self { settings, tls })
