@@ -1,13 +1,14 @@
 //! Messages as the user agent sees them.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sipx_sip::Headers;
 
-use super::values;
 use super::via::TopVia;
 use super::{Method, RequestBuilder};
+use super::{values, via};
 
 /// A request.
 pub(crate) type Request = Message<RequestLine>;
@@ -153,6 +154,13 @@ impl Request {
     /// The Request-URI.
     pub(crate) const fn uri(&self) -> &str {
         &self.line.uri
+    }
+
+    /// Writes into the topmost Via from where the request came, where it does not say so itself (RFC 3261 18.2.1, RFC 3581 4).
+    pub(crate) fn note_source(&mut self, source: SocketAddr) {
+        if let Some(top) = &self.facts.via {
+            via::note_source(&mut self.headers, top, source);
+        }
     }
 
     /// The octets of the message.

@@ -21,6 +21,7 @@ pub(crate) use digest::{Challenge, Credentials, challenges};
 pub(crate) use message::{Request, Response};
 pub(crate) use stream::StreamReader;
 pub(crate) use values::{parameter, uri_of};
+pub(crate) use via::{COOKIE, TopVia};
 
 use check::Flaw;
 

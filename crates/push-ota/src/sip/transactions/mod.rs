@@ -1,4 +1,16 @@
 //! Transactions (RFC 3261 17, RFC 6026): what makes one exchange out of messages that are lost, repeated and out of order.
+//!
+//! Requests of ours are in `requests`, those of others in `serving`; both run from the tables in `client` and `server`.
+
+mod client;
+mod keys;
+mod requests;
+mod server;
+mod serving;
+mod table;
+#[cfg(test)]
+mod tests;
+mod timers;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,7 +21,15 @@ use push_message::UnixMillis;
 
 use super::events::{FlowId, SipNote, Transport};
 use super::settings::TransactionSettings;
-use super::stack::{Broken, Incoming, Request, Response, reply};
+use super::stack::{Broken, Incoming, PONG, Request, Response, reply};
+use keys::Chance;
+use requests::Clients;
+use serving::Servers;
+use table::Timer;
+use timers::{Owner, Timers};
+
+/// How long the user may take before an INVITE is answered with 100 (RFC 3261 17.2.1).
+const TRYING: Duration = Duration::from_millis(200);
 
 /// The way of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +89,8 @@ pub(crate) enum TransactionEvent {
         /// From where it came.
         route: Route,
     },
-    /// An INVITE that is not answered yet is wanted no more; the CANCEL is answered, the INVITE is not.
+    /// An INVITE that is not answered yet is wanted no more: a CANCEL came, which is answered, or its flow ended. The INVITE
+    /// itself is not answered.
     Cancelled {
         /// The INVITE.
         id: ServerId,
@@ -95,27 +116,40 @@ pub(crate) enum TransactionEvent {
 /// All transactions of the user agent.
 #[derive(Debug)]
 pub(crate) struct Transactions {
+    shared: Shared,
+    clients: Clients,
+    servers: Servers,
+}
+
+/// What both sides need.
+#[derive(Debug)]
+struct Shared {
     settings: TransactionSettings,
-    seed: u64,
-    next: u64,
-    waiting: Vec<(ServerId, Route)>,
+    retry_after: u32,
+    chance: Chance,
+    names: u64,
+    timers: Timers,
     events: VecDeque<TransactionEvent>,
 }
 
 impl Transactions {
-    /// No transactions. `retry_after`, in seconds, goes to whom there is no room for; `seed` is chance.
+    /// No transactions. `retry_after`, in seconds, goes to whom there is no room for; `seed` is chance that nobody can guess.
     pub(crate) fn new(settings: TransactionSettings, retry_after: u32, seed: u64) -> Self {
-        let _ = retry_after;
         Self {
-            settings,
-            seed,
-            next: 0,
-            waiting: Vec::new(),
-            events: VecDeque::new(),
+            shared: Shared {
+                settings,
+                retry_after,
+                chance: Chance::new(seed),
+                names: 0,
+                timers: Timers::default(),
+                events: VecDeque::new(),
+            },
+            clients: Clients::default(),
+            servers: Servers::default(),
         }
     }
 
-    /// Sends a request, which has no Via. `sent_by` is where its sender is reached.
+    /// Sends a request, which has no Via and is no INVITE. `sent_by` is where its sender is reached.
     pub(crate) fn send(
         &mut self,
         request: &Request,
@@ -123,16 +157,8 @@ impl Transactions {
         route: Route,
         now: Duration,
     ) -> ClientId {
-        let _ = (now, self.settings.max_requests);
-        self.next += 1;
-        let via = format!(
-            "SIP/2.0/{} {sent_by};branch=z9hG4bK{:x}-{};rport",
-            route.transport, self.seed, self.next
-        );
-        let octets = request.to_bytes_with_via(Some(&via));
-        self.events
-            .push_back(TransactionEvent::Transmit { route, octets });
-        ClientId(self.next)
+        self.clients
+            .send(request, sent_by, route, &mut self.shared, now)
     }
 
     /// Takes what came.
@@ -143,71 +169,132 @@ impl Transactions {
         received: UnixMillis,
         now: Duration,
     ) {
-        let _ = now;
-        if let Incoming::Request(request) = incoming {
-            self.next += 1;
-            let id = ServerId(self.next);
-            self.waiting.push((id, route));
-            self.events.push_back(TransactionEvent::Request {
-                id,
-                request,
-                route,
-                received,
-            });
+        match incoming {
+            Incoming::Request(request) => {
+                self.servers
+                    .request(request, route, received, &mut self.shared, now);
+            }
+            Incoming::Response(response) => self.clients.response(response, &mut self.shared, now),
+            Incoming::Ping if route.transport.is_reliable() => {
+                self.shared.transmit(route, Bytes::from_static(PONG));
+            }
+            Incoming::Ping | Incoming::Pong => {}
         }
     }
 
     /// Takes what came and is no good: it is answered where an answer finds its way, and noted.
     pub(crate) fn broken(&mut self, broken: Broken, route: Route, received: UnixMillis) {
-        if let Some(request) = &broken.request {
-            let octets = reply(request, broken.status, None).build().to_bytes();
-            self.events
-                .push_back(TransactionEvent::Transmit { route, octets });
+        let status = broken.request.as_ref().map(|_| broken.status);
+        if let Some(mut request) = broken.request {
+            request.note_source(route.peer);
+            self.shared
+                .answer_without_state(&request, broken.status, route, &[]);
         }
-        self.events
-            .push_back(TransactionEvent::Noted(SipNote::Refused {
-                source: route.peer,
-                word: broken.word,
-                status: broken.request.as_ref().map(|_| broken.status),
-                length: broken.length,
-                detail: broken.detail,
-                received,
-            }));
+        let note = SipNote::Refused {
+            source: route.peer,
+            word: broken.word,
+            status,
+            length: broken.length,
+            detail: broken.detail,
+            received,
+        };
+        self.shared.events.push_back(TransactionEvent::Noted(note));
     }
 
     /// Answers a request. A 2xx to an INVITE may be sent again; a transaction that is gone is answered no more.
     pub(crate) fn respond(&mut self, id: ServerId, response: &Response, now: Duration) {
-        let _ = now;
-        if let Some((_, route)) = self.waiting.iter().find(|(waiting, _)| *waiting == id) {
-            let (route, octets) = (*route, response.to_bytes());
-            self.events
-                .push_back(TransactionEvent::Transmit { route, octets });
-        }
+        self.servers.respond(id, response, &mut self.shared, now);
     }
 
     /// A flow is no more: so are its transactions.
     pub(crate) fn flow_ended(&mut self, flow: FlowId, now: Duration) {
-        let _ = now;
-        self.waiting.retain(|(_, route)| route.flow != flow);
+        self.clients.flow_ended(flow, &mut self.shared, now);
+        self.servers.flow_ended(flow, &mut self.shared, now);
     }
 
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Duration) {
-        let _ = now;
+        while let Some((owner, timer)) = self.shared.timers.due(now) {
+            match owner {
+                Owner::Client(id) => self.clients.timer(id, timer, &mut self.shared, now),
+                Owner::Server(id) => self.servers.timer(id, timer, &mut self.shared, now),
+            }
+        }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted next.
     pub(crate) fn poll_timeout(&self) -> Option<Duration> {
-        None
+        self.shared.timers.next()
     }
 
     /// The next event.
     pub(crate) fn poll(&mut self) -> Option<TransactionEvent> {
-        self.events.pop_front()
+        self.shared.events.pop_front()
     }
 
     /// Requests of ours without a final response.
     pub(crate) fn under_way(&self) -> usize {
-        0
+        self.clients.under_way()
     }
+}
+
+impl Shared {
+    const fn name(&mut self) -> u64 {
+        self.names += 1;
+        self.names
+    }
+
+    fn transmit(&mut self, route: Route, octets: Bytes) {
+        self.events
+            .push_back(TransactionEvent::Transmit { route, octets });
+    }
+
+    /// Answers a request whose Via says from where it came, and forgets it.
+    fn answer_without_state(
+        &mut self,
+        request: &Request,
+        status: u16,
+        route: Route,
+        headers: &[(&str, &str)],
+    ) {
+        let tag = self.chance.tag(request);
+        let mut response = reply(request, status, Some(&tag));
+        for (name, value) in headers {
+            response = response.header(name, value);
+        }
+        let octets = response.build().to_bytes();
+        self.transmit(way_back(request, route), octets);
+    }
+
+    /// How long a timer runs that is not doubled.
+    fn interval(&self, timer: Timer) -> Duration {
+        let TransactionSettings { t1, t2, t4, .. } = self.settings;
+        let interval = match timer {
+            Timer::Trying => TRYING,
+            Timer::E | Timer::G => t1,
+            Timer::LongE => t2,
+            Timer::F | Timer::H | Timer::J | Timer::L => t1.saturating_mul(64),
+            Timer::I | Timer::K => t4,
+        };
+        at_least(interval)
+    }
+
+    fn doubled(&self, interval: Duration) -> Duration {
+        at_least(interval.saturating_mul(2).min(self.settings.t2))
+    }
+}
+
+/// A timer of no time would never end.
+fn at_least(interval: Duration) -> Duration {
+    interval.max(Duration::from_millis(1))
+}
+
+/// The way of the response to a request that came by this one (RFC 3261 18.2.2, RFC 3581 4).
+fn way_back(request: &Request, route: Route) -> Route {
+    let destination = |via: &super::stack::TopVia| via.destination(route.peer);
+    let peer = match route.transport {
+        Transport::Udp => request.via().map_or(route.peer, destination),
+        Transport::Tcp | Transport::Tls => route.peer,
+    };
+    Route { peer, ..route }
 }

@@ -1,0 +1,88 @@
+//! What tells one transaction from another (RFC 3261 17.2.3, 8.2.2.2).
+//!
+//! Keys are hashes of 128 bits over a seed that nobody knows: as long as they are, whatever the message.
+
+use std::hash::{DefaultHasher, Hasher};
+
+use crate::sip::stack::Request;
+
+/// A hash of parts of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key(pub(super) u128);
+
+/// What keys and names are made with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chance {
+    seed: u64,
+}
+
+impl Chance {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    fn hash(self, kind: u8, parts: &[&str]) -> Key {
+        let half = |side: u8| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_u64(self.seed);
+            hasher.write(&[side, kind]);
+            for part in parts {
+                hasher.write_usize(part.len());
+                hasher.write(part.as_bytes());
+            }
+            hasher.finish()
+        };
+        Key(u128::from(half(0)) << 64 | u128::from(half(1)))
+    }
+
+    /// A name that nobody can guess, of this number.
+    pub(super) fn name(self, number: u64) -> u128 {
+        self.hash(0, &[&number.to_string()]).0
+    }
+
+    /// The transaction that a request belongs to. `method` is the request's own, or INVITE for its ACK and its CANCEL.
+    pub(super) fn transaction(self, request: &Request, method: &str) -> Option<Key> {
+        let via = request.via()?;
+        let port = via.port.map(|port| port.to_string()).unwrap_or_default();
+        if let Some(branch) = via.unique_branch() {
+            let parts = [branch, &via.host, &port, method];
+            return Some(self.hash(1, &parts));
+        }
+        // A peer from before RFC 3261. The tag in To is left out where an ACK has it and its INVITE has not.
+        let number = request.cseq().to_string();
+        let to_tag = request.to_tag().filter(|_| method != "INVITE");
+        let line = request.header("Via").unwrap_or_default();
+        let parts = [
+            request.uri(),
+            to_tag.unwrap_or_default(),
+            request.from_tag().unwrap_or_default(),
+            request.call_id(),
+            &number,
+            method,
+            &line,
+        ];
+        Some(self.hash(2, &parts))
+    }
+
+    /// What requests share that came from one by different ways; absent where they belong to a dialog.
+    pub(super) fn merged(self, request: &Request) -> Option<Key> {
+        let from_tag = request.from_tag().filter(|_| request.to_tag().is_none())?;
+        let number = request.cseq().to_string();
+        let parts = [
+            from_tag,
+            request.call_id(),
+            &number,
+            request.method().as_str(),
+        ];
+        Some(self.hash(3, &parts))
+    }
+
+    /// A tag for the answer to a request without a transaction: the same for the same request.
+    pub(super) fn tag(self, request: &Request) -> String {
+        let number = request.cseq().to_string();
+        let from_tag = request.from_tag().unwrap_or_default();
+        let parts = [from_tag, request.call_id(), &number];
+        let Key(tag) = self.hash(4, &parts);
+        format!("{:016x}", tag >> 64)
+    }
+}
