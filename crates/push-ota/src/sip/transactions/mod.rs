@@ -9,6 +9,10 @@ mod server;
 mod serving;
 mod table;
 #[cfg(test)]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is about some of the events"
+)]
 mod tests;
 mod timers;
 

@@ -16,22 +16,22 @@ use crate::sip::stack::{COOKIE, Method, Request, Response};
 /// The transactions of clients.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    all: BTreeMap<ClientId, Client>,
-    branches: BTreeMap<u128, ClientId>,
+    pub(super) all: BTreeMap<ClientId, Client>,
+    pub(super) branches: BTreeMap<u128, ClientId>,
     /// Those that take responses that come again.
-    completed: BTreeSet<ClientId>,
+    pub(super) completed: BTreeSet<ClientId>,
 }
 
 #[derive(Debug)]
-struct Client {
-    state: State,
-    branch: u128,
-    method: Method,
-    octets: Bytes,
-    route: Route,
-    running: Running,
+pub(super) struct Client {
+    pub(super) state: State,
+    pub(super) branch: u128,
+    pub(super) method: Method,
+    pub(super) octets: Bytes,
+    pub(super) route: Route,
+    pub(super) running: Running,
     /// The last interval of E.
-    interval: Duration,
+    pub(super) interval: Duration,
 }
 
 impl Clients {

@@ -17,33 +17,33 @@ use crate::sip::stack::{Method, Request, Response, reply};
 /// The transactions of servers.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    all: BTreeMap<ServerId, Server>,
-    keys: BTreeMap<Key, ServerId>,
+    pub(super) all: BTreeMap<ServerId, Server>,
+    pub(super) keys: BTreeMap<Key, ServerId>,
     /// What would come again by another way, and the first that came.
-    merged: BTreeMap<Key, ServerId>,
-    unanswered: usize,
+    pub(super) merged: BTreeMap<Key, ServerId>,
+    pub(super) unanswered: usize,
     /// Those whose answer is kept, in the order of their answers.
-    answered: BTreeSet<(u64, ServerId)>,
+    pub(super) answered: BTreeSet<(u64, ServerId)>,
     /// Octets of these answers.
-    octets: usize,
+    pub(super) octets: usize,
 }
 
 #[derive(Debug)]
-struct Server {
-    state: State,
-    key: Key,
-    merged: Option<Key>,
-    invite: bool,
-    route: Route,
+pub(super) struct Server {
+    pub(super) state: State,
+    pub(super) key: Key,
+    pub(super) merged: Option<Key>,
+    pub(super) invite: bool,
+    pub(super) route: Route,
     /// What was sent last.
-    last: Option<Bytes>,
+    pub(super) last: Option<Bytes>,
     /// 100, of an INVITE alone.
-    trying: Option<Bytes>,
-    running: Running,
+    pub(super) trying: Option<Bytes>,
+    pub(super) running: Running,
     /// The last interval of G.
-    interval: Duration,
+    pub(super) interval: Duration,
     /// Its place among those that are answered.
-    place: Option<u64>,
+    pub(super) place: Option<u64>,
 }
 
 /// What an event brings with it.
@@ -62,9 +62,10 @@ impl Servers {
         shared: &mut Shared,
         now: Duration,
     ) {
-        let method = match request.method() {
-            method if matches!(method, Method::Ack | Method::Cancel) => "INVITE",
-            method => method.as_str(),
+        let method = if matches!(request.method(), Method::Ack | Method::Cancel) {
+            "INVITE"
+        } else {
+            request.method().as_str()
         };
         // The way that a peer from before RFC 3261 is known by is the Via as it came.
         let Some(key) = shared.chance.transaction(&request, method) else {

@@ -58,9 +58,19 @@ impl Timers {
         self.queue.first().map(|(at, ..)| *at)
     }
 
+    /// Those that run, with their times.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
+    pub(super) fn running(&self) -> Vec<(Timer, Duration)> {
+        self.queue
+            .iter()
+            .map(|(at, _, timer)| (*timer, *at))
+            .collect()
+    }
+
+    /// Takes one off before its time.
+    #[cfg(test)]
+    pub(super) fn take(&mut self, timer: Timer) {
+        self.queue.retain(|(_, _, queued)| *queued != timer);
     }
 }
 
