@@ -10,14 +10,8 @@ mod registration;
 mod sdp;
 mod serving;
 mod settings;
-#[expect(dead_code, unused_imports, reason = "transactions will use it")]
 mod stack;
 mod tags;
-#[expect(
-    dead_code,
-    clippy::unused_self,
-    reason = "transactions are being built"
-)]
 mod transactions;
 
 pub use agent::UserAgent;

@@ -7,12 +7,11 @@ use super::Method;
 use super::check;
 use super::message::{NotAUri, Request, RequestLine, Response, StatusLine};
 
-/// A request that is being made. Content-Length is written last; Via is the transaction's.
+/// A request that is being made: none of ours has a body. Content-Length is written last; Via is the transaction's.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestBuilder {
     line: RequestLine,
     headers: Headers,
-    body: Bytes,
 }
 
 impl RequestBuilder {
@@ -28,7 +27,6 @@ impl RequestBuilder {
         Ok(Self {
             line,
             headers: Headers::new(),
-            body: Bytes::new(),
         })
     }
 
@@ -44,21 +42,15 @@ impl RequestBuilder {
         self.header("CSeq", &value)
     }
 
-    /// Gives the request a body.
-    pub(crate) fn body(mut self, content_type: &str, body: Bytes) -> Self {
-        push(&mut self.headers, "Content-Type", content_type);
-        self.body = body;
-        self
-    }
-
     /// The request.
     pub(crate) fn build(mut self) -> Request {
-        push_length(&mut self.headers, &self.body);
+        let body = Bytes::new();
+        push_length(&mut self.headers, &body);
         let (facts, _) = check::facts(&self.headers);
         Request {
             line: self.line,
             headers: self.headers,
-            body: self.body,
+            body,
             facts,
         }
     }

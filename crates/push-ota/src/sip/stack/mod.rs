@@ -16,11 +16,11 @@ use std::fmt;
 
 use bytes::Bytes;
 
-pub(crate) use build::{RequestBuilder, ResponseBuilder, reply};
+pub(crate) use build::{RequestBuilder, reply};
 pub(crate) use digest::{Challenge, Credentials, challenges};
 pub(crate) use message::{Request, Response};
 pub(crate) use stream::StreamReader;
-pub(crate) use values::{parameter, uri_of};
+pub(crate) use values::uri_of;
 pub(crate) use via::{COOKIE, TopVia};
 
 use check::Flaw;

@@ -50,11 +50,6 @@ impl StreamReader {
         self.ready.pop_front()
     }
 
-    /// Octets of a message that is not whole.
-    pub(crate) fn pending(&self) -> usize {
-        self.octets.len()
-    }
-
     /// Takes one thing off the front; whether there was one.
     fn step(&mut self) -> bool {
         if let Some(length) = self.length {

@@ -10,23 +10,6 @@ pub(super) fn split(line: &str) -> impl Iterator<Item = &str> {
     .filter(|value| !value.is_empty())
 }
 
-/// A parameter of a value (RFC 3261 25.1), by its name without case: `Some("")` where it stands without a value. Quotes are
-/// taken away, and what they escape is itself.
-pub(crate) fn parameter(value: &str, name: &str) -> Option<String> {
-    let mut pieces = Pieces {
-        rest: Some(value),
-        separator: b';',
-    };
-    pieces.next();
-    pieces.find_map(|piece| {
-        let (found, content) = piece.split_once('=').unwrap_or((piece, ""));
-        found
-            .trim()
-            .eq_ignore_ascii_case(name)
-            .then(|| unquoted(content.trim()))
-    })
-}
-
 /// The URI of an address (RFC 3261 20.10): what stands in angle brackets, else what stands before the first parameter.
 pub(crate) fn uri_of(value: &str) -> &str {
     let bracket = Pieces {
@@ -39,25 +22,6 @@ pub(crate) fn uri_of(value: &str) -> &str {
         Some(rest) => rest.split('>').next().unwrap_or_default().trim(),
         None => value.split(';').next().unwrap_or_default().trim(),
     }
-}
-
-fn unquoted(value: &str) -> String {
-    let Some(inner) = value.strip_prefix('"') else {
-        return value.to_owned();
-    };
-    let mut text = String::with_capacity(inner.len());
-    let mut escaped = false;
-    for character in inner.chars() {
-        match character {
-            '\\' if !escaped => escaped = true,
-            '"' if !escaped => break,
-            other => {
-                text.push(other);
-                escaped = false;
-            }
-        }
-    }
-    text
 }
 
 /// Pieces of a value between separators outside of quotes, brackets and comments.
@@ -111,22 +75,6 @@ mod tests {
         assert_eq!(split("a (b, c), d"), ["a (b, c)", "d"]);
         assert_eq!(split(""), [""; 0]);
         assert_eq!(split(r#""open, quote"#), [r#""open, quote"#]);
-    }
-
-    #[test]
-    fn parameters_stand_behind_the_value() {
-        let contact = r#""a;x=1" <sip:u@h;y=2>;Expires=60;q;+g.tag="a\"b,c" ; z = 3"#;
-        for (name, value) in [
-            ("x", None),
-            ("y", None),
-            ("expires", Some("60")),
-            ("q", Some("")),
-            ("+G.TAG", Some("a\"b,c")),
-            ("z", Some("3")),
-        ] {
-            assert_eq!(parameter(contact, name).as_deref(), value, "{name}");
-        }
-        assert_eq!(parameter("*;a=1", "a").as_deref(), Some("1"));
     }
 
     #[test]

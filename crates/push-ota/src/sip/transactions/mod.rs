@@ -235,11 +235,6 @@ impl Transactions {
     pub(crate) fn poll(&mut self) -> Option<TransactionEvent> {
         self.shared.events.pop_front()
     }
-
-    /// Requests of ours without a final response.
-    pub(crate) fn under_way(&self) -> usize {
-        self.clients.under_way()
-    }
 }
 
 impl Shared {

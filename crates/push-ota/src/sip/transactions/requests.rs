@@ -114,6 +114,7 @@ impl Clients {
         }
     }
 
+    /// Those without a final response.
     pub(super) fn under_way(&self) -> usize {
         self.all.len() - self.completed.len()
     }

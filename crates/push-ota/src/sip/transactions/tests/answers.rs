@@ -25,7 +25,7 @@ fn a_request_is_sent_until_it_is_answered_or_given_up() {
                     times.push(at.saturating_sub(begin).as_millis());
                 }
                 TransactionEvent::Ended { id: of, why } => {
-                    ended = Some((of, why, at.saturating_sub(begin)))
+                    ended = Some((of, why, at.saturating_sub(begin)));
                 }
                 other => panic!("{other:?}"),
             }
@@ -38,7 +38,7 @@ fn a_request_is_sent_until_it_is_answered_or_given_up() {
         ]
     );
     assert_eq!(ended, Some((id, Unanswered::TimedOut, 32 * SECOND)));
-    assert_eq!(lab.machine.under_way(), 0);
+    assert_eq!(lab.machine.clients.under_way(), 0);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn responses_that_are_not_ours_are_strays() {
         lab.events()[..],
         [TransactionEvent::Response { .. }]
     ));
-    assert_eq!(lab.machine.under_way(), 0);
+    assert_eq!(lab.machine.clients.under_way(), 0);
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn requests_of_ours_are_bounded_answered_or_not() {
         for text in sent {
             lab.receive(&Lab::response_to(&text, 200));
         }
-        assert_eq!(lab.machine.under_way(), 0);
+        assert_eq!(lab.machine.clients.under_way(), 0);
         assert!(lab.machine.clients.all.len() <= 10, "round {round}");
         assert_eq!(
             lab.machine.clients.branches.len(),
