@@ -26,6 +26,7 @@ mod random;
 mod sender;
 pub mod session;
 pub mod short_message;
+pub mod sip;
 pub mod smsc;
 mod tables;
 mod values;
