@@ -14,6 +14,10 @@ use crate::http::{
     EntityLimits, Host, Peer, Ppg, PpgId, PushStatus, Pushed, Secret, Step, Terminal, TerminalId,
     Way, parse_entity,
 };
+use crate::msrp::{
+    Budget, Opening, OpeningRefusal, Receiver, ReceiverOutput, ReceiverSettings, Uri,
+};
+use crate::sip::PushOutcome;
 
 /// The limits of the check of [`check_http_framing`]: small, so that octets reach them.
 const LIMITS: FramingLimits = FramingLimits {
@@ -244,6 +248,96 @@ fn terminal() -> Terminal {
     }
 }
 
+/// The bounds of the check of [`check_msrp`]: small, so that octets reach them.
+fn receiver_settings() -> ReceiverSettings {
+    ReceiverSettings {
+        max_content: 300,
+        max_messages: 2,
+        max_remembered: 2,
+        max_pieces: 4,
+        max_waiting: 2,
+        max_head: 400,
+        idle_timeout: Duration::from_secs(30),
+    }
+}
+
+/// Octets that the messages of [`check_msrp`] may have: enough for as many as there may be, because how much room is taken ahead
+/// depends on how octets are split.
+const BUDGET: usize = 600;
+
+/// The octets of a connection of MSRP: in one piece, in small ones and in two pieces they lead to the same, within the bounds.
+pub fn check_msrp(data: &[u8]) {
+    let middle = data
+        .first()
+        .map_or(0, |octet| usize::from(*octet) % data.len());
+    let (left, right) = data.split_at(middle);
+    let small: Vec<&[u8]> = data.chunks(7).collect();
+    let expected = msrp_session(&[data]);
+    assert_eq!(msrp_session(&[left, right]), expected);
+    assert_eq!(msrp_session(&small), expected);
+    let mut opening = Opening::new(400);
+    let named = opening.handle_octets(data);
+    let mut other = Opening::new(400);
+    let mut steps = small.iter().map(|piece| other.handle_octets(piece));
+    let found = steps.find(|step| !matches!(step, Ok(None)));
+    assert_eq!(found.unwrap_or(Ok(None)), named);
+    opening.refusal(OpeningRefusal::NoSession);
+    assert_eq!(opening.into_octets(), data);
+}
+
+/// What the octets lead to, before and after everything that came has been judged.
+fn msrp_session(pieces: &[&[u8]]) -> Vec<ReceiverOutput> {
+    let uris = ["msrp://h.test/s;tcp", "msrp://p.test/s;tcp"].map(Uri::parse);
+    let [Ok(own), Ok(peer)] = uris else {
+        return Vec::new();
+    };
+    let (budget, now) = (Budget::new(BUDGET), Duration::ZERO);
+    let settings = receiver_settings();
+    let mut receiver = Receiver::new(settings, own, &[peer], true, &budget, 7, now);
+    let mut outputs = Vec::new();
+    for piece in pieces {
+        receiver.handle_octets(piece, now);
+        assert!(budget.used() <= BUDGET);
+        assert!(receiver.unfinished() <= budget.used());
+        outputs.extend(std::iter::from_fn(|| receiver.poll_output()));
+    }
+    let ended = |output: &ReceiverOutput| matches!(output, ReceiverOutput::Ended { .. });
+    let end = outputs.iter().position(ended);
+    assert!(end.is_none_or(|end| end + 1 == outputs.len()));
+    let tickets = outputs.iter().filter_map(|output| match output {
+        ReceiverOutput::Message {
+            ticket, content, ..
+        } => {
+            assert!(content.len() <= 300);
+            Some(*ticket)
+        }
+        ReceiverOutput::Transmit(_)
+        | ReceiverOutput::Failed { .. }
+        | ReceiverOutput::Ended { .. } => None,
+    });
+    for ticket in tickets.collect::<Vec<_>>() {
+        receiver.judged(ticket, PushOutcome::Delivered, now);
+    }
+    outputs.extend(std::iter::from_fn(|| receiver.poll_output()));
+    drop(receiver);
+    assert_eq!(budget.used(), 0);
+    // So does how much had come of what failed.
+    for output in &mut outputs {
+        if let ReceiverOutput::Failed { length, .. } | ReceiverOutput::Ended { length, .. } = output
+        {
+            *length = 0;
+        }
+    }
+    outputs
+}
+
+/// A session description: refused with a status, or answered with as many media as were offered.
+pub fn check_sdp(data: &[u8]) {
+    if let Ok(own) = Uri::parse("msrp://192.0.2.7:9/q;tcp") {
+        crate::sip::check_offer(data, &own);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -255,10 +349,12 @@ mod tests {
 
     type Check = fn(&[u8]);
 
-    const CHECKS: [(&str, Check); 3] = [
+    const CHECKS: [(&str, Check); 5] = [
         ("http_framing", check_http_framing),
         ("http_entity", check_http_entity),
         ("http_request_headers", check_http_request_headers),
+        ("msrp", check_msrp),
+        ("sdp", check_sdp),
     ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {

@@ -6,17 +6,20 @@
 //!
 //! Connections that a stranger opened are read by an [`Opening`] until they name their session.
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "content will be kept within it")
-)]
+mod assembly;
 mod budget;
+mod fields;
 mod opening;
+mod reader;
 mod receiver;
+mod statuses;
+#[cfg(test)]
+mod tests;
 mod uri;
+mod writing;
 
 pub use budget::Budget;
-pub use opening::{Opening, OpeningError};
+pub use opening::{Opening, OpeningError, OpeningRefusal};
 pub use receiver::{MessageTicket, Receiver, ReceiverOutput, ReceiverSettings};
 pub(crate) use uri::read_host;
 pub use uri::{InvalidUri, Uri};

@@ -19,6 +19,8 @@ pub use events::{
     AgentInput, AgentOutput, AnnounceTicket, BindingView, FlowId, Host, PushOutcome, SipNote,
     SipPushTicket, SipReport, SipServerState, SipServerView, StreamId, Transport,
 };
+#[cfg(any(test, feature = "check"))]
+pub(crate) use sdp::check_offer;
 pub use settings::{
     AcceptFrom, Account, AgentSettings, LargePushSettings, OtherInstances, RegistrationSettings,
     ServingSettings, TransactionSettings,

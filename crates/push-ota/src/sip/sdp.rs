@@ -425,3 +425,253 @@ const fn unacceptable(warning: u16, reason: &'static str) -> OfferRefused {
         reason,
     }
 }
+
+/// Any octets: refused with a status, or answered with as many media as were offered.
+#[cfg(any(test, feature = "check"))]
+pub(crate) fn check_offer(data: &[u8], own: &Uri) {
+    match Offer::parse(data) {
+        Ok(offer) => {
+            let answer = Answer {
+                id: 1,
+                own,
+                role: offer.role(true).unwrap_or(Role::Active),
+                accept_types: &["*/*"],
+                max_size: 1_000,
+            };
+            let text = answer.write(&offer);
+            assert_eq!(text.matches("\nm=").count(), offer.media.len());
+            // What the terminal takes it does not send.
+            assert!(Offer::parse(text.as_bytes()).is_err());
+            let _ = (&offer.accept_wrapped_types, offer.max_size, offer.receives);
+            assert!(offer.overlaps(["*"]));
+        }
+        Err(refused) => assert!(matches!(refused.status, 400 | 488)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SESSION: &str = "v=0\r\no=push 7 7 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\n";
+    const STREAM: &str = "m=message 2856 TCP/MSRP *\r\n";
+    const PATH: &str = "a=path:msrp://192.0.2.9:2856/s1;tcp\r\n";
+
+    fn offer(lines: &str) -> Result<Offer, OfferRefused> {
+        Offer::parse(format!("{SESSION}{lines}").as_bytes())
+    }
+
+    fn stream(lines: &str) -> Offer {
+        offer(&format!("t=0 0\r\n{STREAM}{PATH}{lines}")).unwrap()
+    }
+
+    fn answer(offer: &Offer, own: &str, role: Role) -> String {
+        let answer = Answer {
+            id: 77,
+            own: &Uri::parse(own).unwrap(),
+            role,
+            accept_types: &["text/plain; charset=utf-8", "*/*"],
+            max_size: 1_000,
+        };
+        answer.write(offer)
+    }
+
+    #[test]
+    fn an_offer_is_read_and_answered() {
+        let offer = offer(
+            "t=1 2\r\nm=audio 4000 RTP/AVP 0 8\r\na=setup:holdconn\r\na=path:elsewhere\r\n\
+             m=message 2856 TCP/MSRP *\r\na=accept-types:text/plain message/cpim\r\n\
+             a=accept-wrapped-types:*\r\na=max-size:5000\r\na=setup:actpass\r\na=sendonly\r\na=unknown\r\n\
+             a=path:msrp://relay.example.net:2855/r;tcp msrp://192.0.2.9:2856/s1;tcp\r\n\
+             m=message 2857 TCP/MSRP *\r\na=path:msrp://192.0.2.9:2857/s2;tcp\r\n",
+        )
+        .unwrap();
+        assert_eq!(offer.path.len(), 2);
+        assert_eq!(offer.path[0].port(), 2855);
+        assert_eq!(
+            offer.accept_types,
+            ["text/plain".into(), "message/cpim".into()]
+        );
+        assert_eq!(offer.accept_wrapped_types, ["*".into()]);
+        assert_eq!(offer.max_size, Some(5_000));
+        assert!(!offer.receives);
+        assert_eq!(offer.role(false), Ok(Role::Active));
+        assert_eq!(
+            answer(&offer, "msrp://192.0.2.7:9/q;tcp", Role::Active),
+            "v=0\r\no=- 77 77 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=1 2\r\n\
+             m=audio 0 RTP/AVP 0 8\r\nm=message 9 TCP/MSRP *\r\na=accept-types:text/plain *\r\na=max-size:1000\r\n\
+             a=path:msrp://192.0.2.7:9/q;tcp\r\na=setup:active\r\na=recvonly\r\nm=message 0 TCP/MSRP *\r\n"
+        );
+    }
+
+    #[test]
+    fn who_connects_follows_from_setup() {
+        let none =
+            "the terminal takes no connections for MSRP: a=setup has to be actpass or passive";
+        for (line, listening, not_listening, written) in [
+            (
+                "a=setup:actpass\r\n",
+                Role::Active,
+                Some(Role::Active),
+                "a=setup:active\r\n",
+            ),
+            (
+                "a=setup:PASSIVE\r\n",
+                Role::Active,
+                Some(Role::Active),
+                "a=setup:active\r\n",
+            ),
+            (
+                "a=setup:active\r\n",
+                Role::Passive,
+                None,
+                "a=setup:passive\r\n",
+            ),
+            ("", Role::Passive, None, "tcp\r\n"),
+        ] {
+            let offer = stream(line);
+            assert_eq!(offer.role(true), Ok(listening), "{line}");
+            assert_eq!(
+                offer.role(false),
+                not_listening.ok_or_else(|| unacceptable(399, none))
+            );
+            let text = answer(&offer, "msrp://[2001:db8::7]:2855/q;tcp", listening);
+            assert!(
+                text.ends_with(&format!("{written}a=recvonly\r\n")),
+                "{text}"
+            );
+            assert!(text.contains("c=IN IP6 2001:db8::7\r\n"));
+        }
+        let of_session = offer(&format!("a=setup:passive\r\n{STREAM}{PATH}")).unwrap();
+        assert_eq!(of_session.setup, Some(Setup::Passive));
+    }
+
+    #[test]
+    fn directions_are_read_of_the_stream_and_of_the_session() {
+        for (line, receives) in [
+            ("", true),
+            ("a=sendrecv\r\n", true),
+            ("a=sendonly\r\n", false),
+        ] {
+            assert_eq!(stream(line).receives, receives, "{line}");
+        }
+        let of_session = offer(&format!("a=inactive\r\n{STREAM}{PATH}a=sendonly\r\n"));
+        assert!(!of_session.unwrap().receives);
+        for line in ["a=recvonly\r\n", "a=inactive\r\n"] {
+            let refused = offer(&format!("{line}{STREAM}{PATH}"));
+            let reason = "the offerer would send nothing";
+            assert_eq!(refused, Err(unacceptable(399, reason)));
+        }
+    }
+
+    #[test]
+    fn hosts_of_the_connection_line_are_of_their_family() {
+        let with = |line: &str| offer(&format!("{STREAM}c={line}\r\n{PATH}"));
+        for line in [
+            "IN IP4 192.0.2.9",
+            "IN IP4 push.example.net",
+            "IN IP6 2001:db8::9",
+            "IN IP6 push.example.net",
+            "IN IP4 233.252.0.1/127",
+        ] {
+            assert!(with(line).is_ok(), "{line}");
+        }
+        for (line, status, warning) in [
+            ("IN IP4 2001:db8::9", 488, 301),
+            ("IN IP6 192.0.2.9", 488, 301),
+            ("IN IP5 192.0.2.9", 488, 301),
+            ("IN IP4 a,b", 488, 301),
+            ("ATM NSAP 47", 488, 300),
+            ("IN IP4", 400, 399),
+        ] {
+            let refused = with(line).unwrap_err();
+            assert_eq!(
+                (refused.status, refused.warning),
+                (status, warning),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_taken_is_refused_with_a_reason() {
+        let many = STREAM.repeat(MAX_MEDIA + 1);
+        let uris = format!("{STREAM}a=path:{}\r\n", "msrp://h.test/s;tcp ".repeat(9));
+        for (lines, status, warning) in [
+            ("", 488, 304),
+            ("m=audio 4000 RTP/AVP 0\r\n", 488, 304),
+            ("m=message 0 TCP/MSRP *\r\n", 488, 304),
+            (
+                "m=message 2856 TCP/TLS/MSRP *\r\na=path:msrps://h.test/s;tcp\r\n",
+                488,
+                302,
+            ),
+            (
+                "m=message 2856 TCP/MSRP *\r\na=path:msrps://h.test/s;tcp\r\n",
+                488,
+                302,
+            ),
+            (STREAM, 488, 306),
+            (
+                "m=message 2856 TCP/MSRP *\r\na=path:sip:h.test\r\n",
+                488,
+                399,
+            ),
+            (
+                "m=message 2856 TCP/MSRP *\r\na=setup:holdconn\r\n",
+                488,
+                399,
+            ),
+            (&uris, 488, 399),
+            (&many, 400, 399),
+            ("m=message TCP/MSRP\r\n", 400, 399),
+            ("m=message x TCP/MSRP *\r\n", 400, 399),
+            ("m=message 65536 TCP/MSRP *\r\n", 400, 399),
+            ("message\r\n", 400, 399),
+            ("mm=message\r\n", 400, 399),
+        ] {
+            let refused = offer(lines).unwrap_err();
+            assert_eq!(
+                (refused.status, refused.warning),
+                (status, warning),
+                "{lines} {}",
+                refused.reason
+            );
+        }
+        let long = format!("{SESSION}a={}\r\n", "x".repeat(MAX_LENGTH));
+        for octets in [b"".as_slice(), b"v=1\r\n", b"\xFF\xFE", long.as_bytes()] {
+            assert_eq!(Offer::parse(octets).unwrap_err().status, 400);
+        }
+    }
+
+    #[test]
+    fn types_overlap_without_case_and_parameters() {
+        let offer = stream("a=accept-types:text/plain application/*\r\n");
+        for (range, overlaps) in [
+            ("TEXT/Plain;charset=utf-8", true),
+            ("text/*", true),
+            ("*/*", true),
+            ("*", true),
+            ("application/vnd.example", true),
+            ("text/html", false),
+            ("image/*", false),
+        ] {
+            assert_eq!(offer.overlaps([range]), overlaps, "{range}");
+        }
+        assert!(stream("").overlaps(["image/png"]));
+        assert!(stream("a=accept-types:*\r\n").overlaps(["image/png"]));
+        assert!(!stream("a=accept-types:*\r\n").overlaps([]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_offer_is_answered_or_refused(
+            lines in prop::collection::vec("([vmactos]=(message|audio|IN|IP4|path:|setup:|active|msrp://h.test:9/s;tcp|TCP/MSRP|[ */:0-9]|0 ){0,5})\r?\n", 0..12),
+        ) {
+            let text = format!("v=0\r\n{STREAM}{PATH}{}", lines.concat());
+            check_offer(text.as_bytes(), &Uri::parse("msrp://192.0.2.7:9/q;tcp").unwrap());
+        }
+    }
+}

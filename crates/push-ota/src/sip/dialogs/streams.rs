@@ -12,7 +12,9 @@ use super::super::sdp::Role;
 use super::super::serving::{Common, Refusal, ServingOutput, content_type, opened, undescribed};
 use super::session::{Link, Session, Stage};
 use super::{Dialogs, SessionId, close};
-use crate::msrp::{MessageTicket, Opening, Receiver, ReceiverOutput, ReceiverSettings};
+use crate::msrp::{
+    MessageTicket, Opening, OpeningRefusal, Receiver, ReceiverOutput, ReceiverSettings,
+};
 
 /// A connection that has not named its session.
 #[derive(Debug)]
@@ -85,7 +87,7 @@ impl Dialogs {
             close(oldest, common);
         }
         let stranger = Stranger {
-            opening: Opening::new(),
+            opening: Opening::new(ReceiverSettings::default().max_head),
             peer,
             length: 0,
             until: now + self.settings.idle_timeout,
@@ -169,11 +171,23 @@ impl Dialogs {
         let found = sessions.find(|(_, session)| is_it(session));
         let Some((id, session)) = found.map(|(id, session)| (*id, session)) else {
             let reason = "a connection for no session";
-            return self.turn_away(stream, Some(481), reason, received, common);
+            return self.turn_away(
+                stream,
+                Some(OpeningRefusal::NoSession),
+                reason,
+                received,
+                common,
+            );
         };
         if !matches!(session.link, Link::Absent) {
             let reason = "a second connection of a session";
-            return self.turn_away(stream, Some(506), reason, received, common);
+            return self.turn_away(
+                stream,
+                Some(OpeningRefusal::WrongConnection),
+                reason,
+                received,
+                common,
+            );
         }
         let Some(stranger) = self.strangers.remove(&stream) else {
             return;
@@ -188,7 +202,7 @@ impl Dialogs {
     fn turn_away(
         &mut self,
         stream: StreamId,
-        status: Option<u16>,
+        refusal: Option<OpeningRefusal>,
         reason: &str,
         received: UnixMillis,
         common: &mut Common,
@@ -196,8 +210,9 @@ impl Dialogs {
         let Some(stranger) = self.strangers.remove(&stream) else {
             return;
         };
-        if let Some(status) = status {
-            let octets = stranger.opening.refusal(status);
+        let answer = refusal.and_then(|refusal| stranger.opening.refusal(refusal));
+        let status = answer.as_ref().and(refusal).map(OpeningRefusal::status);
+        if let Some(octets) = answer {
             let transmit = ServingOutput::StreamTransmit { stream, octets };
             common.outputs.push_back(transmit);
         }
@@ -234,7 +249,7 @@ impl Dialogs {
         };
         let (own, path) = (session.own.clone(), session.offer.path.clone());
         let seed = self.seed.wrapping_add(id.0);
-        let receiver = Receiver::new(settings, own, path, active, &self.budget, seed, now);
+        let receiver = Receiver::new(settings, own, &path, active, &self.budget, seed, now);
         session.link = Link::Open(stream, Box::new(receiver));
         session.linked_by = None;
     }
