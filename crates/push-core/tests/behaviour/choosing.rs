@@ -8,7 +8,8 @@ use push_core::{
     RegistrationRequest, Selector, ServerState, Settings, Verdict,
 };
 use push_message::{
-    Accept, Address, DefaultWhitelistEntry, Owner, Protocol, PushApplicationId, UnixMillis,
+    Accept, Address, DefaultWhitelistEntry, MediaType, Owner, Protocol, PushApplicationId,
+    UnixMillis,
 };
 use push_testkit::{PushBuilder, ServersAnswer, Terminal};
 
@@ -100,7 +101,10 @@ fn a_push_without_an_id_is_for_nobody_where_nobody_is_there() {
         PushRefusal::NoSuchApplication
     );
     // Not even the WML user agent, which pushes of other protocols are for.
-    terminal.registered("uid:1", accepting(request("x-wap-application:wml.ua"), "image/png"));
+    terminal.registered(
+        "uid:1",
+        accepting(request("x-wap-application:wml.ua"), "image/png"),
+    );
     let wml = message(None, None).media_type("text/vnd.wap.wml");
     assert_eq!(terminal.push_refused(wml), PushRefusal::ContentType);
 }
@@ -475,9 +479,11 @@ fn of_two_that_share_an_id_one_that_goes_takes_its_instance_and_its_types_along(
 #[test]
 fn ids_that_the_client_answers_itself_are_not_told_where_they_mean_nothing() {
     let mut settings = settings(Ambiguous::Refuse);
+    let sia = MediaType::parse("application/vnd.wap.sia").unwrap();
     settings
         .own_applications
-        .insert(PushApplicationId::PUSH_SIA);
+        .insert(PushApplicationId::PUSH_SIA, sia);
+    settings.own_content_types.clear();
     let sip = settings.protocols.get_mut(&Protocol::OtaSip).unwrap();
     sip.announces_own = false;
     let mut terminal = Terminal::new(settings);
