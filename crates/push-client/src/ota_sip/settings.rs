@@ -21,8 +21,6 @@ pub struct OtaSipSettings {
     pub listen: Option<SocketAddr>,
     /// The TCP address that Push Servers connect to for large pushes; absent: the terminal always connects itself.
     pub msrp_listen: Option<SocketAddr>,
-    /// What becomes of a push that could be for several applications.
-    pub ambiguous: Ambiguous,
     /// Certificates. `ca` is needed where the first hop is reached over TLS.
     pub tls: TlsFiles,
     /// Octets of the receive buffer asked of the kernel for the UDP socket.
@@ -68,7 +66,6 @@ impl OtaSipSettings {
             agent,
             listen: None,
             msrp_listen: None,
-            ambiguous: Ambiguous::default(),
             tls: TlsFiles::default(),
             receive_buffer: 2 << 20,
             send_buffer: 1 << 20,
