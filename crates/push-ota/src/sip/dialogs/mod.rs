@@ -85,6 +85,15 @@ impl Dialogs {
         self.sessions.is_empty() && self.strangers.is_empty() && self.judging.is_empty()
     }
 
+    /// Whether nothing at all is remembered.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_idle()
+            && self.asked.is_empty()
+            && self.streams.is_empty()
+            && self.budget.used() == 0
+    }
+
     /// Whether a request belongs to a dialog.
     pub(crate) fn knows(&self, request: &Request) -> bool {
         self.find(request).is_some()
@@ -316,3 +325,5 @@ fn close(stream: StreamId, common: &mut Common) {
     let close = ServingOutput::CloseStream { stream };
     common.outputs.push_back(close);
 }
+#[cfg(test)]
+mod tests;

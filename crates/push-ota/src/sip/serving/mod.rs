@@ -181,6 +181,12 @@ impl Serving {
         self.judging.is_empty() && self.dialogs.is_idle() && self.common.outputs.is_empty()
     }
 
+    /// Whether nothing at all is remembered.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_idle() && self.dialogs.is_empty()
+    }
+
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Duration) {
         self.dialogs.handle_timeout(&mut self.common, now);
