@@ -50,7 +50,7 @@ impl Engine {
     /// The Push Servers, and the sources of short messages.
     fn servers(&mut self, now: Now) -> Vec<Server> {
         let mut servers = self.http_servers(now);
-        servers.extend(self.sip_servers());
+        servers.extend(self.sip_servers(now));
         servers.extend(self.session_servers());
         servers.extend(self.short_messages.servers());
         servers
