@@ -41,10 +41,13 @@ impl Builder {
 
     /// The client itself is the Session Initiation Application where there is something to initiate.
     fn offer_session_initiation(&mut self) {
-        if let Ok(sia) = MediaType::parse(push_ota::sia::MEDIA_TYPE) {
-            self.core
-                .own_applications
-                .insert(PushApplicationId::PUSH_SIA, sia);
+        self.core
+            .own_applications
+            .insert(PushApplicationId::PUSH_SIA);
+        if let Ok(sia) = MediaType::parse(push_ota::sia::MEDIA_TYPE)
+            && !self.core.own_content_types.contains(&sia)
+        {
+            self.core.own_content_types.push(sia);
         }
     }
 

@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod awaiting;
-mod choosing;
 mod common;
 mod delivering;
 mod judging;

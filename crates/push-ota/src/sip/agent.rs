@@ -440,6 +440,3 @@ impl UserAgent {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,12 @@
+//! OTA-SIP on loopback, against a core whose octets are written by hand.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod bench;
+mod binding;
+mod bounds;
+mod core;
+mod large;
+mod message;
+mod pushes;
+mod tls;
