@@ -28,7 +28,7 @@ pub use registration::{
 };
 pub use service::{Caller, DeliveredEvent, EventStream, FetchQuery, PushService, SubscribeQuery};
 pub use status::{
-    Exchange, ExplainAnswer, ExplainRequest, Explanation, Refused, Server, Session, Status,
+    Binding, Exchange, ExplainAnswer, ExplainRequest, Explanation, Refused, Server, Session, Status,
 };
 pub use submit::{MAX_SUBMITTED, SubmitAnswer, SubmitKind, SubmitPorts, SubmitRequest, Submitted};
 

@@ -62,6 +62,31 @@ pub struct Server {
     /// The push session with it, where there is one or is to be one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
+    /// The binding at it, where it is a SIP registrar and there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<Binding>,
+    /// The Push Application IDs that it does not serve, although it took the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected_applications: Vec<String>,
+}
+
+/// The binding at a SIP registrar (OTA-SIP): where the terminal is reached, and for what.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Binding {
+    /// The Contact URI.
+    pub contact: String,
+    /// The public GRUU, where the registrar gave one (RFC 5627).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gruu: Option<String>,
+    /// The Push Resource Identifiers in it (`+g.oma.pusheventapp`).
+    pub applications: Vec<String>,
+    /// The application instances in it (`+g.3gpp.iari-ref`).
+    pub instances: Vec<String>,
+    /// In how many seconds it lapses, unless it is renewed.
+    pub expires_in: u64,
+    /// The route of requests to Push Sender Agents (RFC 3608).
+    pub service_route: Vec<String>,
 }
 
 /// A push session of OTA-WSP.
@@ -82,7 +107,7 @@ pub struct Session {
     pub pushes: u64,
 }
 
-/// A request of a Push Server, and what it was answered.
+/// A request of a Push Server, or over OTA-SIP one to it, and what it was answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
     /// The method: `OPTIONS` registers, `POST` pushes; `Push` on a session.
@@ -123,7 +148,7 @@ pub struct ExplainRequest {
     /// Its content type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// Its server's address; of a short message, the SMS centre.
+    /// Its server's address; of a short message, the SMS centre; over OTA-SIP, the SIP URI that the core asserts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
     /// The bearer that it would come by: `IP`, or `GSM-SMS`, which it is where an originator is named.
@@ -135,9 +160,13 @@ pub struct ExplainRequest {
     /// The port that it would come to; left out: the first that is listened on for its protocol, or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// The Push OTA protocol that it would come by: `OTA-WSP`, which it is where this is left out, or `OTA-HTTP`.
+    /// The Push OTA protocol that it would come by: `OTA-WSP`, which it is where this is left out, `OTA-HTTP`, or `OTA-SIP`,
+    /// which it is where an instance is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
+    /// The application instance (IARI) that it would name, over OTA-SIP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
 }
 
 /// How pushes were judged, and how one would be.

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 
 use push_api::{
-    AcknowledgeRequest, BatchAcknowledgement, ConnectionProfile, DeregistrationQuery, EventPorts,
-    Exchange, ExplainRequest, Outcome, Problem, PushEvent, PushEventView, Reason, Refusal,
-    Registration, RegistrationRequest, Server, Session, from_json, list_from_json,
+    AcknowledgeRequest, BatchAcknowledgement, Binding, ConnectionProfile, DeregistrationQuery,
+    EventPorts, Exchange, ExplainRequest, Outcome, Problem, PushEvent, PushEventView, Reason,
+    Refusal, Registration, RegistrationRequest, Server, Session, from_json, list_from_json,
 };
 use push_message::{Headers, ServerAddress};
 use serde_json::json;
@@ -110,6 +110,15 @@ fn a_server_says_what_it_knows_and_when_it_asked() {
             applications: vec!["x-wap-application:mms.ua".to_owned()],
             pushes: 3,
         }),
+        binding: Some(Binding {
+            contact: "sip:alice@192.0.2.20:5060".to_owned(),
+            gruu: None,
+            applications: vec!["ulp.ua".to_owned()],
+            instances: vec!["urn:a".to_owned()],
+            expires_in: 3600,
+            service_route: vec!["<sip:192.0.2.9;lr>".to_owned()],
+        }),
+        rejected_applications: vec!["x-wap-application:mms.ua".to_owned()],
         ..bare
     };
     let document = json!({
@@ -131,6 +140,14 @@ fn a_server_says_what_it_knows_and_when_it_asked() {
             "applications": ["x-wap-application:mms.ua"],
             "pushes": 3,
         },
+        "binding": {
+            "contact": "sip:alice@192.0.2.20:5060",
+            "applications": ["ulp.ua"],
+            "instances": ["urn:a"],
+            "expiresIn": 3600,
+            "serviceRoute": ["<sip:192.0.2.9;lr>"],
+        },
+        "rejectedApplications": ["x-wap-application:mms.ua"],
     });
     assert_eq!(serde_json::to_value(&full).unwrap(), document);
     let read: Server = serde_json::from_value(document).unwrap();

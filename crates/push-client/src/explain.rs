@@ -30,8 +30,9 @@ pub(crate) fn described(
         originator,
         port,
         protocol,
+        instance,
     } = request;
-    let protocol = self::protocol(protocol.as_deref())?;
+    let protocol = self::protocol(protocol.as_deref(), instance.is_some())?;
     let originator = originator.as_deref();
     let bearer = self::bearer(bearer.as_deref(), originator)?;
     let short_message = (bearer == Bearer::GsmSms).then(|| {
@@ -64,9 +65,12 @@ pub(crate) fn described(
         origin_port: None,
         transaction: TransactionId::default(),
         proved_names: Box::default(),
-        instance: None,
+        instance: instance.as_deref().map(Into::into),
         short_message,
-        answerable: false,
+        answerable: match protocol {
+            Protocol::OtaHttp | Protocol::OtaSip => true,
+            Protocol::OtaWsp => false,
+        },
     };
     Ok(Some(ReceivedPush {
         message,
@@ -75,14 +79,27 @@ pub(crate) fn described(
     }))
 }
 
-fn protocol(name: Option<&str>) -> Result<Protocol, Refusal> {
-    let Some(name) = name else {
-        return Ok(Protocol::OtaWsp);
-    };
-    Protocol::from_name(name).ok_or_else(|| {
-        let detail = format!("`{name}` is no Push OTA protocol; OTA-WSP, OTA-HTTP and OTA-SIP are");
-        Refusal::of_option(Reason::InvalidRequest, "protocol", detail)
-    })
+fn protocol(name: Option<&str>, has_instance: bool) -> Result<Protocol, Refusal> {
+    let refused = |option, detail| Err(Refusal::of_option(Reason::InvalidRequest, option, detail));
+    match (name.map(Protocol::from_name), has_instance) {
+        (None, false) => Ok(Protocol::OtaWsp),
+        (None, true) => Ok(Protocol::OtaSip),
+        (Some(Some(protocol)), true) if protocol != Protocol::OtaSip => refused(
+            "instance",
+            format!(
+                "only a push over {} names an instance; leave that out, or give this protocol",
+                Protocol::OtaSip
+            ),
+        ),
+        (Some(Some(protocol)), _) => Ok(protocol),
+        (Some(None), _) => refused(
+            "protocol",
+            format!(
+                "`{}` is no Push OTA protocol; OTA-WSP, OTA-HTTP and OTA-SIP are",
+                name.unwrap_or_default()
+            ),
+        ),
+    }
 }
 
 fn bearer(name: Option<&str>, originator: Option<&str>) -> Result<Bearer, Refusal> {

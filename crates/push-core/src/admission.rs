@@ -106,7 +106,7 @@ fn registrable(settings: &Settings, text: &str) -> Result<PushApplicationId, Ref
             ),
         ));
     }
-    if settings.own_applications.contains(&id) {
+    if settings.own_applications.contains_key(&id) {
         return Err(Refusal::of_option(
             Reason::AlreadyRegistered,
             "pushApplicationID",

@@ -60,18 +60,19 @@ impl PushClient {
     //# The set of MIME types told to the Push Server after a deregistration MUST lack those that the departed application alone had named.
     fn capabilities_of(&self, protocol: Protocol) -> Capabilities {
         let settings = self.settings.protocols.get(&protocol);
+        let own = self.settings.own_content_types.iter();
         let mut capabilities = Capabilities {
             protocol,
             applications: BTreeSet::new(),
             instances: BTreeSet::new(),
-            accept: BTreeSet::new(),
+            accept: own.map(|own| own.as_str().into()).collect(),
             sessions_asked_for: false,
         };
         if settings.is_some_and(|settings| settings.announces_own) {
-            let own = self.settings.own_content_types.iter();
-            capabilities.accept = own.map(|own| own.as_str().into()).collect();
-            let own = &self.settings.own_applications;
-            capabilities.applications.clone_from(own);
+            for (application, media_type) in &self.settings.own_applications {
+                capabilities.applications.insert(application.clone());
+                capabilities.accept.insert(media_type.as_str().into());
+            }
         }
         let tells_apart = settings.is_some_and(|settings| settings.tells_instances_apart);
         for record in self.registry.announced() {

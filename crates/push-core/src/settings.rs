@@ -12,13 +12,12 @@ pub struct Settings {
     pub protocols: BTreeMap<Protocol, ProtocolSettings>,
     /// The terminal's default whitelist; empty: anyone, unless an application lists somebody.
     pub default_whitelist: Vec<DefaultWhitelistEntry>,
-    /// Content types that the client takes on its own account, announced beside those of the applications where
-    /// [`announces_own`](ProtocolSettings::announces_own) is set.
+    /// Content types that the client takes on its own account, announced beside those of the applications.
     pub own_content_types: Vec<MediaType>,
-    /// Ids that the client answers itself: nobody registers for one, and the Push Servers are told of them like those of
-    /// applications where [`announces_own`](ProtocolSettings::announces_own) is set. Pushes to them are the driver's; they
-    /// do not come here.
-    pub own_applications: BTreeSet<PushApplicationId>,
+    /// Ids that the client answers itself, each with the type of its content: nobody registers for one, and the Push Servers are
+    /// told of them like those of applications where [`announces_own`](ProtocolSettings::announces_own) is set. Pushes to
+    /// them are the driver's; they do not come here.
+    pub own_applications: BTreeMap<PushApplicationId, MediaType>,
     /// Which id a push is meant for that names none, by its content type; `x-wap-application:wml.ua` for the rest.
     pub default_applications: Vec<(MediaType, PushApplicationId)>,
     /// Schemes of `eventHandler` that are served.
@@ -86,7 +85,8 @@ pub struct Settings {
 pub struct ProtocolSettings {
     /// Registrations are told to Push Servers on this protocol.
     pub explicit_registration: bool,
-    /// Push Servers on this protocol are told as well of what the client takes on its own account.
+    /// Push Servers on this protocol are told as well of the [applications](Settings::own_applications) that the client answers
+    /// itself.
     pub announces_own: bool,
     /// Applications that share an id are told apart by their own name (OTA-SIP: the IARI).
     pub tells_instances_apart: bool,
@@ -178,7 +178,7 @@ impl Default for Settings {
             protocols: BTreeMap::new(),
             default_whitelist: Vec::new(),
             own_content_types: Vec::new(),
-            own_applications: BTreeSet::new(),
+            own_applications: BTreeMap::new(),
             default_applications: Vec::new(),
             handler_schemes: Vec::new(),
             omna_only: false,

@@ -330,6 +330,8 @@ Examples:
   pushcai explain
   pushcai explain --id 4 --content-type application/vnd.wap.mms-message --server 192.0.2.7
   pushcai explain --id 4 --protocol OTA-HTTP
+  pushcai explain --id x-wap-application:ulp.ua --protocol OTA-SIP --server sip:psa@ims.example.net
+  pushcai explain --instance urn:example:app1 --content-type text/plain        over OTA-SIP
   pushcai explain --id 4 --bearer GSM-SMS --server +491710760000 --originator +4917099999")]
 pub(crate) struct Explain {
     /// The Push Application ID that the push would name
@@ -338,7 +340,7 @@ pub(crate) struct Explain {
     /// Its content type
     #[arg(long, value_name = "TYPE")]
     pub(crate) content_type: Option<String>,
-    /// The address of its server; of a short message, the SMS centre
+    /// The address of its server; of a short message, the SMS centre; over OTA-SIP, the SIP URI that the core asserts
     #[arg(long, value_name = "ADDR")]
     pub(crate) server: Option<String>,
     /// The bearer that it would come by: IP unless given, or GSM-SMS
@@ -350,9 +352,12 @@ pub(crate) struct Explain {
     /// The port that it would come to
     #[arg(long)]
     pub(crate) port: Option<u16>,
-    /// The protocol that it would come by: OTA-WSP unless given, or OTA-HTTP
+    /// The protocol that it would come by: OTA-WSP unless given, OTA-HTTP, or OTA-SIP
     #[arg(long)]
     pub(crate) protocol: Option<String>,
+    /// The application instance (IARI) that it would name, over OTA-SIP
+    #[arg(long, value_name = "URI")]
+    pub(crate) instance: Option<String>,
 }
 
 /// Decode octets in hexadecimal into JSON, one value a line

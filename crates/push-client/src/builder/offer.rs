@@ -41,13 +41,10 @@ impl Builder {
 
     /// The client itself is the Session Initiation Application where there is something to initiate.
     fn offer_session_initiation(&mut self) {
-        self.core
-            .own_applications
-            .insert(PushApplicationId::PUSH_SIA);
-        if let Ok(sia) = MediaType::parse(push_ota::sia::MEDIA_TYPE)
-            && !self.core.own_content_types.contains(&sia)
-        {
-            self.core.own_content_types.push(sia);
+        if let Ok(sia) = MediaType::parse(push_ota::sia::MEDIA_TYPE) {
+            self.core
+                .own_applications
+                .insert(PushApplicationId::PUSH_SIA, sia);
         }
     }
 

@@ -50,7 +50,7 @@ impl Engine {
     /// The Push Servers, and the sources of short messages.
     fn servers(&mut self, now: Now) -> Vec<Server> {
         let mut servers = self.http_servers(now);
-        servers.extend(self.sip_servers());
+        servers.extend(self.sip_servers(now));
         servers.extend(self.session_servers());
         servers.extend(self.short_messages.servers());
         servers
@@ -102,7 +102,6 @@ impl Engine {
 
     fn gauges(&self, now: Now) -> Gauges {
         let counts = self.core.counts();
-        let over_sip = self.ota_sip.iter().filter_map(OtaSip::udp);
         Gauges {
             registrations: counts.registrations,
             waiting_events: counts.waiting_events,
@@ -112,7 +111,7 @@ impl Engine {
             octets: counts.octets,
             streams: counts.subscribers,
             unwritten: self.persistence.unanswered(),
-            kernel_drops: super::kernel::drops(self.listeners.iter().chain(over_sip)),
+            kernel_drops: super::kernel::drops(&self.listeners),
             held_messages: self.short_messages.held(),
             sip_connections: self.ota_sip.as_ref().map(OtaSip::connections),
             session_sockets: self.sessions.as_ref().map_or(0, PushSessions::sockets),

@@ -532,7 +532,7 @@ fn server(view: PpgView) -> Server {
         last_exchange: last_exchange.map(|(method, status, at)| {
             Exchange::at(method, status.map(|status| status.to_string()), at.0)
         }),
-        session: None,
+        ..Server::default()
     }
 }
 

@@ -1,12 +1,13 @@
 //! Pushes for applications that are being registered, servers that proved who they are, and ids of the client's own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use push_core::{
     ExplainedVerdict, PushRefusal, RegistrationRequest, ServerState, Settings, Verdict,
 };
 use push_message::{
-    Accept, Address, DefaultWhitelistEntry, Protocol, PushApplicationId, Reason, ServerAddress,
+    Accept, Address, DefaultWhitelistEntry, MediaType, Protocol, PushApplicationId, Reason,
+    ServerAddress,
 };
 use push_testkit::{PushBuilder, ServersAnswer, StoreAnswer, Terminal};
 
@@ -264,8 +265,9 @@ fn a_server_that_an_application_lists_is_listed_while_it_is_being_registered() {
 #[test]
 fn ids_of_the_client_itself_are_nobodys_and_told_to_the_servers() {
     let sia = PushApplicationId::parse("x-wap-application:push.sia").unwrap();
+    let content_type = MediaType::parse("application/vnd.wap.sia").unwrap();
     let mut terminal = Terminal::new(Settings {
-        own_applications: BTreeSet::from([sia.clone()]),
+        own_applications: BTreeMap::from([(sia.clone(), content_type)]),
         ..http(&[4035])
     });
     terminal.servers.answer = ServersAnswer::All(ServerState::Confirmed);

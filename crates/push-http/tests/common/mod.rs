@@ -304,7 +304,6 @@ impl PushService for Fake {
             uri: "http://ppg.example.net".to_owned(),
             protocol: "OTA-HTTP".to_owned(),
             state: "confirmed".to_owned(),
-            reason: None,
             id: Some("ppg.example.net".to_owned()),
             secure: Some(false),
             cpi_tag: Some("AQIDBA==".to_owned()),
@@ -314,7 +313,7 @@ impl PushService for Fake {
                 Some("500 Registered".to_owned()),
                 1_700_000_000_123,
             )),
-            session: None,
+            ..Server::default()
         }])
     }
 

@@ -440,3 +440,6 @@ impl UserAgent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

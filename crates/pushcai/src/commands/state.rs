@@ -53,14 +53,16 @@ pub(crate) async fn servers(mut client: Client, output: &mut Output) -> Result<(
     if output.is_json() {
         return servers.iter().try_for_each(|value| output.document(value));
     }
-    let rows = servers
+    let servers = servers
         .into_iter()
-        .map(|document| parse(document.get().as_bytes()).map(server_row))
-        .collect::<Result<Vec<_>, _>>()?;
-    if rows.is_empty() {
+        .map(|document| parse(document.get().as_bytes()))
+        .collect::<Result<Vec<Server>, _>>()?;
+    if servers.is_empty() {
         output.say("the daemon registers with no Push Server");
         return Ok(());
     }
+    let details: Vec<_> = servers.iter().flat_map(details).collect();
+    let rows: Vec<_> = servers.into_iter().map(server_row).collect();
     let headings = [
         "SERVER",
         "ID",
@@ -71,7 +73,42 @@ pub(crate) async fn servers(mut client: Client, output: &mut Output) -> Result<(
         "LAST EXCHANGE",
         "REASON",
     ];
-    output.table(headings, &rows)
+    output.table(headings, &rows)?;
+    details.iter().try_for_each(|line| output.line(line))
+}
+
+/// What has no room in a row: the binding at a SIP registrar, and what a server does not serve.
+fn details(server: &Server) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(binding) = &server.binding {
+        let listed = |all: &[String]| {
+            if all.is_empty() {
+                "-".to_owned()
+            } else {
+                all.join(", ")
+            }
+        };
+        lines.push(String::new());
+        lines.push(format!("binding at {}", server.uri));
+        let gruu = binding.gruu.as_deref().unwrap_or("-");
+        for (name, value) in [
+            ("contact", binding.contact.clone()),
+            ("public GRUU", gruu.to_owned()),
+            ("applications", listed(&binding.applications)),
+            ("instances", listed(&binding.instances)),
+            ("service route", listed(&binding.service_route)),
+            ("lapses in", format!("{} s", binding.expires_in)),
+        ] {
+            lines.push(format!("  {name:13}  {value}"));
+        }
+    }
+    if !server.rejected_applications.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("{} does not serve", server.uri));
+        let rejected = server.rejected_applications.iter();
+        lines.extend(rejected.map(|application| format!("  {application}")));
+    }
+    lines.iter().map(|line| visible(line)).collect()
 }
 
 fn server_row(server: Server) -> [String; 8] {
@@ -116,6 +153,7 @@ pub(crate) async fn explain(
         originator: arguments.originator.clone(),
         port: arguments.port,
         protocol: arguments.protocol.clone(),
+        instance: arguments.instance.clone(),
     };
     let answer = client.post("/v1/explain", &request).await?;
     if output.is_json() {

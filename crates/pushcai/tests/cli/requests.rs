@@ -35,7 +35,10 @@ const SERVERS: &str = r#"[
     {"uri":"http://192.0.2.7:4035","protocol":"OTA-HTTP","state":"confirmed","id":"ppg.example.net","secure":false,"cpiTag":"AQIDBA==","connections":2,
      "lastExchange":{"method":"OPTIONS","status":"500 Registered","time":"2023-11-14T22:13:20.123Z"}},
     {"uri":"https://b.example.net:4036","protocol":"OTA-HTTP","state":"unreachable","reason":"connection refused\u001b[31m","id":"b","secure":true,"connections":0},
-    {"uri":"sip:psa@ims.example.net","protocol":"OTA-SIP","state":"requested","lastExchange":{"method":"POST","time":"2023-11-14T22:13:21.000Z"}}
+    {"uri":"sip:ims.example.net","protocol":"OTA-SIP","state":"confirmed","secure":true,"lastExchange":{"method":"REGISTER","status":"200 OK","time":"2023-11-14T22:13:21.000Z"},
+     "binding":{"contact":"sip:alice@192.0.2.20:5060","gruu":"sip:alice@ims.example.net;gr=urn:uuid:1","applications":["mms.ua","ulp.ua\u001b[31m"],"instances":[],"expiresIn":3540,"serviceRoute":["<sip:192.0.2.9;lr>"]}},
+    {"uri":"sip:psa@ims.example.net","protocol":"OTA-SIP","state":"confirmed","lastExchange":{"method":"OPTIONS","status":"200 OK","time":"2023-11-14T22:13:21.000Z"},
+     "rejectedApplications":["x-wap-application:mms.ua"]}
 ]"#;
 
 fn answered(body: &'static str, arguments: &[&str]) -> Run {
@@ -143,7 +146,7 @@ fn json_has_one_value_a_line() {
             &["servers", "--json"],
             1,
         ),
-        (SERVERS, &["servers", "--json"], 3),
+        (SERVERS, &["servers", "--json"], 4),
         (
             "# TYPE a counter\na{b=\"c\"} 1\nd 2.5\n",
             &["--json", "metrics"],
@@ -183,7 +186,19 @@ fn an_explanation_is_asked_for_by_its_description() {
         "2948",
     ];
     assert_eq!(against(daemon.socket(), &arguments).code, 0);
-    assert_snapshot!(daemon.asked()[0].body);
+    let over_sip = [
+        "explain",
+        "--protocol",
+        "OTA-SIP",
+        "--instance",
+        "urn:a",
+        "--server",
+        "sip:psa@ims.example.net",
+    ];
+    assert_eq!(against(daemon.socket(), &over_sip).code, 0);
+    let asked = daemon.asked();
+    assert_snapshot!(asked[0].body);
+    assert_snapshot!(asked[1].body);
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use push_api::{Exchange, Server};
-use push_core::{ServerReport, ServerState};
+use push_api::{Binding, Exchange, Server};
+use push_core::{Now, ServerReport, ServerState};
 use push_message::{Protocol, ServerAddress, UnixMillis};
-use push_ota::sip::{SipNote, SipReport, SipServerState, SipServerView};
+use push_ota::sip::{BindingView, SipNote, SipReport, SipServerState, SipServerView};
 
 use super::Engine;
 use crate::masked::Masked;
@@ -13,9 +13,10 @@ use crate::recent::Unjudged;
 
 impl Engine {
     /// The core and the Push Sender Agents, as an operator sees them.
-    pub(in crate::engine) fn sip_servers(&self) -> Vec<Server> {
+    pub(in crate::engine) fn sip_servers(&self, now: Now) -> Vec<Server> {
         let sip = self.ota_sip.iter();
-        sip.flat_map(|sip| sip.agent.views()).map(server).collect()
+        let views = sip.flat_map(|sip| sip.agent.views());
+        views.map(|view| server(view, now)).collect()
     }
 
     /// Counts and logs what happened to the binding, to a request or to a session.
@@ -103,7 +104,7 @@ pub(super) fn server_report(report: SipReport) -> ServerReport {
     }
 }
 
-fn server(view: SipServerView) -> Server {
+fn server(view: SipServerView, now: Now) -> Server {
     let state = match view.state {
         SipServerState::Idle => "idle",
         SipServerState::Requested => "requested",
@@ -120,6 +121,24 @@ fn server(view: SipServerView) -> Server {
         secure: Some(view.secure),
         last_exchange: last_exchange
             .map(|(method, status, at)| Exchange::at(method, Some(status), at.0)),
+        binding: view.binding.map(|view| binding(view, now)),
+        rejected_applications: view
+            .rejected_applications
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         ..Server::default()
+    }
+}
+
+fn binding(view: BindingView, now: Now) -> Binding {
+    let texts = |texts: Vec<Box<str>>| texts.into_iter().map(Into::into).collect();
+    Binding {
+        contact: view.contact.into(),
+        gruu: view.gruu.map(Into::into),
+        applications: texts(view.applications),
+        instances: texts(view.instances),
+        expires_in: view.expires.saturating_sub(now.monotonic).as_secs(),
+        service_route: texts(view.service_route),
     }
 }

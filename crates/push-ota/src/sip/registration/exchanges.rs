@@ -56,11 +56,13 @@ impl Registration {
         self.transmit(server, exchange, now);
     }
 
-    /// A binding may come of the REGISTER that goes out now.
+    /// A binding may come of the REGISTER that goes out now. One that has no application in it need not be ended.
     fn promise(&mut self, contact: &str, kind: Kind, now: Duration) {
         if kind == Kind::Bind {
             let until = now.saturating_add(Duration::from_secs(self.asked.into()));
-            self.bound_until = self.bound_until.max(Some(until));
+            if !self.wanted.applications.is_empty() {
+                self.bound_until = self.bound_until.max(Some(until));
+            }
             self.stale.insert(contact.into());
             while self.stale.len() > MAX_STALE {
                 let oldest = self.stale.iter().find(|it| ***it != *contact).cloned();

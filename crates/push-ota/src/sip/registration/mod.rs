@@ -287,15 +287,16 @@ impl Registration {
             .filter(|sender| self.wants_telling(sender))
             .map(Target::next_attempt)
             .min();
-        let lapse = self
-            .bound_until
-            .filter(|_| self.binding.is_some() || self.wanted.applications.is_empty());
+        let nobody = self.wanted.applications.is_empty();
+        let lapse = self.bound_until.filter(|_| nobody);
+        let expiry = self.binding.as_ref().map(|binding| binding.expires);
         let times = [
             patience,
             connect,
             register,
             tell,
             lapse,
+            expiry,
             self.leave_at,
             self.keep_alive_at,
         ];
@@ -405,12 +406,13 @@ impl Registration {
 
     /// Takes note of what time alone has changed.
     fn lapse(&mut self, now: Duration) {
-        if self.bound_until.is_some_and(|until| now >= until) {
+        if self.binding.as_ref().is_some_and(|it| now >= it.expires) {
             self.binding = None;
+            self.core.told = None;
+        }
+        if self.bound_until.is_some_and(|until| now >= until) {
             self.bound_until = None;
-            if !self.wanted.applications.is_empty() && self.core.told.take().is_some() {
-                self.core.retry_at = now;
-            } else if self.wanted.applications.is_empty() && self.core.exchange.is_none() {
+            if self.wanted.applications.is_empty() && self.core.exchange.is_none() {
                 self.unbound();
             }
         }
