@@ -4,6 +4,7 @@
     reason = "whoever reads outputs looks for single ones"
 )]
 
+mod large;
 mod quiet;
 
 use std::collections::BTreeSet;
