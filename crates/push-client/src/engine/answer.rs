@@ -102,6 +102,7 @@ impl Engine {
 
     fn gauges(&self, now: Now) -> Gauges {
         let counts = self.core.counts();
+        let over_sip = self.ota_sip.iter().filter_map(OtaSip::udp);
         Gauges {
             registrations: counts.registrations,
             waiting_events: counts.waiting_events,
@@ -111,7 +112,7 @@ impl Engine {
             octets: counts.octets,
             streams: counts.subscribers,
             unwritten: self.persistence.unanswered(),
-            kernel_drops: super::kernel::drops(&self.listeners),
+            kernel_drops: super::kernel::drops(self.listeners.iter().chain(over_sip)),
             held_messages: self.short_messages.held(),
             sip_connections: self.ota_sip.as_ref().map(OtaSip::connections),
             session_sockets: self.sessions.as_ref().map_or(0, PushSessions::sockets),

@@ -5,8 +5,8 @@ use std::fs;
 use super::Listener;
 
 /// Datagrams that were dropped because the receive buffer of one of these was full; 0 where the kernel does not say.
-pub(super) fn drops(listeners: &[Listener]) -> u64 {
-    let inodes: Vec<u64> = listeners.iter().filter_map(Listener::inode).collect();
+pub(super) fn drops<'a>(listeners: impl Iterator<Item = &'a Listener>) -> u64 {
+    let inodes: Vec<u64> = listeners.filter_map(Listener::inode).collect();
     tables().map(|table| dropped(&table, &inodes)).sum()
 }
 

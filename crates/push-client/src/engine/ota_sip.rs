@@ -17,7 +17,7 @@ use push_ota::sip::{
 use rustls::ClientConfig;
 use tokio::sync::mpsc;
 
-use super::{Engine, REQUEST_BATCH};
+use super::{Engine, Listener, REQUEST_BATCH};
 use crate::ota_http::secret_number;
 use crate::ota_sip::{Accepted, Carrier, Connections, OtaSipSettings, Report, Sockets};
 
@@ -107,6 +107,11 @@ impl OtaSip {
     /// What is listened on.
     pub(crate) fn services(&self) -> &[(&'static str, SocketAddr)] {
         &self.services
+    }
+
+    /// The UDP socket, where there is one.
+    pub(super) const fn udp(&self) -> Option<&Listener> {
+        self.sockets.udp.as_ref()
     }
 
     /// Connections that are open or being opened, and those of them that carry MSRP.

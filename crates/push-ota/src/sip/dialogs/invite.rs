@@ -113,9 +113,17 @@ impl Dialogs {
     /// The terminal's end of a session.
     fn own(&self, role: Role, local: SocketAddr, name: &str) -> Result<Uri, Refusal> {
         let active = SocketAddr::new(local.ip(), DISCARD);
+        let listening = self.settings.listening.map(|address| {
+            // Whoever listens on every address is reached on the one that the sender is spoken to from.
+            if address.ip().is_unspecified() {
+                SocketAddr::new(local.ip(), address.port())
+            } else {
+                address
+            }
+        });
         let own = match role {
-            Role::Active => self.settings.listening.unwrap_or(active),
-            Role::Passive => self.settings.listening.unwrap_or(local),
+            Role::Active => listening.unwrap_or(active),
+            Role::Passive => listening.unwrap_or(local),
         };
         Uri::new(own, name).map_err(|error| Refusal::new(500, "media", error.to_string()))
     }
