@@ -237,7 +237,7 @@ pub(crate) fn extensions(request: &Request) -> Result<(), Refusal> {
         return Ok(());
     }
     let unknown = unknown.join(", ");
-    let detail = format!("it requires {unknown}");
+    let detail = "it requires what the terminal does not have";
     Err(Refusal::new(420, "extension", detail).with("Unsupported", unknown))
 }
 

@@ -46,6 +46,8 @@ pub(crate) fn foreseen(
     })
 }
 
+//= specs/ota-sip.md#feature-tags
+//# A push for a Push Resource Identifier that no application holds MUST be refused even though the core let it through.
 //= specs/ota-sip.md#requests
 //# A request whose content type is not taken MUST be refused with 415 and Accept.
 fn refusal(outcome: PushOutcome, settings: &ServingSettings, announced: &Announced) -> Answer {
