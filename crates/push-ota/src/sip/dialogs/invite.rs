@@ -96,7 +96,7 @@ impl Dialogs {
             origin: origin(request, addressed.instance, context, common),
             application: addressed.application,
             headers: headers.collect(),
-            own: self.own(role, context.local, &common.name())?,
+            own: self.own(context.local, &common.name())?,
             offer,
             role,
             answer: Bytes::new(),
@@ -110,20 +110,15 @@ impl Dialogs {
         })
     }
 
-    /// The terminal's end of a session.
-    fn own(&self, role: Role, local: SocketAddr, name: &str) -> Result<Uri, Refusal> {
-        let active = SocketAddr::new(local.ip(), DISCARD);
-        let listening = self.settings.listening.map(|address| {
-            // Whoever listens on every address is reached on the one that the sender is spoken to from.
-            if address.ip().is_unspecified() {
+    /// The terminal's end of a session. Nobody connects to one that does not listen.
+    fn own(&self, local: SocketAddr, name: &str) -> Result<Uri, Refusal> {
+        let own = match self.settings.listening {
+            // Whoever listens on every address is reached on the one that the sender speaks to.
+            Some(address) if address.ip().is_unspecified() => {
                 SocketAddr::new(local.ip(), address.port())
-            } else {
-                address
             }
-        });
-        let own = match role {
-            Role::Active => listening.unwrap_or(active),
-            Role::Passive => listening.unwrap_or(local),
+            Some(address) => address,
+            None => SocketAddr::new(local.ip(), DISCARD),
         };
         Uri::new(own, name).map_err(|error| Refusal::new(500, "media", error.to_string()))
     }

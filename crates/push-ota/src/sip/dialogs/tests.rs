@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::sip::serving::ServingOutput;
 use crate::sip::serving::harness::{Terminal, parsed, request, responded, route, settings, text};
 use crate::sip::stack::{Request, Response};
-use crate::sip::transactions::ServerId;
+use crate::sip::transactions::{Route, ServerId};
 use crate::sip::{AcceptFrom, AgentSettings, Host, PushOutcome, SipNote, SipPushTicket, StreamId};
 
 /// An offer of MSRP; `lines` stand at its end.
@@ -426,6 +426,35 @@ fn bye_takes_the_recorded_route() {
 }
 
 #[test]
+fn bye_goes_where_the_ack_came_from() {
+    let mut terminal = terminal();
+    let (_, response) = terminal.invited(&invite(1, "", &offer(ACTPASS)));
+    let tag = response.to_tag().unwrap().to_owned();
+    let ack = parsed(&within("ACK", 1, &tag, 4, "", ""));
+    // Without a recorded route the sender speaks for itself from here on.
+    let direct = Route {
+        peer: "192.0.2.9:5090".parse().unwrap(),
+        ..route()
+    };
+    terminal.serving.ack(&ack, direct, terminal.now);
+    terminal.serving.stop();
+    let outputs = terminal.take();
+    let Some(ServingOutput::Send { route, local, .. }) = outputs.last() else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!(*route, direct);
+    assert_eq!(local.to_string(), "192.0.2.7:5070");
+}
+
+#[test]
+fn who_listens_on_every_address_offers_the_one_that_is_spoken_to() {
+    let mut terminal = with(|settings| settings.sessions.listening = "0.0.0.0:2855".parse().ok());
+    let (_, response) = terminal.invited(&invite(1, "", &offer("")));
+    let answer = String::from_utf8(response.body().to_vec()).unwrap();
+    assert!(answer.contains("a=path:msrp://192.0.2.7:2855/"), "{answer}");
+}
+
+#[test]
 fn the_same_offer_again_has_the_same_answer_and_another_is_refused() {
     let mut terminal = terminal();
     let (id, first) = terminal.invited(&invite(1, "", &offer(ACTPASS)));
@@ -478,7 +507,20 @@ fn other_requests_within_a_session_are_refused() {
     }
     let (id, mut outputs) = terminal.request(&within("OPTIONS", 1, &tag, 9, "", ""));
     assert_eq!(responded(outputs.pop(), id).status(), 200);
+    // A push by MESSAGE is one within a session as well, from the core.
+    let text = within(
+        "MESSAGE",
+        1,
+        &tag,
+        9,
+        "Content-Type: text/plain\r\n",
+        "hello",
+    );
+    assert_eq!(&*terminal.push(&text).2.message.content, b"hello");
+    terminal.from_core = false;
+    assert_eq!(terminal.refused(&text).0.status(), 403);
     // Another's tag names no dialog.
+    terminal.from_core = true;
     let foreign = within("BYE", 1, &tag, 10, "", "").replace("tag=p1", "tag=p2");
     let (response, _) = terminal.refused(&foreign);
     assert_eq!(response.status(), 481);
