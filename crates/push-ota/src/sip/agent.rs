@@ -86,6 +86,9 @@ impl UserAgent {
                 if let Some(transport) = self.registration.transport_of(flow) {
                     self.flow(flow, local, peer, transport);
                     self.registration.flow_opened(flow, local, peer, now);
+                } else {
+                    // It is wanted no more.
+                    self.outputs.push_back(AgentOutput::CloseFlow { flow });
                 }
             }
             AgentInput::FlowAccepted {
@@ -174,10 +177,20 @@ impl UserAgent {
     }
 
     fn flow_ended(&mut self, id: FlowId, reason: &str, now: Duration) {
-        self.flows.remove(&id);
         self.registration.flow_ended(id, reason, now);
-        self.serving.flow_ended(id);
-        self.transactions.flow_ended(id, now);
+        self.flow_gone(id, now);
+    }
+
+    /// What came over a connection cannot be answered without it; what came in datagrams is answered over the next flow of them.
+    fn flow_gone(&mut self, id: FlowId, now: Duration) {
+        match self.flows.remove(&id).map(|flow| flow.transport) {
+            Some(Transport::Udp) => self.transactions.requests_ended(id, now),
+            Some(Transport::Tcp | Transport::Tls) => {
+                self.serving.flow_ended(id);
+                self.transactions.flow_ended(id, now);
+            }
+            None => {}
+        }
     }
 
     fn datagram(
@@ -305,9 +318,7 @@ impl UserAgent {
             }
             RegistrationOutput::CloseFlow { flow } => {
                 self.outputs.push_back(AgentOutput::CloseFlow { flow });
-                self.flows.remove(&flow);
-                self.serving.flow_ended(flow);
-                self.transactions.flow_ended(flow, now);
+                self.flow_gone(flow, now);
             }
             RegistrationOutput::Send {
                 exchange,

@@ -95,7 +95,7 @@ pub struct RegistrationSettings {
     pub max_announcements: usize,
     /// The most octets of a request over UDP: longer ones go by TCP (RFC 3261 18.1.1).
     pub max_datagram: usize,
-    /// How often a flow is kept alive by an empty line over TCP and TLS, or a pair of them over UDP (RFC 5626 4.4.1); zero: never.
+    /// How often a flow is kept alive by a pair of empty lines (RFC 5626 4.4.1); zero: never.
     pub keep_alive: Duration,
     /// Requests with a new challenge that are answered in a row before the password is taken to be wrong.
     pub max_challenges: u32,

@@ -6,6 +6,7 @@
 
 mod large;
 mod quiet;
+mod rough;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -94,6 +95,11 @@ impl Text {
             .iter()
             .find(named)
             .map_or("", |(_, value)| value)
+    }
+
+    fn cseq(&self) -> u32 {
+        let number = self.header("CSeq").split(' ').next();
+        number.unwrap().parse().unwrap()
     }
 
     /// The ids in its Contact.

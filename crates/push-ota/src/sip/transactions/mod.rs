@@ -216,6 +216,11 @@ impl Transactions {
         self.servers.flow_ended(flow, &mut self.shared, now);
     }
 
+    /// A flow of datagrams gives way to another: requests of ours on it are over, those of others are answered over the next.
+    pub(crate) fn requests_ended(&mut self, flow: FlowId, now: Duration) {
+        self.clients.flow_ended(flow, &mut self.shared, now);
+    }
+
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Duration) {
         while let Some((owner, timer)) = self.shared.timers.due(now) {
