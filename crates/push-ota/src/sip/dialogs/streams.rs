@@ -61,8 +61,11 @@ impl Dialogs {
         let Some(id) = self.streams.get(&stream).copied() else {
             return close(stream, common);
         };
-        self.link(id, stream, true, now);
-        self.drain(id, common, now);
+        let session = self.sessions.get(&id);
+        if session.is_some_and(|session| matches!(session.link, Link::Opening(_))) {
+            self.link(id, stream, true, now);
+            self.drain(id, common, now);
+        }
     }
 
     /// Somebody opened a connection. The one that has waited longest gives way where there are too many.

@@ -2,6 +2,7 @@
 
 mod simulation;
 mod streams;
+mod table;
 
 use std::time::Duration;
 

@@ -10,7 +10,14 @@ const PASSIVE: &str = "a=setup:active\r\n";
 const PEER: &str = "msrp://192.0.2.9:2856/s1;tcp";
 
 /// A chunk of a message: from the octet `first` (1 the first) of `total`; `flag` ends it.
-fn chunk(own: &str, id: &str, first: usize, total: usize, octets: &str, flag: char) -> String {
+pub(super) fn chunk(
+    own: &str,
+    id: &str,
+    first: usize,
+    total: usize,
+    octets: &str,
+    flag: char,
+) -> String {
     let last = first + octets.len() - 1;
     format!(
         "MSRP t{first} SEND\r\nTo-Path: {own}\r\nFrom-Path: {PEER}\r\nMessage-ID: {id}\r\n\
@@ -20,7 +27,7 @@ fn chunk(own: &str, id: &str, first: usize, total: usize, octets: &str, flag: ch
 }
 
 /// A whole message.
-fn whole(own: &str, id: &str, octets: &str) -> String {
+pub(super) fn whole(own: &str, id: &str, octets: &str) -> String {
     chunk(own, id, 1, octets.len(), octets, '$')
 }
 
@@ -33,7 +40,7 @@ fn answered(octets: &str, own: &str) -> String {
 }
 
 /// The terminal's path in its answer.
-fn path(response: &Response) -> String {
+pub(super) fn path(response: &Response) -> String {
     let body = String::from_utf8(response.body().to_vec()).unwrap();
     let path = body.lines().find_map(|line| line.strip_prefix("a=path:"));
     path.unwrap().to_owned()
@@ -48,7 +55,7 @@ fn transmitted(output: Option<&ServingOutput>) -> String {
     }
 }
 
-fn pushed(output: Option<&ServingOutput>) -> (SipPushTicket, Arc<ReceivedPush>) {
+pub(super) fn pushed(output: Option<&ServingOutput>) -> (SipPushTicket, Arc<ReceivedPush>) {
     match output {
         Some(ServingOutput::Push { ticket, push }) => (*ticket, Arc::clone(push)),
         other => panic!("no push: {other:?}"),
@@ -71,7 +78,7 @@ impl Terminal {
         (tag, path(&response))
     }
 
-    fn octets(&mut self, stream: u64, octets: &str) -> Vec<ServingOutput> {
+    pub(super) fn octets(&mut self, stream: u64, octets: &str) -> Vec<ServingOutput> {
         let received = push_message::UnixMillis(1_700_000_009_000);
         let stream = StreamId(stream);
         self.serving
@@ -86,12 +93,16 @@ impl Terminal {
         self.take()
     }
 
-    fn opened(&mut self, stream: u64) -> Vec<ServingOutput> {
+    pub(super) fn opened(&mut self, stream: u64) -> Vec<ServingOutput> {
         self.serving.stream_opened(StreamId(stream), self.now);
         self.take()
     }
 
-    fn verdict(&mut self, ticket: SipPushTicket, outcome: PushOutcome) -> Vec<ServingOutput> {
+    pub(super) fn verdict(
+        &mut self,
+        ticket: SipPushTicket,
+        outcome: PushOutcome,
+    ) -> Vec<ServingOutput> {
         self.serving
             .judged(ticket, outcome, &self.announced, self.now);
         self.take()
