@@ -1,5 +1,7 @@
 //! Properties that hold for any octets: what fuzz targets and tests call. Each function panics where one does not hold.
 
+mod sip;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use crate::msrp::{
     Budget, Opening, OpeningRefusal, Receiver, ReceiverOutput, ReceiverSettings, Uri,
 };
 use crate::sip::PushOutcome;
+
+pub use sip::{SipAnswers, check_sip};
 
 /// The limits of the check of [`check_http_framing`]: small, so that octets reach them.
 const LIMITS: FramingLimits = FramingLimits {
@@ -349,12 +353,13 @@ mod tests {
 
     type Check = fn(&[u8]);
 
-    const CHECKS: [(&str, Check); 5] = [
+    const CHECKS: [(&str, Check); 6] = [
         ("http_framing", check_http_framing),
         ("http_entity", check_http_entity),
         ("http_request_headers", check_http_request_headers),
         ("msrp", check_msrp),
         ("sdp", check_sdp),
+        ("sip", check_sip),
     ];
 
     fn corpus(target: &str) -> Vec<Vec<u8>> {

@@ -10,9 +10,9 @@ mod registration;
 mod sdp;
 mod serving;
 mod settings;
-mod stack;
+pub(crate) mod stack;
 mod tags;
-mod transactions;
+pub(crate) mod transactions;
 
 pub use agent::UserAgent;
 pub use events::{

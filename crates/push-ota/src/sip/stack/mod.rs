@@ -9,6 +9,8 @@ mod digest;
 mod message;
 mod salvage;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod values;
 mod via;
 

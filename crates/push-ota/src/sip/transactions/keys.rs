@@ -1,6 +1,6 @@
 //! What tells one transaction from another (RFC 3261 17.2.3, 8.2.2.2).
 //!
-//! Keys are hashes of 128 bits over a seed that nobody knows: as long as they are, whatever the message.
+//! Keys are hashes over a seed that nobody knows: of one length, whatever the message, and nobody makes two messages of one key.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -8,7 +8,7 @@ use crate::sip::stack::Request;
 
 /// A hash of parts of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key(pub(super) u128);
+pub(super) struct Key(u64);
 
 /// What keys and names are made with.
 #[derive(Debug, Clone, Copy)]
@@ -22,22 +22,21 @@ impl Chance {
     }
 
     fn hash(self, kind: u8, parts: &[&str]) -> Key {
-        let half = |side: u8| {
-            let mut hasher = DefaultHasher::new();
-            hasher.write_u64(self.seed);
-            hasher.write(&[side, kind]);
-            for part in parts {
-                hasher.write_usize(part.len());
-                hasher.write(part.as_bytes());
-            }
-            hasher.finish()
-        };
-        Key(u128::from(half(0)) << 64 | u128::from(half(1)))
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.seed);
+        hasher.write_u8(kind);
+        for part in parts {
+            hasher.write_usize(part.len());
+            hasher.write(part.as_bytes());
+        }
+        Key(hasher.finish())
     }
 
     /// A name that nobody can guess, of this number.
     pub(super) fn name(self, number: u64) -> u128 {
-        self.hash(0, &[&number.to_string()]).0
+        let number = number.to_string();
+        let half = |kind| u128::from(self.hash(kind, &[&number]).0);
+        half(5) << 64 | half(6)
     }
 
     /// The transaction that a request belongs to. `method` is the request's own, or INVITE for its ACK and its CANCEL.
@@ -83,6 +82,6 @@ impl Chance {
         let from_tag = request.from_tag().unwrap_or_default();
         let parts = [from_tag, request.call_id(), &number];
         let Key(tag) = self.hash(4, &parts);
-        format!("{:016x}", tag >> 64)
+        format!("{tag:016x}")
     }
 }
