@@ -12,6 +12,7 @@ use std::pin::Pin;
 use push_client::http::{Authentication, Connect, Ppg};
 use push_client::modem::{ModemManager, Ofono};
 use push_client::sessions::{SessionGateway, Start};
+use push_client::sip::{AgentSettings, Transport};
 use push_client::smpp::{Smpp, SmppError};
 use push_client::{BuildError, Builder, Client, Durability, Engine, EngineError};
 use push_http::{HttpSettings, InvalidTokens, Tokens};
@@ -20,8 +21,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::config::{Config, Wiring};
+use crate::config::{Config, SipWiring, Wiring};
 use crate::manager::{Manager, notify_ready, notify_stopping};
+use crate::sip_instance::{self, SipInstanceError};
 use crate::socket::BoundSocket;
 
 /// Why the daemon could not start, or ended badly.
@@ -80,6 +82,9 @@ pub enum DaemonError {
     /// The tokens cannot be taken.
     #[error(transparent)]
     Tokens(#[from] InvalidTokens),
+    /// The name of the terminal's instance cannot be had.
+    #[error(transparent)]
+    SipInstance(#[from] SipInstanceError),
     /// The Push Client cannot be started.
     #[error(transparent)]
     Client(#[from] BuildError),
@@ -104,7 +109,32 @@ pub struct Daemon {
     http: HttpSettings,
     gateways: Vec<Ppg>,
     session_gateways: Vec<SessionGateway>,
+    sip: Option<Core>,
     signals: [Signal; 3],
+}
+
+/// What is said of the SIP core when the daemon starts.
+#[derive(Debug)]
+struct Core {
+    registrar: Box<str>,
+    transport: Transport,
+    /// How many Push Sender Agents there are.
+    agents: usize,
+}
+
+impl Core {
+    fn of(sip: SipWiring) -> Self {
+        let AgentSettings {
+            account,
+            push_sender_agents,
+            ..
+        } = sip.settings.agent;
+        Self {
+            registrar: account.registrar,
+            transport: account.transport,
+            agents: push_sender_agents.len(),
+        }
+    }
 }
 
 /// What the connectionless service is called where listeners are listed.
@@ -138,6 +168,7 @@ impl Daemon {
                 .ota_wsp
                 .sessions
                 .map_or_else(Vec::new, |sessions| sessions.gateways),
+            sip: wiring.ota_sip.map(Core::of),
             signals,
         })
     }
@@ -157,6 +188,7 @@ impl Daemon {
             http,
             gateways,
             session_gateways,
+            sip,
             signals,
         } = self;
         let mut engine = tokio::spawn(engine.run());
@@ -166,7 +198,7 @@ impl Daemon {
         for listener in listeners(&client, api, tcp, &http, &stopped)? {
             listening.spawn(listener);
         }
-        announce(&client, &gateways, &session_gateways);
+        announce(&client, &gateways, &session_gateways, sip.as_ref());
         let ended_early = tokio::select! {
             () = ordered_to_end(signals) => None,
             Some(ended) = listening.join_next() => Some(format!("an interface for applications: {ended:?}")),
@@ -202,6 +234,9 @@ fn build(wiring: &Wiring) -> Result<(Client, Engine), DaemonError> {
         .store(&wiring.database);
     for centre in &wiring.message_centres {
         builder = builder.source(Smpp::new(centre.clone())?);
+    }
+    if let Some(sip) = &wiring.ota_sip {
+        builder = builder.ota_sip(sip_instance::named(sip)?);
     }
     if let Some(settings) = &wiring.modem_manager {
         builder = builder.source(ModemManager::new(settings.clone()));
@@ -317,7 +352,12 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     stopped.wait_for(|stopped| *stopped).await.ok();
 }
 
-fn announce(client: &Client, gateways: &[Ppg], session_gateways: &[SessionGateway]) {
+fn announce(
+    client: &Client,
+    gateways: &[Ppg],
+    session_gateways: &[SessionGateway],
+    sip: Option<&Core>,
+) {
     let over_udp = client.listening().iter();
     let over_udp = over_udp.map(|address| (OTA_WSP, *address));
     let over_tcp = client.listening_tcp().iter().copied();
@@ -344,12 +384,20 @@ fn announce(client: &Client, gateways: &[Ppg], session_gateways: &[SessionGatewa
         let start = word_of_start(gateway.start);
         tracing::info!(ppg = %gateway.id, start, "gateway with sessions");
     }
+    if let Some(core) = sip {
+        let Core {
+            registrar,
+            transport,
+            agents,
+        } = core;
+        tracing::info!(%registrar, %transport, agents, "SIP core");
+    }
     let services = if services.is_empty() {
         "nowhere".to_owned()
     } else {
         services.join(", ")
     };
-    let gateways = gateways.len() + session_gateways.len();
+    let gateways = gateways.len() + session_gateways.len() + usize::from(sip.is_some());
     tracing::info!(listening = %services, gateways, version = env!("CARGO_PKG_VERSION"), "ready");
     notify_ready(&format!("listening for pushes on {services}"));
 }

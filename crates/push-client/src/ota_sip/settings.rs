@@ -60,6 +60,13 @@ pub struct SipConnectionSettings {
 }
 
 impl OtaSipSettings {
+    /// [`receive_buffer`](Self::receive_buffer) unless somebody says otherwise.
+    pub const RECEIVE_BUFFER: usize = 2 << 20;
+    /// [`send_buffer`](Self::send_buffer) unless somebody says otherwise.
+    pub const SEND_BUFFER: usize = 1 << 20;
+    /// [`stop_timeout`](Self::stop_timeout) unless somebody says otherwise.
+    pub const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
     /// OTA-SIP for this user agent, with every bound as it is by default.
     pub fn new(agent: AgentSettings) -> Self {
         Self {
@@ -67,11 +74,11 @@ impl OtaSipSettings {
             listen: None,
             msrp_listen: None,
             tls: TlsFiles::default(),
-            receive_buffer: 2 << 20,
-            send_buffer: 1 << 20,
+            receive_buffer: Self::RECEIVE_BUFFER,
+            send_buffer: Self::SEND_BUFFER,
             ambiguous: Ambiguous::default(),
             connections: SipConnectionSettings::default(),
-            stop_timeout: Duration::from_secs(2),
+            stop_timeout: Self::STOP_TIMEOUT,
         }
     }
 

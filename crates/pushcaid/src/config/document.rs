@@ -65,7 +65,11 @@ impl Config {
     /// Whether the certificates and keys that it names can be used. Reads the files.
     pub fn check_certificates(&self) -> Result<(), TlsError> {
         match self.wiring() {
-            Ok(wiring) => wiring.ota_http.check_certificates(),
+            Ok(wiring) => {
+                wiring.ota_http.check_certificates()?;
+                let sip = wiring.ota_sip.map(|sip| sip.settings.check_certificates());
+                sip.unwrap_or(Ok(()))
+            }
             // A configuration that was read has been wired before.
             Err(_) => Ok(()),
         }
@@ -208,13 +212,6 @@ impl Document<'_> {
         };
         let known: Vec<&str> = key_names(section).collect();
         for name in table.keys() {
-            if known.is_empty() {
-                let message = format!(
-                    "[{}] is not built yet: pushcaid speaks OTA-WSP and OTA-HTTP; leave the section out or empty",
-                    section.name
-                );
-                return Err(self.at(Some(name.span()), message));
-            }
             let place = format!("[{}]", section.name);
             self.refuse_unless_known(name.get_ref(), name.span(), &place, &known)?;
         }
@@ -385,8 +382,8 @@ mod tests {
                 "f:2:1: unknown key `listn` in [ota_http]; did you mean `listen`?",
             ),
             (
-                "[ota_sip]\nregistrar = \"sip:x\"",
-                "f:2:1: [ota_sip] is not built yet",
+                "[ota_sip]\nregistar = \"sip:x\"",
+                "f:2:1: unknown key `registar` in [ota_sip]; did you mean `registrar`?",
             ),
             (
                 "[delivery]\nmax_attempts = \"many\"",

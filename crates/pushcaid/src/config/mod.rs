@@ -3,11 +3,13 @@
 mod contact;
 mod document;
 mod ota_http;
+mod ota_sip;
 mod ota_wsp;
 mod reference;
 mod secret;
 mod section;
 mod sms;
+mod tls;
 mod value;
 mod wiring;
 
@@ -27,6 +29,9 @@ pub use document::ConfigError;
 pub use ota_http::{
     AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
     SirPreferenceName, UnknownContextName, Version,
+};
+pub use ota_sip::{
+    AcceptFromName, AmbiguousName, Instance, OtaSip, OtherInstancesName, SipWiring, is_instance_id,
 };
 pub use ota_wsp::{OtaWsp, SessionPpg, StartName, VerificationName};
 pub use reference::reference;
@@ -238,11 +243,6 @@ section! {
     }
 }
 
-section! {
-    /// Push over SIP. It is not built yet: the section has no keys.
-    OtaSip, "ota_sip" {}
-}
-
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -260,6 +260,8 @@ pub struct Config {
     pub ota_wsp: OtaWsp,
     /// `[ota_http]`
     pub ota_http: OtaHttp,
+    /// `[ota_sip]`
+    pub ota_sip: OtaSip,
     /// `[sms]`
     pub sms: Sms,
     /// `[applications]`
@@ -276,9 +278,6 @@ pub struct Config {
     pub engine: Engine,
     /// `[log]`
     pub log: Log,
-    /// `[ota_sip]`
-    #[serde(skip_serializing)]
-    pub ota_sip: OtaSip,
 }
 
 /// Every section, in the order in which they are documented.
@@ -291,6 +290,7 @@ pub(crate) const SECTIONS: [Section; 20] = [
     SessionPpg::SECTION,
     OtaHttp::SECTION,
     Ppg::SECTION,
+    OtaSip::SECTION,
     Sms::SECTION,
     SmppLink::SECTION,
     ModemManagerTable::SECTION,
@@ -302,7 +302,6 @@ pub(crate) const SECTIONS: [Section; 20] = [
     Store::SECTION,
     Engine::SECTION,
     Log::SECTION,
-    OtaSip::SECTION,
 ];
 
 /// An entry of the default whitelist: an address alone, or one that counts only for some ids and types.

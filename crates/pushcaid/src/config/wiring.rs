@@ -13,7 +13,7 @@ use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplic
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::value::Span;
-use super::{Config, DurabilityName, LimitedEntry, WhitelistEntry};
+use super::{Config, DurabilityName, LimitedEntry, SipWiring, WhitelistEntry};
 
 /// The settings of the parts, every value of the configuration parsed.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct Wiring {
     pub short_messages: ShortMessageSettings,
     /// Of push over HTTP.
     pub ota_http: OtaHttpSettings,
+    /// Of push over SIP, where it is on.
+    pub ota_sip: Option<SipWiring>,
     /// Of the Session Initiation Application, whatever protocol is asked for.
     pub session_initiation: SiaSettings,
     /// Message centres that short messages come from.
@@ -132,6 +134,7 @@ impl Config {
             ota_wsp: self.ota_wsp()?,
             short_messages: self.sms.settings()?,
             ota_http: self.ota_http()?,
+            ota_sip: self.ota_sip()?,
             session_initiation: self.ota_http.sia_settings()?,
             message_centres: self.sms.message_centres()?,
             modem_manager: self.modem_manager()?,
@@ -182,6 +185,16 @@ impl Config {
             return Err(wrong(section, "announce_patience")(&message));
         }
         Ok(())
+    }
+
+    fn ota_sip(&self) -> Result<Option<SipWiring>, Wrong> {
+        let writes = self.store.durability != DurabilityName::None;
+        let instance = writes.then(|| self.general.state_dir.join("sip-instance"));
+        let wiring = self.ota_sip.settings(instance)?;
+        if wiring.is_some() {
+            self.check_patience("ota_sip", self.ota_sip.announce_patience)?;
+        }
+        Ok(wiring)
     }
 
     fn ota_http(&self) -> Result<OtaHttpSettings, Wrong> {

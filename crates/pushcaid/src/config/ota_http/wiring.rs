@@ -6,7 +6,7 @@ use push_client::{ConnectionSettings, OtaHttpSettings, TlsFiles};
 use push_message::Address;
 
 use super::{OtaHttp, gateway};
-use crate::config::secret;
+use crate::config::tls;
 use crate::config::wiring::{Wrong, wrong};
 
 /// The most headers of a request that can be asked for.
@@ -120,16 +120,6 @@ impl OtaHttp {
     /// What keys say of each other, and values that mean nothing.
     fn check(&self) -> Result<(), Wrong> {
         let at = |key| wrong("ota_http", key);
-        if self.certificate_file.is_some() && self.key_file.is_none() {
-            return Err(at("certificate_file")(
-                &"a certificate needs key_file, its key",
-            ));
-        }
-        if self.key_file.is_some() && self.certificate_file.is_none() {
-            return Err(at("key_file")(
-                &"a key needs certificate_file, its certificate",
-            ));
-        }
         if self.ca_file.is_none() {
             if !self.tls_listen.is_empty() {
                 return Err(at("tls_listen")(
@@ -147,17 +137,12 @@ impl OtaHttp {
                 });
             }
         }
-        let readable = [
-            ("ca_file", &self.ca_file),
-            ("certificate_file", &self.certificate_file),
-        ];
-        for (key, path) in readable {
-            let opened = path.as_deref().map(secret::open).transpose();
-            opened.map_err(|message| at(key)(&message))?;
-        }
-        let key = self.key_file.as_deref().map(secret::open_closed);
-        key.transpose()
-            .map_err(|message| at("key_file")(&message))?;
+        tls::check_files(
+            "ota_http",
+            self.ca_file.as_deref(),
+            self.certificate_file.as_deref(),
+            self.key_file.as_deref(),
+        )?;
         if self.versions.is_empty() {
             return Err(at("versions")(
                 &"at least one version has to be spoken: \"1.0\"",
