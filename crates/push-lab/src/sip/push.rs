@@ -77,6 +77,15 @@ impl SipPush {
     }
 }
 
+impl From<&crate::Push> for SipPush {
+    /// The content and its headers; whom it is for is said in another way.
+    fn from(push: &crate::Push) -> Self {
+        let own = Self::new(&push.content_type(), push.body());
+        let headers = push.headers().iter();
+        headers.fold(own, |own, (name, value)| own.header(name, value))
+    }
+}
+
 /// By what a push goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SipWish {

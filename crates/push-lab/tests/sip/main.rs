@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod misbehaviour;
+mod msrp;
 mod push;
 mod registration;
 mod terminal;
+mod tls;
