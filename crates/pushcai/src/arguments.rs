@@ -13,7 +13,8 @@ mod lab;
 mod submit;
 
 pub(crate) use lab::{
-    Lab, LabContent, LabPpg, LabPush, LabSession, LabSms, Sample, SegmentOrder, TerminalProof,
+    ChunkWay, Lab, LabContent, LabPpg, LabPush, LabSession, LabSip, LabSms, Opening, Sample,
+    SegmentOrder, TerminalProof,
 };
 pub(crate) use submit::Submit;
 

@@ -5,12 +5,17 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
+mod sip;
+
+pub(crate) use sip::{ChunkWay, LabSip, Opening};
+
 /// Play a push server, for tests
 #[derive(Debug, Subcommand)]
 pub(crate) enum Lab {
     Push(Box<LabPush>),
     Ppg(Box<LabPpg>),
     Session(Box<LabSession>),
+    Sip(Box<LabSip>),
     Sms(Box<LabSms>),
 }
 
@@ -485,7 +490,7 @@ pub(crate) enum Sample {
 }
 
 /// Parses two texts with a separator between them.
-fn pair(separator: char) -> impl Fn(&str) -> Result<(String, String), String> + Clone {
+pub(super) fn pair(separator: char) -> impl Fn(&str) -> Result<(String, String), String> + Clone {
     move |text| {
         let (name, value) = text
             .split_once(separator)

@@ -11,6 +11,7 @@ mod registration;
 mod relay;
 mod session;
 mod short_message;
+mod sip;
 mod state;
 mod submit;
 
@@ -66,6 +67,7 @@ async fn talk(arguments: &Arguments, output: &mut Output) -> Result<(), Failure>
         Command::Lab(Lab::Push(push)) => lab::push(push, output).await,
         Command::Lab(Lab::Ppg(ppg)) => ppg::run(ppg, output).await,
         Command::Lab(Lab::Session(session)) => session::run(session, output).await,
+        Command::Lab(Lab::Sip(arguments)) => sip::run(arguments, output).await,
         Command::Lab(Lab::Sms(sms)) => short_message::run(sms, output),
         Command::Demo => demo::run(output).await,
         Command::Decode(_) | Command::Completions { .. } | Command::Man { .. } => Ok(()),

@@ -83,7 +83,11 @@ fn settings(arguments: &LabPpg) -> Result<PpgSettings, Failure> {
     settings.pap = arguments.pap;
     settings.source = arguments.source;
     settings.password = secret(arguments.password_file.as_deref())?;
-    settings.authority = arguments.ca_key.as_deref().map(authority).transpose()?;
+    settings.authority = arguments
+        .ca_key
+        .as_deref()
+        .map(|file| authority(file, "Test authority of a Push Proxy Gateway"))
+        .transpose()?;
     settings.unasked = arguments.unasked;
     settings.terminal_password = secret(arguments.terminal_password_file.as_deref())?;
     settings.authenticate = match arguments.authenticate {
@@ -99,13 +103,12 @@ fn settings(arguments: &LabPpg) -> Result<PpgSettings, Failure> {
 }
 
 /// The authority whose key is in this file; a new one where there is no file yet.
-fn authority(file: &Path) -> Result<TestAuthority, Failure> {
-    const NAME: &str = "Test authority of a Push Proxy Gateway";
+pub(crate) fn authority(file: &Path, name: &str) -> Result<TestAuthority, Failure> {
     let failed = |error: TlsError| Failure::Other(format!("{}: {error}", file.display()));
     match std::fs::read_to_string(file) {
-        Ok(key) => TestAuthority::with_key(NAME, &key).map_err(failed),
+        Ok(key) => TestAuthority::with_key(name, &key).map_err(failed),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let authority = TestAuthority::new(NAME).map_err(failed)?;
+            let authority = TestAuthority::new(name).map_err(failed)?;
             let created = OpenOptions::new()
                 .write(true)
                 .create_new(true)

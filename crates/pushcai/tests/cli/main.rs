@@ -13,4 +13,5 @@ mod real;
 mod requests;
 mod run;
 mod session;
+mod sip;
 mod submit;
