@@ -246,7 +246,7 @@ fn the_demo_ends_by_itself_and_says_what_arrived() -> anyhow::Result<()> {
     let count = |step: &str| steps.iter().filter(|line| line["step"] == step).count();
     assert_eq!(
         (count("registered"), count("event"), count("deregistered")),
-        (3, 5, 3),
+        (4, 7, 4),
         "{outcome:?}"
     );
     // The roads by short messages and in a session.
@@ -263,6 +263,12 @@ fn the_demo_ends_by_itself_and_says_what_arrived() -> anyhow::Result<()> {
     assert_eq!(steps.iter().filter(is_http).count(), 1, "{outcome:?}");
     let of_http = ["known", "posted", "invited", "called"];
     assert_eq!(of_http.map(count), [1, 2, 1, 1], "{outcome:?}");
+    // The road by SIP: a binding, a MESSAGE and a session of MSRP, and the application leaves the binding.
+    assert_eq!(
+        ["bound", "sent", "unbound"].map(count),
+        [1, 2, 1],
+        "{outcome:?}"
+    );
     assert!(count("refused") >= 1, "{outcome:?}");
     Ok(())
 }

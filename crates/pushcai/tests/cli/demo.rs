@@ -20,13 +20,15 @@ fn the_demo_shows_the_whole_road() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let registered = steps(&all, "registered");
-    assert_eq!(registered.len(), 3);
+    assert_eq!(registered.len(), 4);
     for step in registered {
-        let servers = step["servers"].as_array().unwrap();
-        assert_eq!(servers.len(), 1);
-        assert_eq!(servers[0]["protocol"], "OTA-HTTP");
-        let state = servers[0]["state"].as_str().unwrap();
-        assert!(["announced", "confirmed"].contains(&state), "{state}");
+        for server in step["servers"].as_array().unwrap() {
+            let state = server["state"].as_str().unwrap();
+            match server["protocol"].as_str().unwrap() {
+                "OTA-HTTP" => assert!(["announced", "confirmed"].contains(&state), "{state}"),
+                protocol => assert_eq!((protocol, state), ("OTA-SIP", "confirmed")),
+            }
+        }
     }
     assert_eq!(steps(&all, "pushed").len(), 7);
     let events = steps(&all, "event");
@@ -41,14 +43,19 @@ fn the_demo_shows_the_whole_road() {
             "application/json",
             "text/plain",
             "application/json",
-            "application/vnd.wap.mms-message"
+            "application/vnd.wap.mms-message",
+            "text/plain",
+            "image/jpeg"
         ]
     );
     let protocols: BTreeSet<_> = events
         .iter()
         .map(|event| event["event"]["protocol"].as_str().unwrap())
         .collect();
-    assert_eq!(protocols, BTreeSet::from(["OTA-HTTP", "OTA-WSP"]));
+    assert_eq!(
+        protocols,
+        BTreeSet::from(["OTA-HTTP", "OTA-SIP", "OTA-WSP"])
+    );
     assert_eq!(
         events[2]["event"]["pushApplicationID"],
         "x-example.net:news"
@@ -73,9 +80,9 @@ fn the_demo_shows_the_whole_road() {
             .as_array()
             .unwrap()
             .len(),
-        5
+        7
     );
-    assert_eq!(steps(&all, "deregistered").len(), 3);
+    assert_eq!(steps(&all, "deregistered").len(), 4);
     assert_eq!(all.last().unwrap()["step"], "ended");
     let socket = all[0]["socket"].as_str().unwrap();
     assert!(!std::path::Path::new(socket).parent().unwrap().exists());
@@ -145,6 +152,46 @@ fn the_demo_has_a_push_by_sms_and_one_in_a_session() {
 }
 
 #[test]
+fn the_demo_has_a_small_and_a_large_push_by_sip() {
+    const PHOTOS: &str = "x-example.net%3Aphotos";
+    let run = pushcai(&["demo", "--json"]);
+    let all: Vec<Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let registered = steps(&all, "registered");
+    let servers = registered[3]["servers"].as_array().unwrap();
+    let uris: Vec<_> = servers.iter().map(|server| &server["uri"]).collect();
+    assert_eq!(uris, ["sip:ims.example.net", "sip:push@ims.example.net"]);
+    let bound = steps(&all, "bound")[0];
+    assert_eq!(bound["user"], "sip:alice@ims.example.net");
+    let applications = bound["applications"].as_array().unwrap();
+    assert!(applications.iter().any(|id| id == PHOTOS));
+    assert!(bound["seconds"].as_u64().unwrap() > 3_000);
+    let sent: Vec<_> = steps(&all, "sent")
+        .into_iter()
+        .map(|step| (step["way"].as_str().unwrap(), &step["status"]))
+        .collect();
+    assert_eq!(
+        sent,
+        [("MESSAGE", &200.into()), ("INVITE and MSRP", &200.into())]
+    );
+    assert!(steps(&all, "sent")[1]["chunks"].as_u64().unwrap() > 1);
+    let by_sip: Vec<_> = steps(&all, "event")
+        .into_iter()
+        .map(|step| &step["event"])
+        .filter(|event| event["protocol"] == "OTA-SIP")
+        .collect();
+    assert_eq!(by_sip.len(), 2);
+    for event in by_sip {
+        assert_eq!(event["server"], "sip:push@ims.example.net");
+        assert_eq!(event["pushApplicationID"], "x-example.net:photos");
+    }
+    assert_eq!(steps(&all, "unbound")[0]["application"], PHOTOS);
+}
+
+#[test]
 fn the_demo_is_told_in_lines_that_teach() {
     let run = pushcai(&["demo"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
@@ -160,7 +207,9 @@ fn the_demo_is_told_in_lines_that_teach() {
             "registered",
             "registered",
             "registered",
+            "registered",
             "known",
+            "bound",
             "pushed",
             "pushed",
             "pushed",
@@ -176,6 +225,10 @@ fn the_demo_is_told_in_lines_that_teach() {
             "opened",
             "pushed",
             "delivered",
+            "sent",
+            "sent",
+            "arrived",
+            "arrived",
             "arrived",
             "arrived",
             "arrived",
@@ -188,6 +241,8 @@ fn the_demo_is_told_in_lines_that_teach() {
             "not arrived",
             "not arrived",
             "acknowledged",
+            "deregistered",
+            "unbound",
             "deregistered",
             "deregistered",
             "deregistered",

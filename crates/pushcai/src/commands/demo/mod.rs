@@ -4,6 +4,7 @@ mod gateway;
 mod pushes;
 mod session;
 mod short_message;
+mod sip;
 mod stage;
 mod step;
 
@@ -26,6 +27,7 @@ use crate::sse;
 
 use gateway::{HEADLINE, NEWS, PICTURE};
 use pushes::{METER, MMS, PUSHES, SERVER_ON_LIST};
+use sip::PHOTOS;
 use stage::Stage;
 use step::Step;
 
@@ -68,6 +70,7 @@ async fn show(stage: &Stage, output: &mut Output) -> Result<(), Failure> {
         register(&mut client, request, output).await?;
     }
     confirmed(&mut client, output).await?;
+    stage.sip().show_binding(output)?;
     let stream = Client::unix(stage.socket())
         .stream("/v1/events", None)
         .await?;
@@ -81,18 +84,22 @@ async fn show(stage: &Stage, output: &mut Output) -> Result<(), Failure> {
     PICTURE.send(&called, "TO-TCP", output).await?;
     session::push(stage.session_server(), stage.udp(), output).await?;
     short_message::deliver(&stage.intake(), output).await?;
-    // By HTTP, by SMS and in a session one each.
-    let expected = PUSHES.iter().filter(|push| push.arrives).count() + 3;
+    stage.sip().push(output).await?;
+    // By HTTP, by SMS and in a session one each, by SIP two.
+    let expected = PUSHES.iter().filter(|push| push.arrives).count() + 5;
     let events = read(stream, expected, output).await?;
     explain(&mut client, output).await?;
     acknowledge(&mut client, events, output).await?;
-    for id in [MMS, METER, NEWS] {
+    for id in [PHOTOS, MMS, METER, NEWS] {
         deregister(&mut client, id, output).await?;
+        if id == PHOTOS {
+            stage.sip().show_end(output)?;
+        }
     }
     Ok(())
 }
 
-fn registrations() -> [RegistrationRequest; 3] {
+fn registrations() -> [RegistrationRequest; 4] {
     let by_number = RegistrationRequest {
         push_application_id: MMS.to_owned(),
         accept: Some("application/vnd.wap.mms-message".to_owned()),
@@ -113,7 +120,17 @@ fn registrations() -> [RegistrationRequest; 3] {
         }],
         ..RegistrationRequest::default()
     };
-    [by_number, by_uri, over_http]
+    let over_sip = RegistrationRequest {
+        push_application_id: PHOTOS.to_owned(),
+        accept: Some("image/*, text/plain".to_owned()),
+        whitelist: vec![sip::SERVER.to_owned()],
+        connection_profile: vec![ConnectionProfile {
+            protocol: Some("OTA-SIP".to_owned()),
+            ..ConnectionProfile::default()
+        }],
+        ..RegistrationRequest::default()
+    };
+    [by_number, by_uri, over_http, over_sip]
 }
 
 async fn register(
@@ -123,7 +140,7 @@ async fn register(
 ) -> Result<(), Failure> {
     let answer: RegistrationAnswer = parse(&client.post("/v1/registrations", &request).await?)?;
     Step::Registered {
-        request,
+        request: Box::new(request),
         registration_id: answer.registration_id,
         servers: answer.servers,
     }
@@ -138,8 +155,9 @@ async fn confirmed(client: &mut Client, output: &mut Output) -> Result<(), Failu
         let servers: Vec<Server> = client.get("/v1/servers").await?;
         let server = servers
             .into_iter()
-            .find(|server| server.state == "confirmed");
+            .find(|server| server.protocol == "OTA-HTTP" && server.state == "confirmed");
         if let Some(server) = server {
+            let server = Box::new(server);
             return Step::Known { server }.show(output);
         }
     }

@@ -18,7 +18,8 @@ use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::commands::demo::{gateway, session};
+use crate::commands::demo::sip::Network;
+use crate::commands::demo::{gateway, session, sip};
 use crate::failure::Failure;
 
 /// What the demo plays on.
@@ -28,6 +29,7 @@ pub(super) struct Stage {
     http: SocketAddr,
     ppg: Ppg,
     session_server: SessionServer,
+    sip: Network,
     client: push_client::Client,
     engine: JoinHandle<Result<(), EngineError>>,
     server: JoinHandle<io::Result<()>>,
@@ -39,6 +41,7 @@ impl Stage {
     pub(super) async fn build() -> Result<Self, Failure> {
         let ppg = gateway::start().await?;
         let session_server = session::start().await?;
+        let sip = sip::start().await?;
         let directory = tempfile::tempdir().map_err(|error| failed("a directory", &error))?;
         let (client, engine) = Builder::new()
             .store(directory.path().join("push.db"))
@@ -48,6 +51,7 @@ impl Stage {
                 ..ShortMessageSettings::default()
             })
             .ota_http(over_http(&ppg))
+            .ota_sip(sip.settings())
             .build()
             .map_err(|error| failed("the Push Client", &error))?;
         let engine = tokio::spawn(engine.run());
@@ -70,6 +74,7 @@ impl Stage {
             http,
             ppg,
             session_server,
+            sip,
             client,
             engine,
             server,
@@ -95,6 +100,11 @@ impl Stage {
     /// The push server with sessions.
     pub(super) const fn session_server(&self) -> &SessionServer {
         &self.session_server
+    }
+
+    /// The SIP network.
+    pub(super) const fn sip(&self) -> &Network {
+        &self.sip
     }
 
     /// The way of short messages.

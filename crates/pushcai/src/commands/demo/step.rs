@@ -21,13 +21,13 @@ pub(super) enum Step<'a> {
     },
     Registered {
         #[serde(flatten)]
-        request: RegistrationRequest,
+        request: Box<RegistrationRequest>,
         #[serde(rename = "registrationID")]
         registration_id: String,
         servers: Vec<ServerAnswer>,
     },
     Known {
-        server: Server,
+        server: Box<Server>,
     },
     Pushed {
         what: &'static str,
@@ -66,6 +66,26 @@ pub(super) enum Step<'a> {
     Confirmed {
         what: &'static str,
         octets: usize,
+    },
+    /// The registrar's view of the Push Client.
+    Bound {
+        user: String,
+        contact: String,
+        applications: Vec<String>,
+        seconds: u64,
+    },
+    Sent {
+        what: &'static str,
+        /// `MESSAGE`, or `INVITE and MSRP`.
+        way: &'static str,
+        octets: usize,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        chunks: Option<usize>,
+        status: u16,
+    },
+    /// An application has left the registrar's view.
+    Unbound {
+        application: String,
     },
     Event {
         event: &'a PushEvent,
@@ -178,6 +198,34 @@ impl std::fmt::Display for Step<'_> {
                     f,
                     "pushed        {what} ({octets} octets): acknowledged once it was written down"
                 )
+            }
+            Self::Bound {
+                user,
+                contact,
+                applications,
+                seconds,
+            } => {
+                write!(
+                    f,
+                    "bound         {user} is at {contact} for {seconds} s, with {}",
+                    applications.join(", ")
+                )
+            }
+            Self::Sent {
+                what,
+                way,
+                octets,
+                chunks,
+                status,
+            } => {
+                write!(f, "sent          {what} ({octets} octets by {way}")?;
+                if let Some(chunks) = chunks {
+                    write!(f, " in {chunks} chunks")?;
+                }
+                write!(f, "): {status}, and it is written down")
+            }
+            Self::Unbound { application } => {
+                write!(f, "unbound       {application} has left the binding")
             }
             Self::Event { event } => {
                 let PushEvent {
