@@ -1,7 +1,7 @@
 //! Kamailio as the SIP core: registrar and outbound proxy that routes by what terminals registered, and tells what it sees.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     fs,
     net::{Ipv4Addr, SocketAddrV4, UdpSocket},
     path::Path,
@@ -82,6 +82,8 @@ pub struct Kamailio {
     running: Option<Running>,
     address: Ipv4Addr,
     seen: RefCell<Vec<Seen>>,
+    /// How often [`Kamailio::seen`] was asked.
+    marks: Cell<u32>,
     directory: TempDir,
 }
 
@@ -106,6 +108,7 @@ impl Kamailio {
             running: None,
             address,
             seen: RefCell::default(),
+            marks: Cell::new(0),
             directory,
         };
         core.return_()?;
@@ -143,7 +146,7 @@ impl Kamailio {
         let mut command = Command::new(program);
         let directory = self.directory.path();
         command.arg("-f").arg(directory.join("core.cfg"));
-        command.args(["-DD", "-E", "-m", "16", "-M", "4", "-w"]);
+        command.args(["-DD", "-E", "-m", "64", "-M", "8", "-w"]);
         command.arg(directory).arg("-Y").arg(directory);
         let running = self
             .running
@@ -151,17 +154,28 @@ impl Kamailio {
         let socket = UdpSocket::bind((self.address, 0))?;
         socket.set_read_timeout(Some(Duration::from_millis(50)))?;
         let target = SocketAddrV4::new(self.address, PORT);
-        eventually("an answer of Kamailio", || is_up(&socket, target))
+        eventually("an answer of Kamailio", || answers(&socket, target, "up"))
             .with_context(|| running.complaints())
     }
 
-    /// Everything that it has seen until now.
-    #[must_use]
-    pub fn seen(&self) -> Vec<Seen> {
-        if let Some(running) = &self.running {
-            self.drain(running);
+    /// Everything that it has seen until now. A request of the test's own, which is left out, tells where that is.
+    ///
+    /// # Errors
+    ///
+    /// It runs and does not answer.
+    pub fn seen(&self) -> anyhow::Result<Vec<Seen>> {
+        if self.running.is_some() {
+            let mark = format!("mark-{}", self.marks.get());
+            self.marks.set(self.marks.get() + 1);
+            let socket = UdpSocket::bind((self.address, 0))?;
+            socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+            let target = self.address();
+            eventually("an answer of Kamailio", || answers(&socket, target, &mark))?;
+            let is_mark = |seen: &Seen| matches!(seen, Seen::Request(request) if request.header("Call-ID") == Some(&mark));
+            self.until(|seen| seen.last().filter(|last| is_mark(last)).map(drop))?;
+            self.seen.borrow_mut().retain(|seen| !is_mark(seen));
         }
-        self.seen.borrow().clone()
+        Ok(self.seen.borrow().clone())
     }
 
     /// Waits until `check` finds something in what it has seen, from the first to the last.
@@ -184,22 +198,28 @@ impl Kamailio {
     }
 
     /// The requests of `method` that it has seen until now.
-    #[must_use]
-    pub fn requests(&self, method: &str) -> Vec<Message> {
-        let seen = self.seen().into_iter();
+    ///
+    /// # Errors
+    ///
+    /// As [`Kamailio::seen`].
+    pub fn requests(&self, method: &str) -> anyhow::Result<Vec<Message>> {
+        let seen = self.seen()?.into_iter();
         let requests = seen.filter_map(|seen| match seen {
             Seen::Request(request) => Some(request),
             Seen::Challenge(..) | Seen::Bound(..) | Seen::Astray => None,
         });
-        requests
+        Ok(requests
             .filter(|request| request.method() == method)
-            .collect()
+            .collect())
     }
 
     /// The last Contact that was bound for `user`.
-    #[must_use]
-    pub fn contact(&self, user: &str) -> Option<String> {
-        last_contact(&self.seen(), user)
+    ///
+    /// # Errors
+    ///
+    /// As [`Kamailio::seen`].
+    pub fn contact(&self, user: &str) -> anyhow::Result<Option<String>> {
+        Ok(last_contact(&self.seen()?, user))
     }
 
     fn drain(&self, running: &Running) {
@@ -288,12 +308,12 @@ fn write_configuration(
     Ok(())
 }
 
-/// Asks it for a sign of life.
-fn is_up(socket: &UdpSocket, target: SocketAddrV4) -> anyhow::Result<Option<()>> {
+/// Asks it for a sign of life, by a request with this Call-ID.
+fn answers(socket: &UdpSocket, target: SocketAddrV4, call_id: &str) -> anyhow::Result<Option<()>> {
     let own = socket.local_addr()?;
     let ask = format!(
         "OPTIONS sip:{target} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKup;rport\r\nFrom: <sip:{own}>;tag=up\r\n\
-         To: <sip:{target}>\r\nCall-ID: up@{own}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 5\r\nContent-Length: 0\r\n\r\n"
+         To: <sip:{target}>\r\nCall-ID: {call_id}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 5\r\nContent-Length: 0\r\n\r\n"
     );
     // Nobody there may be told by an error of either call.
     drop(socket.send_to(ask.as_bytes(), target));
@@ -360,8 +380,8 @@ fn read(told: &str) -> Option<Seen> {
         }
         "astray" => Some(Seen::Astray),
         _ => {
-            let message = octets(words.next()?)?;
-            Some(Seen::Request(Message::parse(&message).ok()?))
+            let message = Message::parse(&octets(words.next()?)?).ok()?;
+            (message.header("Call-ID") != Some("up")).then_some(Seen::Request(message))
         }
     }
 }

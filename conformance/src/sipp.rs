@@ -1,4 +1,4 @@
-//! `SIPp`, which follows a scenario that a test wrote.
+//! SIPp, which follows a scenario that a test wrote.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::{
     process::{Running, eventually},
 };
 
-/// `SIPp` at work.
+/// SIPp at work.
 #[derive(Debug)]
 pub struct Sipp {
     running: Running,
@@ -24,7 +24,7 @@ pub struct Sipp {
 }
 
 impl Sipp {
-    /// Starts `SIPp` at `own` on `scenario` (XML), towards `target` if it begins; `calls` is how often it does all of it, 0 for without end.
+    /// Starts SIPp at `own` on `scenario` (XML), towards `target` if it begins; `calls` is how often it does all of it, 0 for without end.
     ///
     /// # Errors
     ///

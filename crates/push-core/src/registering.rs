@@ -387,12 +387,17 @@ pub(crate) fn judge_servers(
     id: Option<&PushApplicationId>,
     confirm: bool,
 ) -> Result<(), Refusal> {
-    let refused = servers.iter().find(|server| {
-        server.state == ServerState::Rejected
-            || id.is_some_and(|id| server.rejected_applications.contains(id))
+    let refused = servers.iter().find_map(|server| {
+        let unserved = id.filter(|id| server.rejected_applications.contains(id));
+        let cause = match unserved {
+            Some(id) => format!("it does not serve {id}"),
+            None => cause(server),
+        };
+        let rejected = server.state == ServerState::Rejected || unserved.is_some();
+        rejected.then(|| server_refusal(Reason::ServerRejected, server, "refused", &cause))
     });
-    if let Some(server) = refused {
-        return Err(server_refusal(Reason::ServerRejected, server, "refused"));
+    if let Some(refusal) = refused {
+        return Err(refusal);
     }
     let told = |state| match state {
         ServerState::Confirmed => true,
@@ -408,13 +413,18 @@ pub(crate) fn judge_servers(
             } else {
                 "has not said in time that it knows"
             },
+            &cause(server),
         )),
         None => Ok(()),
     }
 }
 
-fn server_refusal(reason: Reason, server: &ServerReport, what: &str) -> Refusal {
-    let cause = server.reason.as_deref().unwrap_or("it gave no reason");
+fn cause(server: &ServerReport) -> String {
+    let reason = server.reason.as_deref();
+    reason.unwrap_or("it gave no reason").to_owned()
+}
+
+fn server_refusal(reason: Reason, server: &ServerReport, what: &str, cause: &str) -> Refusal {
     Refusal::new(
         reason,
         format!(

@@ -316,6 +316,8 @@ fn a_server_that_refuses_undoes_the_registration() {
         terminal.servers.told.clear();
         let refusal = terminal.refused("uid:1", over_sip(MMS, "urn:a"));
         assert_eq!(refusal.reason, reason, "{refusal}");
+        let one_alone = matches!(terminal.servers.answer, ServersAnswer::AllBut(_));
+        assert_eq!(refusal.to_string().contains(MMS), one_alone, "{refusal}");
         let told: Vec<_> = terminal.servers.told.iter().map(|told| ids(told)).collect();
         assert_eq!(
             told,

@@ -72,6 +72,8 @@ impl Assembly {
         Ok(())
     }
 
+    //= specs/ota-sip.md#large-push
+    //# The chunks of a message MUST be put together by their byte ranges, in whatever order they come.
     /// Takes octets that begin at `start`. Where they were there already, these count (RFC 4975 7.3.1).
     pub(super) fn write(&mut self, start: usize, octets: &[u8]) -> Result<(), AssemblyError> {
         let end = start

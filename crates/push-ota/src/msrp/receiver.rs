@@ -484,6 +484,8 @@ impl Session {
         }))
     }
 
+    //= specs/ota-sip.md#large-push
+    //# A message whose sender asks for a success report MUST be followed by one once it is whole and taken.
     fn judged(&mut self, ticket: MessageTicket, status: Status) {
         let named = |message: &Message| matches!(&message.state, MessageState::Judging(judging) if judging.ticket == ticket);
         let place = self.messages.iter().position(named);
@@ -505,6 +507,8 @@ impl Session {
         self.settle(&message.id, MessageState::Settled(status));
     }
 
+    //= specs/ota-sip.md#large-push
+    //# A message that its sender gave up MUST NOT be delivered.
     /// The sender has given a message up.
     fn give_up(&mut self, message_id: &str) {
         if let Some(place) = self.place(message_id) {

@@ -39,6 +39,8 @@ impl Answering {
         }
     }
 
+    //= specs/ota-sip.md#large-push
+    //# A chunk whose sender wants no failure report MUST NOT be answered.
     /// The answer, where one is wanted.
     pub(super) fn answer(&self, status: Status) -> Option<Bytes> {
         let wanted = match self.wanted {

@@ -23,6 +23,8 @@ pub(super) fn push_resource_identifier(id: &PushApplicationId) -> String {
     encode(name.filter(|name| is_name(name)).unwrap_or(&text))
 }
 
+//= specs/ota-sip.md#feature-tags
+//# Push Resource Identifiers MUST be compared without regard to case.
 /// The Push Application ID of a Push Resource Identifier: the one of `announced` that has it, else OMNA's, else WAP's.
 pub(super) fn push_application_id(
     identifier: &str,
@@ -67,6 +69,13 @@ pub(super) fn instance(value: &str, announced: &BTreeSet<ApplicationId>) -> Opti
     }
 }
 
+//= specs/ota-sip.md#feature-tags
+//# A media feature tag MUST stand at most once in a Contact, all its values in one quoted list.
+//= specs/ota-sip.md#feature-tags
+//# An application instance MUST stand in the Contact header as a value of the media feature tag `+g.3gpp.iari-ref`, its colons percent-encoded,
+//# whatever the network.
+//= specs/ota-sip.md#feature-tags
+//# A Push Resource Identifier MUST stand in the Contact header as a value of the media feature tag `+g.oma.pusheventapp`.
 /// The feature tags of a Contact, each with the semicolon before it; each tag stands once, with one list (RFC 3840 9).
 pub(super) fn contact_parameters(
     applications: &BTreeSet<PushApplicationId>,

@@ -453,6 +453,8 @@ impl Registration {
         }
     }
 
+    //= specs/ota-sip.md#registration
+    //# A binding MUST be renewed before it lapses for as long as an application needs it.
     /// When REGISTER goes out next, if none is under way.
     fn register_at(&self) -> Duration {
         match &self.binding {

@@ -62,6 +62,8 @@ pub(crate) struct ResponseBuilder {
     response: Response,
 }
 
+//= specs/ota-sip.md#requests
+//# A response MUST repeat Via, From, Call-ID and CSeq of its request, and have a To tag.
 /// Begins the response to a request (RFC 3261 8.2.6): Via, From, To, Call-ID and CSeq are the request's. The tag goes into To where
 /// the request has none.
 pub(crate) fn reply(request: &Request, status: u16, to_tag: Option<&str>) -> ResponseBuilder {

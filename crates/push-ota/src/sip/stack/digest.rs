@@ -69,6 +69,8 @@ impl Challenge {
     }
 }
 
+//= specs/ota-sip.md#authentication
+//# A challenge MUST be answered only with an algorithm that the terminal knows, others for the same realm being passed over.
 /// The challenges of a response that can be answered: of each realm the one with the strongest algorithm, in the order of the realms.
 pub(crate) fn challenges(response: &Response) -> Vec<Challenge> {
     let mut found: Vec<auth::Challenge> = Vec::new();

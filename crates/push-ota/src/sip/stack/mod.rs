@@ -154,6 +154,8 @@ impl Broken {
     }
 }
 
+//= specs/ota-sip.md#requests
+//# Octets beyond Content-Length in a datagram MUST be left out, and a request whose body is shorter than that refused with 400.
 /// The message in one datagram (RFC 3261 18.3); octets behind it count for nothing.
 pub(crate) fn parse_datagram(octets: &Bytes, limits: &Limits) -> Result<Incoming, Broken> {
     if octets.iter().all(|octet| matches!(octet, b'\r' | b'\n')) {

@@ -50,6 +50,8 @@ impl StreamReader {
         self.ready.pop_front()
     }
 
+    //= specs/ota-sip.md#requests
+    //# Empty lines before a message on a connection MUST be passed over.
     /// Takes one thing off the front; whether there was one.
     fn step(&mut self) -> bool {
         if let Some(length) = self.length {

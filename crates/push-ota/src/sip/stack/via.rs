@@ -56,6 +56,8 @@ impl TopVia {
             .filter(|branch| branch.len() > COOKIE.len() && branch.starts_with(COOKIE))
     }
 
+    //= specs/ota-sip.md#requests
+    //# A response over UDP MUST go to the port that the request came from where its Via has rport.
     /// Where a response goes over UDP, if the request came from there. `maddr` is not followed: a datagram would go to whom
     /// its sender names.
     pub(crate) fn destination(&self, source: SocketAddr) -> SocketAddr {

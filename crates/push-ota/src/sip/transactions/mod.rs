@@ -293,6 +293,8 @@ fn at_least(interval: Duration) -> Duration {
     interval.max(Duration::from_millis(1))
 }
 
+//= specs/ota-sip.md#requests
+//# A response over a connection MUST go over the connection that the request came on.
 /// The way of the response to a request that came by this one (RFC 3261 18.2.2, RFC 3581 4).
 fn way_back(request: &Request, route: Route) -> Route {
     let destination = |via: &super::stack::TopVia| via.destination(route.peer);

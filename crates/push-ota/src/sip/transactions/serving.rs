@@ -82,6 +82,8 @@ impl Servers {
                 .events
                 .push_back(TransactionEvent::Ack { request, route }),
             (Method::Cancel, known) => self.cancel(&request, known, route, shared, now),
+            //= specs/ota-sip.md#requests
+            //# A request that comes again MUST be answered as it was before and MUST NOT be delivered again.
             (_, Some(id)) => self.step(id, Event::Request, With::Nothing, shared, now),
             (_, None) => self.begin(request, key, route, received, shared, now),
         }
@@ -112,6 +114,8 @@ impl Servers {
         shared: &mut Shared,
         now: Duration,
     ) {
+        //= specs/ota-sip.md#requests
+        //# A request that reaches the terminal a second time by another path MUST be refused with 482.
         let merged = shared.chance.merged(&request);
         if merged.is_some_and(|merged| self.merged.contains_key(&merged)) {
             let detail = "the same request by another way";
