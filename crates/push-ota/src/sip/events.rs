@@ -362,7 +362,9 @@ pub enum SipNote {
     Refused {
         /// Who sent it.
         source: SocketAddr,
-        /// A stable word: `malformed`, `notFromCore`, `method`, `extension`, `overload`, `size`, `media`, `merged`, ...
+        /// A stable word: `malformed`, `size`, `merged`, `overload`, `stopping`, `notFromCore`, `method`, `extension`, `dialog` (there is
+        /// none), `subscription` (likewise), `order` (of requests in a dialog), `contentType`, `encoding`, `envelope`, `media` (an offer
+        /// that cannot be taken), `contact`, `stream` (a connection for no session), ...
         word: &'static str,
         /// What it was answered; absent where it was dropped.
         status: Option<u16>,
