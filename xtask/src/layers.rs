@@ -1,6 +1,10 @@
 //! `cargo xtask layers`: the rules on who may depend on whom, and what sans-I/O crates may not name.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail};
 
@@ -203,6 +207,10 @@ const FORBIDDEN: &[&str] = &[
     "tokio",
 ];
 
+/// Libraries that one module alone may name, so that another can take their place: the crate, the library, and where in `src` it is
+/// at home.
+const AT_HOME: &[(&str, &str, &str)] = &[("push-ota", "sipx_sip", "sip/stack")];
+
 /// Checks the workspace and fails with every breach named.
 pub(crate) fn run() -> anyhow::Result<()> {
     let workspace = Workspace::load()?;
@@ -219,6 +227,22 @@ pub(crate) fn run() -> anyhow::Result<()> {
         if let Some(member) = workspace.members.get(*name) {
             check_reached(name, member, &workspace, &mut breaches);
             check_sources(name, &member.directory.join("src"), &mut breaches)?;
+        }
+    }
+    for (name, library, home) in AT_HOME {
+        if let Some(member) = workspace.members.get(*name) {
+            let source = member.directory.join("src");
+            for path in sources(name, &source)? {
+                let text = read(&path)?;
+                let place = path.strip_prefix(&source).unwrap_or(&path);
+                let away = away_from_home(place, &text, library, home);
+                breaches.extend(away.map(|line| {
+                    format!(
+                        "{name}: {}:{line} names {library}, which {home} alone may name",
+                        path.display()
+                    )
+                }));
+            }
         }
     }
     if breaches.is_empty() {
@@ -269,22 +293,51 @@ fn check_reached(name: &str, member: &Member, workspace: &Workspace, breaches: &
 }
 
 fn check_sources(name: &str, directory: &Path, breaches: &mut Vec<String>) -> anyhow::Result<()> {
+    for path in sources(name, directory)? {
+        let text = read(&path)?;
+        let shown = format!("{name}: {}", path.display());
+        breaches.extend(forbidden_names(&text).map(|(line, word)| {
+            format!("{shown}:{line} names {word}; a machine is told such things")
+        }));
+    }
+    Ok(())
+}
+
+/// Every source file in a folder and those below it.
+fn sources(name: &str, directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory)
         .with_context(|| format!("cannot read the sources of {name}: {}", directory.display()))?;
+    let mut found = Vec::new();
     for entry in entries {
         let path = entry?.path();
         if path.is_dir() {
-            check_sources(name, &path, breaches)?;
+            found.extend(sources(name, &path)?);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            let shown = format!("{name}: {}", path.display());
-            breaches.extend(forbidden_names(&text).map(|(line, word)| {
-                format!("{shown}:{line} names {word}; a machine is told such things")
-            }));
+            found.push(path);
         }
     }
-    Ok(())
+    Ok(found)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The lines (from 1) of a source file at `place` that name `library`, unless that is its home; tests count, comments do not.
+fn away_from_home<'s>(
+    place: &Path,
+    source: &'s str,
+    library: &'s str,
+    home: &str,
+) -> impl Iterator<Item = usize> + 's {
+    let code = if place.starts_with(home) { "" } else { source };
+    let code = code
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default());
+    let named = code
+        .enumerate()
+        .filter(move |(_, line)| names(line, library));
+    named.map(|(index, _)| index + 1)
 }
 
 /// The forbidden names in `source` with the lines (from 1) they stand on; comments and the tests at the end do not count.
@@ -332,6 +385,19 @@ mod tests {
         let source =
             "// never Instant::now\nfn f() {}\n#[cfg(test)]\nmod tests { use std::fs::File; }\n";
         assert_eq!(forbidden_names(source).next(), None);
+    }
+
+    #[test]
+    fn a_library_is_named_at_home_alone() {
+        let lines = |place: &str, source: &str| {
+            away_from_home(Path::new(place), source, "sipx_sip", "sip/stack").collect::<Vec<_>>()
+        };
+        let source = "use bytes::Bytes;\nuse sipx_sip::Uri;\n// sipx_sip reads it\nfn f() { sipx_sip::parse() }\n";
+        assert_eq!(lines("sip/agent.rs", source), [2, 4]);
+        assert_eq!(lines("sip/stacked.rs", source), [2, 4]);
+        assert!(lines("sip/stack/mod.rs", source).is_empty());
+        assert!(lines("sip/stack/tests/mod.rs", source).is_empty());
+        assert!(lines("sip/agent.rs", "use sipx_sip_like::Uri;").is_empty());
     }
 
     #[test]
