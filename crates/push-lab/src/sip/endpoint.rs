@@ -80,6 +80,14 @@ struct Stream {
     writer: mpsc::Sender<Write>,
 }
 
+/// An acknowledgement, and whose answer it is for.
+#[derive(Debug, Clone)]
+struct Acknowledged {
+    flow: SipFlow,
+    to: String,
+    octets: Vec<u8>,
+}
+
 #[derive(Debug)]
 enum Write {
     Octets(Vec<u8>),
@@ -94,7 +102,7 @@ struct State {
     clients: BTreeMap<ClientKey, mpsc::Sender<SipMessage>>,
     servers: BTreeMap<ServerKey, Served>,
     order: VecDeque<ServerKey>,
-    acks: BTreeMap<ClientKey, (SipFlow, Vec<u8>)>,
+    acks: BTreeMap<ClientKey, Acknowledged>,
     acks_order: VecDeque<ClientKey>,
     tap: Option<mpsc::Sender<(SipFlow, SipMessage)>>,
     last_stream: u64,
@@ -354,9 +362,14 @@ impl Endpoint {
     }
 
     /// Remembers an acknowledgement, for answers that come again.
-    pub(super) fn remember_ack(&self, key: ClientKey, flow: SipFlow, octets: Vec<u8>) {
+    pub(super) fn remember_ack(&self, key: ClientKey, flow: SipFlow, ack: &SipMessage) {
         let mut state = self.state();
-        if state.acks.insert(key.clone(), (flow, octets)).is_none() {
+        let acknowledged = Acknowledged {
+            flow,
+            to: ack.get("To").unwrap_or_default().to_owned(),
+            octets: ack.encode(),
+        };
+        if state.acks.insert(key.clone(), acknowledged).is_none() {
             state.acks_order.push_back(key);
         }
         while state.acks_order.len() > self.bounds.transactions {
@@ -389,14 +402,18 @@ impl Endpoint {
         );
         let (waiting, ack) = {
             let state = self.state();
-            let ack = state.acks.get(&key).filter(|_| message.status() >= 200);
+            // Another contact's answer is another one, even to the same invitation.
+            let is_again = |ack: &&Acknowledged| {
+                message.status() >= 200 && message.get("To") == Some(ack.to.as_str())
+            };
+            let ack = state.acks.get(&key).filter(is_again);
             (state.clients.get(&key).cloned(), ack.cloned())
         };
-        if let Some(waiting) = waiting {
+        if let Some(ack) = ack {
+            self.send(ack.flow, ack.octets).await;
+        } else if let Some(waiting) = waiting {
             // More answers than that are none that anybody waits for.
             drop(waiting.try_send(message));
-        } else if let Some((flow, octets)) = ack {
-            self.send(flow, octets).await;
         } else {
             let what = format!("an answer to nothing: {} {}", message.status(), key.1);
             self.log.tell(SipEvent::Ignored { flow, what });

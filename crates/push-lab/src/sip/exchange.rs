@@ -115,10 +115,10 @@ impl Exchange {
         }
         self.again = None;
         if self.is_invite() && answer.status() >= 300 {
-            let ack = self.follow("ACK", answer.get("To")).encode();
+            let ack = self.follow("ACK", answer.get("To"));
             let key = self.key.clone();
-            self.endpoint.remember_ack(key, self.flow, ack.clone());
-            self.endpoint.send(self.flow, ack).await;
+            self.endpoint.remember_ack(key, self.flow, &ack);
+            self.endpoint.send(self.flow, ack.encode()).await;
         }
     }
 

@@ -65,8 +65,11 @@ async fn attempt(
     };
     let dialog = Dialog::new(server, &exchange, accepted);
     if !manner.session.no_ack {
-        dialog.acknowledge(&exchange).await;
+        dialog.acknowledge(&exchange, true).await;
     }
+    server
+        .endpoint
+        .spawn(others(Arc::clone(server), exchange, accepted.clone()));
     let ended = server.dialog(accepted.call_id());
     let own = Own {
         path: own,
@@ -96,6 +99,18 @@ async fn attempt(
     }
     server.forget(accepted.call_id());
     Ok(result(answer, Some(outcome)))
+}
+
+/// Ends the sessions of further contacts that accepted the same invitation.
+async fn others(server: Arc<Server>, mut exchange: Exchange, first: SipMessage) {
+    while let Some(answer) = exchange.next().await {
+        let is_other = answer.get("To") != first.get("To");
+        if is_other && (200..300).contains(&answer.status()) {
+            let dialog = Dialog::new(&server, &exchange, &answer);
+            dialog.acknowledge(&exchange, false).await;
+            dialog.end().await;
+        }
+    }
 }
 
 /// The connection's own end.
@@ -237,7 +252,7 @@ impl Dialog {
         request.with("CSeq", format!("{number} {method}"))
     }
 
-    async fn acknowledge(&self, exchange: &Exchange) {
+    async fn acknowledge(&self, exchange: &Exchange, remembered: bool) {
         let endpoint = &self.server.endpoint;
         let (number, _) = exchange.request.cseq();
         let mut ack = self.request("ACK", number);
@@ -246,9 +261,10 @@ impl Dialog {
         let via = exchange.request.via();
         let own = via.as_ref().and_then(|via| via.param("branch"));
         let key = (own.unwrap_or_default().to_owned(), "INVITE".to_owned());
-        let octets = ack.encode();
-        endpoint.remember_ack(key, self.flow, octets.clone());
-        endpoint.send(self.flow, octets).await;
+        if remembered {
+            endpoint.remember_ack(key, self.flow, &ack);
+        }
+        endpoint.send(self.flow, ack.encode()).await;
     }
 
     async fn end(&self) {

@@ -54,7 +54,7 @@ pub enum SipMisbehaviour {
     TooLong,
     /// A push that may go no further.
     NoHops,
-    /// A push that was in too many places already.
+    /// A push that needs an extension that nobody knows.
     UnknownExtension,
     /// A push for a URI that is none of SIP.
     StrangeUri,

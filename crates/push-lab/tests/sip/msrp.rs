@@ -369,3 +369,64 @@ async fn an_invitation_is_taken_back() {
     let (result, ()) = tokio::join!(server.push(ALICE, &push, &manner), giving_way);
     assert_eq!(result.status, 487);
 }
+
+#[tokio::test]
+async fn an_answer_that_comes_again_is_acknowledged_again() {
+    let core = core().await;
+    let server = server(&core).await;
+    let mut terminal = Terminal::new(core.address(), "alice").await;
+    terminal.registered(TAG).await;
+    let push = push(1_000);
+    let manner = manner(MsrpManner {
+        no_connection: true,
+        ..MsrpManner::default()
+    });
+    let repeating = async {
+        let invite = terminal.next("INVITE").await;
+        let answer = invite
+            .reply(200, "own")
+            .with("Contact", format!("<{}>", terminal.contact()));
+        for _ in 0..3 {
+            terminal.send(&answer).await;
+            let ack = terminal.next("ACK").await;
+            assert_eq!(ack.address("To").unwrap().param("tag"), Some("own"));
+        }
+    };
+    tokio::select! {
+        biased;
+        () = repeating => {}
+        result = server.push(ALICE, &push, &manner) => panic!("{result:?}"),
+    }
+}
+
+#[tokio::test]
+async fn of_several_contacts_that_accept_the_first_gets_the_push() {
+    let core = core().await;
+    let server = server(&core).await;
+    let mut one = Terminal::new(core.address(), "alice").await;
+    let mut other = Terminal::new(core.address(), "alice").await;
+    one.registered(TAG).await;
+    other.registered(TAG).await;
+    let push = push(5_000);
+    let manner = SipManner::session();
+    let taking = async {
+        let invite = one.next("INVITE").await;
+        let late = other.next("INVITE").await;
+        let mut reception = accept(&one, &invite).await;
+        let answer = late
+            .reply(200, "other")
+            .with("Contact", format!("<{}>", other.contact()));
+        other.send(&answer).await;
+        assert_eq!(other.next("ACK").await.uri(), other.contact());
+        let bye = other.next("BYE").await;
+        assert_eq!(bye.address("To").unwrap().param("tag"), Some("other"));
+        other.answer(&bye, 200).await;
+        reception.run(5_000).await;
+        let bye = one.next("BYE").await;
+        one.answer(&bye, 200).await;
+        reception.content()
+    };
+    let (result, taken) = tokio::join!(server.push(ALICE, &push, &manner), taking);
+    assert!(result.is_accepted(), "{result:?}");
+    assert_eq!(taken, content(5_000));
+}
