@@ -9,6 +9,9 @@ fn challenged(lines: &str) -> Vec<Challenge> {
     )))
 }
 
+//= specs/ota-sip.md#authentication
+//= type=test
+//# A challenge MUST be answered only with an algorithm that the terminal knows, others for the same realm being passed over.
 #[test]
 fn the_strongest_known_algorithm_of_each_realm_is_answered() {
     let found = challenged(

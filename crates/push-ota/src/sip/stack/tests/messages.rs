@@ -45,6 +45,9 @@ fn octets_that_are_no_text_lose_their_header_alone() {
     );
 }
 
+//= specs/ota-sip.md#requests
+//= type=test
+//# A response MUST repeat Via, From, Call-ID and CSeq of its request, and have a To tag.
 #[test]
 fn answers_take_over_what_finds_them_their_way() {
     let request = request(MESSAGE);

@@ -41,6 +41,9 @@ fn read(pieces: &[&[u8]]) -> Vec<String> {
     all
 }
 
+//= specs/ota-sip.md#requests
+//= type=test
+//# Empty lines before a message on a connection MUST be passed over.
 #[test]
 fn wherever_a_connection_is_cut_it_carries_the_same() {
     let bad = String::from_utf8(message(3, ""))

@@ -392,6 +392,9 @@ fn semantic() -> Vec<(&'static str, Vec<u8>, Fate)> {
     ]
 }
 
+//= specs/ota-sip.md#requests
+//= type=test
+//# A request that is malformed MUST NOT be delivered.
 #[test]
 fn each_case_is_understood_refused_or_dropped() {
     let cases = cases();
@@ -461,11 +464,15 @@ fn methods_and_uris_are_taken_as_they_are() {
     assert_eq!(good("esc02").headers("Contact").count(), 1);
 }
 
+//= specs/ota-sip.md#requests
+//= type=test
+//# Octets beyond Content-Length in a datagram MUST be left out, and a request whose body is shorter than that refused with 400.
 #[test]
 fn bodies_are_as_long_as_they_say() {
     assert_eq!(good("mpart01").body().len(), 48);
     assert!(good("dblreq").body().is_empty());
     assert_eq!(good("dblreq").call_id(), "dblreq.1@example.org");
+    assert_eq!(parsed(&case("clerr")).unwrap_err().status, 400);
 }
 
 #[test]

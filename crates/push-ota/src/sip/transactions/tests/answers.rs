@@ -94,6 +94,9 @@ fn responses_that_are_not_ours_are_strays() {
     assert_eq!(lab.machine.clients.under_way(), 0);
 }
 
+//= specs/ota-sip.md#requests
+//= type=test
+//# A request that comes again MUST be answered as it was before and MUST NOT be delivered again.
 #[test]
 fn an_answer_is_sent_again_for_what_comes_again_until_the_time_is_over() {
     let mut lab = Lab::new(Transport::Udp);
@@ -208,6 +211,9 @@ fn a_cancel_is_answered_by_what_it_finds() {
     assert_eq!(lab.lines(), ["SIP/2.0 200 OK"], "and nothing is cancelled");
 }
 
+//= specs/ota-sip.md#requests
+//= type=test
+//# A request that reaches the terminal a second time by another path MUST be refused with 482.
 #[test]
 fn what_came_by_another_way_is_refused_while_the_first_is_known() {
     let mut lab = Lab::new(Transport::Udp);

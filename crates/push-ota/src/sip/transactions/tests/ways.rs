@@ -18,6 +18,9 @@ fn answered(via: &str, transport: Transport) -> (String, String) {
     (route.peer.to_string(), via.to_owned())
 }
 
+//= specs/ota-sip.md#requests
+//= type=test
+//# A response over UDP MUST go to the port that the request came from where its Via has rport.
 #[test]
 fn answers_go_where_the_via_and_the_source_say() {
     for (via, peer, answered_via) in [
@@ -66,6 +69,9 @@ fn answers_go_where_the_via_and_the_source_say() {
     }
 }
 
+//= specs/ota-sip.md#requests
+//= type=test
+//# A response over a connection MUST go over the connection that the request came on.
 #[test]
 fn on_a_connection_answers_stay_on_it() {
     let via = "SIP/2.0/TCP core.example.net:9;branch=z9hG4bKa";
