@@ -30,11 +30,13 @@ impl Engine {
             }
             SipNote::RegistrationFailed { reason, retry } => {
                 let retry = retry.map(|retry| retry.as_secs());
+                let reason = Masked::new(&reason, shown || !names_somebody(&reason));
                 tracing::warn!(%reason, retry, "the SIP registrar keeps no binding");
             }
             SipNote::Deregistered => tracing::info!("the binding at the SIP registrar has ended"),
             SipNote::CapabilitiesFailed { server, reason } => {
                 let server = Masked::new(server, shown);
+                let reason = Masked::new(&reason, shown || !names_somebody(&reason));
                 tracing::warn!(%server, %reason, "a Push Sender Agent was not told what is registered");
             }
             SipNote::Refused {
@@ -85,6 +87,11 @@ impl Engine {
             detail,
         });
     }
+}
+
+/// Whether a reason holds a URI: a server that redirects names whom to.
+fn names_somebody(reason: &str) -> bool {
+    reason.contains('@') || reason.to_ascii_lowercase().contains("sip")
 }
 
 pub(super) fn server_report(report: SipReport) -> ServerReport {
