@@ -12,6 +12,7 @@ mod http;
 mod process;
 mod relay;
 mod report;
+mod sip;
 
 use std::path::PathBuf;
 
@@ -50,18 +51,25 @@ enum What {
     Delivery,
     /// POST to 204 over OTA-HTTP, beside a bare hyper server
     Http,
+    /// MESSAGE to its final answer over OTA-SIP, beside Kamailio that answers statelessly and an answerer that syncs
+    Sip,
     /// Start-up time, idle memory and wake-ups, beside oFono's
     Footprint,
     /// Drive a daemon that runs already, under a profiler for instance
     Load(delivery::Load),
     /// Send pushes over OTA-HTTP to a terminal that runs already
     HttpLoad(http::Load),
+    /// Register an application over OTA-SIP with a daemon that runs already, and send it pushes
+    SipLoad(sip::Load),
     /// The relay that is the floor of the delivery benchmark (run by it)
     #[command(hide = true)]
     Relay(relay::Options),
     /// The server that is the floor of the OTA-HTTP benchmark (run by it)
     #[command(hide = true)]
     HttpFloor(http::floor::Options),
+    /// The answerer that is the durable floor of the OTA-SIP benchmark (run by it)
+    #[command(hide = true)]
+    SipFloor(sip::floor::Options),
 }
 
 /// Runs the benchmarks that `arguments` ask for.
@@ -81,6 +89,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         Some(What::Relay(options)) => return relay::run(options),
         Some(What::HttpFloor(options)) => return http::floor::run(options),
         Some(What::HttpLoad(load)) => return http::load(load),
+        Some(What::SipFloor(options)) => return sip::floor::run(options),
+        Some(What::SipLoad(load)) => return sip::load(load),
         Some(What::Load(load)) => return delivery::load(load),
         Some(What::Decode { gate: true }) => return decode::gate(),
         Some(_) | None => {}
@@ -97,6 +107,9 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     }
     if matches!(cli.what, None | Some(What::Http)) {
         report.http = http::measure(&Programs::build()?, cli.rounds)?;
+    }
+    if matches!(cli.what, None | Some(What::Sip)) {
+        report.sip = sip::measure(&Programs::build()?, cli.rounds)?;
     }
     if matches!(cli.what, None | Some(What::Footprint)) {
         report.footprint = Some(footprint::measure(&Programs::build()?)?);

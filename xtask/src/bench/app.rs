@@ -89,9 +89,23 @@ pub(crate) struct EventReader {
 impl EventReader {
     /// Registers the applications of the corpus and opens the stream.
     pub(crate) fn connect(socket: &Path, applications: &[&str]) -> anyhow::Result<Self> {
+        Self::registered(socket, applications, "")
+    }
+
+    /// As [`connect`](Self::connect), with this protocol alone.
+    pub(crate) fn connect_on(
+        socket: &Path,
+        applications: &[&str],
+        protocol: &str,
+    ) -> anyhow::Result<Self> {
+        let profile = format!(r#","connectionProfile":[{{"protocol":"{protocol}"}}]"#);
+        Self::registered(socket, applications, &profile)
+    }
+
+    fn registered(socket: &Path, applications: &[&str], options: &str) -> anyhow::Result<Self> {
         let mut requests = UnixStream::connect(socket).context("the daemon cannot be reached")?;
         for application in applications {
-            let body = format!(r#"{{"pushApplicationID":"{application}"}}"#);
+            let body = format!(r#"{{"pushApplicationID":"{application}"{options}}}"#);
             let answer = post(&mut requests, "/v1/registrations", body.as_bytes())?;
             if !answer.starts_with("HTTP/1.1 201") {
                 bail!("a registration was refused: {answer}");

@@ -11,6 +11,7 @@ use super::decode::Decode;
 use super::delivery::{Comparison, Figures};
 use super::footprint::{Footprint, Idle};
 use super::http;
+use super::sip;
 
 /// Everything that one call of the benchmarks measured.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) delivery: Vec<Comparison>,
     /// Pushes over OTA-HTTP, durable and not.
     pub(crate) http: Vec<http::Comparison>,
+    /// Pushes over OTA-SIP, durable and not.
+    pub(crate) sip: Vec<sip::Comparison>,
     /// Start-up and memory.
     pub(crate) footprint: Option<Footprint>,
 }
@@ -51,6 +54,9 @@ impl Report {
         }
         if !self.http.is_empty() {
             text += &http_table(&self.http);
+        }
+        if !self.sip.is_empty() {
+            text += &sip_table(&self.sip);
         }
         if let Some(footprint) = &self.footprint {
             text += &footprint_table(footprint);
@@ -102,6 +108,15 @@ impl Report {
                 more: true,
             });
         }
+        for comparison in &self.sip {
+            let word = comparison.durability;
+            bars.push(Bar {
+                label: format!("MESSAGE rate at 64, {word}"),
+                ratio: ratios(&comparison.queued, &comparison.floor).rate,
+                aim: sip_aim(word),
+                more: true,
+            });
+        }
         if let Some(footprint) = &self.footprint
             && let Some(ofono) = footprint.ofono
         {
@@ -143,6 +158,15 @@ fn ratios(ours: &[Figures], floor: &[Figures]) -> Ratios {
 const fn http_aim(durability: &str) -> f64 {
     if matches!(durability.as_bytes(), b"none") {
         0.8
+    } else {
+        0.5
+    }
+}
+
+/// What the rate of MESSAGEs is to reach: of Kamailio's where nothing is synced, of the floor's where everything is.
+const fn sip_aim(durability: &str) -> f64 {
+    if matches!(durability.as_bytes(), b"none") {
+        2.5
     } else {
         0.5
     }
@@ -209,6 +233,34 @@ fn http_table(comparisons: &[http::Comparison]) -> String {
             queued.rate,
             delivered.rate,
             http_aim(word)
+        );
+    }
+    text + "\n"
+}
+
+fn sip_table(comparisons: &[sip::Comparison]) -> String {
+    let mut text = String::from(
+        "## OTA-SIP\n\nFrom sending a MESSAGE with 200 octets of content over UDP to having its final answer. Where nothing is synced: beside \
+         Kamailio with one worker, which answers 200 statelessly and looks at nothing else (all its processes on core 0). Where it is durable: beside an \
+         answerer that appends and syncs all that waits at once and answers by the first lines of the request as they came. Once with the \
+         application away (its events wait), once with it reading and acknowledging every event meanwhile, from the other core.\n\n\
+         | durability | | p50 at 1 | p99 at 1 | answers/s at 64 |\n| --- | --- | ---: | ---: | ---: |\n",
+    );
+    for comparison in comparisons {
+        let word = comparison.durability;
+        text += &delivery_row(word, comparison.other, &comparison.floor);
+        text += &delivery_row(word, "pushcaid, application away", &comparison.queued);
+        text += &delivery_row(word, "pushcaid, application there", &comparison.delivered);
+        let queued = ratios(&comparison.queued, &comparison.floor);
+        let delivered = ratios(&comparison.delivered, &comparison.floor);
+        let _infallible = writeln!(
+            text,
+            "| {word} | **ratio** (aim), away / there | **{:.2}** / {:.2} | | **{:.2}** / {:.2} (at least {}) |",
+            queued.p50,
+            delivered.p50,
+            queued.rate,
+            delivered.rate,
+            sip_aim(word)
         );
     }
     text + "\n"

@@ -1,0 +1,227 @@
+//! MESSAGE to its final answer over OTA-SIP: beside Kamailio that answers statelessly, and beside an answerer that syncs.
+
+mod client;
+pub(crate) mod floor;
+mod kamailio;
+mod registrar;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context as _;
+
+use super::Programs;
+use super::app::{Application as _, EventReader};
+use super::delivery::Figures;
+use super::process::{Daemon, Process, free_address};
+
+use client::Client;
+use kamailio::Kamailio;
+
+/// Pushes under way in a rate run.
+const WINDOW: usize = 64;
+/// Pushes of one latency run.
+const LATENCY_COUNT: u32 = 2_000;
+/// Pushes of one rate run where nothing is synced.
+const RATE_COUNT: u32 = 60_000;
+/// Pushes of one rate run where everything is synced.
+const DURABLE_RATE_COUNT: u32 = 20_000;
+
+/// Rounds of the peer or the floor and of the daemon, interleaved.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    /// What is written down before the answer.
+    pub(crate) durability: &'static str,
+    /// Whom the daemon is compared with.
+    pub(crate) other: &'static str,
+    /// The other's rounds.
+    pub(crate) floor: Vec<Figures>,
+    /// The daemon's rounds, the application away: its events wait.
+    pub(crate) queued: Vec<Figures>,
+    /// The daemon's rounds, the application reading and acknowledging every event meanwhile.
+    pub(crate) delivered: Vec<Figures>,
+}
+
+/// A load for a terminal that runs already.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Load {
+    /// The daemon's API socket
+    #[arg(long)]
+    socket: PathBuf,
+    /// Where the daemon's configuration has its outbound proxy: the load is sent from there
+    #[arg(long)]
+    core: SocketAddr,
+    /// Pushes to send
+    #[arg(long, default_value_t = 10_000)]
+    count: u32,
+    /// Pushes under way
+    #[arg(long, default_value_t = WINDOW)]
+    window: usize,
+}
+
+/// Registers an application, sends it pushes, and says how fast they were answered.
+pub(crate) fn load(load: &Load) -> anyhow::Result<()> {
+    let core = UdpSocket::bind(load.core)?;
+    let (reader, target) = register(&load.socket, &core)?;
+    drop(reader);
+    let mut client = Client::new(core, target)?;
+    let rate = client.rate(load.window, load.count)?;
+    println!("{rate:.0} answers/s, {} repeated", client.repeated());
+    Ok(())
+}
+
+/// Runs the rounds.
+pub(crate) fn measure(programs: &Programs, rounds: usize) -> anyhow::Result<Vec<Comparison>> {
+    super::process::pin_to_client_core()?;
+    let directory = tempfile::tempdir()?;
+    let new = |durability, other| Comparison {
+        durability,
+        other,
+        floor: Vec::new(),
+        queued: Vec::new(),
+        delivered: Vec::new(),
+    };
+    let mut comparisons = vec![new("power-loss", "floor")];
+    if kamailio::is_here() {
+        comparisons.insert(0, new("none", "Kamailio, stateless"));
+    } else {
+        println!("kamailio is not installed: nothing to compare pushes with that are not synced");
+    }
+    for round in 0..rounds {
+        for comparison in &mut comparisons {
+            let durability = comparison.durability;
+            let place = directory.path().join(format!("{round}-{durability}"));
+            std::fs::create_dir_all(&place)?;
+            comparison.floor.push(match durability {
+                "none" => peer(&place)?,
+                _ => floor(programs, &place)?,
+            });
+            comparison
+                .queued
+                .push(queued(programs, &place.join("queued"), durability)?);
+            comparison
+                .delivered
+                .push(delivered(programs, &place.join("delivered"), durability)?);
+            println!("round {} of {rounds}, {durability}: done", round + 1);
+        }
+    }
+    Ok(comparisons)
+}
+
+fn peer(place: &Path) -> anyhow::Result<Figures> {
+    let target = free_address()?.parse()?;
+    let _kamailio = Kamailio::start(place, target)?;
+    run(UdpSocket::bind("127.0.0.1:0")?, target, "none")
+}
+
+fn floor(programs: &Programs, place: &Path) -> anyhow::Result<Figures> {
+    let listen = free_address()?;
+    let log = place.join("sip-floor.log").display().to_string();
+    let arguments = ["bench", "sip-floor", "--listen", &listen, "--log", &log];
+    let mut server = Process::start(&programs.xtask, &arguments)?;
+    server.wait_for_output("ready")?;
+    run(
+        UdpSocket::bind("127.0.0.1:0")?,
+        listen.parse()?,
+        "power-loss",
+    )
+}
+
+fn queued(programs: &Programs, place: &Path, durability: &str) -> anyhow::Result<Figures> {
+    let (daemon, core) = daemon(programs, place, durability)?;
+    let (reader, target) = register(&daemon.socket, &core)?;
+    // Whoever registered goes away; the registration stays.
+    drop(reader);
+    run(core, target, durability)
+}
+
+fn delivered(programs: &Programs, place: &Path, durability: &str) -> anyhow::Result<Figures> {
+    let (daemon, core) = daemon(programs, place, durability)?;
+    let (mut reader, target) = register(&daemon.socket, &core)?;
+    std::thread::scope(|scope| {
+        let application = scope.spawn(|| read_all(&mut reader, pushes(durability)));
+        let figures = run(core, target, durability)?;
+        let read = application.join();
+        read.map_err(|_| anyhow::anyhow!("the application broke"))??;
+        Ok(figures)
+    })
+}
+
+/// Reads and acknowledges so many events.
+fn read_all(reader: &mut EventReader, count: u32) -> anyhow::Result<()> {
+    let mut events = 0;
+    while events < u64::from(count) {
+        events += reader.read()?.events;
+        reader.acknowledge(false)?;
+    }
+    anyhow::ensure!(
+        events == u64::from(count),
+        "{count} pushes gave {events} events"
+    );
+    Ok(())
+}
+
+/// A daemon whose core is the socket.
+fn daemon(
+    programs: &Programs,
+    place: &Path,
+    durability: &str,
+) -> anyhow::Result<(Daemon, UdpSocket)> {
+    std::fs::create_dir_all(place)?;
+    let core = UdpSocket::bind("127.0.0.1:0")?;
+    let password = place.join("password");
+    std::fs::write(&password, "bench")?;
+    let settings = format!(
+        "[ota_sip]\nregistrar = \"sip:ims.example.net\"\nuser = \"sip:terminal@ims.example.net\"\npassword_file = \"{}\"\n\
+         outbound = \"sip:{};lr\"\npsa = [\"sip:psa@ims.example.net\"]\nlisten = \"127.0.0.1:0\"\n\
+         [queue]\nmax_queue_events = 200000\nmax_queue_octets = \"512MiB\"\nmax_total_octets = \"512MiB\"\n",
+        password.display(),
+        core.local_addr()?
+    );
+    let daemon = Daemon::start_with(programs, place, durability, &settings)?;
+    Ok((daemon, core))
+}
+
+/// Registers the application while the core answers, and says where the terminal is.
+fn register(socket: &Path, core: &UdpSocket) -> anyhow::Result<(EventReader, SocketAddr)> {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let serving = scope.spawn(|| registrar::serve(core, &done));
+        let reader = EventReader::connect_on(socket, &[client::APPLICATION], "OTA-SIP");
+        done.store(true, Ordering::Release);
+        let target = serving.join();
+        let target = target.map_err(|_| anyhow::anyhow!("the core broke"))?;
+        Ok((reader?, target?))
+    })
+}
+
+const fn rate_count(durability: &str) -> u32 {
+    if matches!(durability.as_bytes(), b"none") {
+        RATE_COUNT
+    } else {
+        DURABLE_RATE_COUNT
+    }
+}
+
+/// The pushes of one [`run`].
+const fn pushes(durability: &str) -> u32 {
+    LATENCY_COUNT / 10 + LATENCY_COUNT + rate_count(durability)
+}
+
+fn run(own: UdpSocket, target: SocketAddr, durability: &str) -> anyhow::Result<Figures> {
+    let mut client = Client::new(own, target)?;
+    client.latencies(LATENCY_COUNT / 10)?;
+    let times = client.latencies(LATENCY_COUNT)?;
+    let rate = client.rate(WINDOW, rate_count(durability))?;
+    if client.repeated() > 0 {
+        println!("{} requests were sent again", client.repeated());
+    }
+    Ok(Figures {
+        p50: *times.get(times.len() / 2).context("nothing was measured")?,
+        p99: *times
+            .get(times.len() * 99 / 100)
+            .context("nothing was measured")?,
+        rate,
+    })
+}
