@@ -41,6 +41,8 @@ struct Flow {
     local: SocketAddr,
     peer: SocketAddr,
     transport: Transport,
+    /// Where the terminal is reached over it, as it stands in Contact.
+    contact: Box<str>,
     /// Of a connection: takes its octets apart.
     reader: Option<StreamReader>,
 }
@@ -171,6 +173,7 @@ impl UserAgent {
             local,
             peer,
             transport,
+            contact: contact_uri(&self.settings.account, local, transport),
             reader,
         };
         self.flows.insert(id, flow);
@@ -410,11 +413,10 @@ impl UserAgent {
         let Some(flow) = self.flows.get(&route.flow) else {
             return;
         };
-        let contact = contact_uri(&self.settings.account, flow.local, flow.transport);
         let context = Context {
             route,
             local: flow.local,
-            contact: &contact,
+            contact: &flow.contact,
             from_core: self.is_from_core(route),
             announced: self.registration.announced(),
             received,

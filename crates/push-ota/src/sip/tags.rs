@@ -31,6 +31,9 @@ pub(super) fn push_application_id(
     announced: &BTreeSet<PushApplicationId>,
 ) -> Option<PushApplicationId> {
     let text = decode(identifier);
+    if let Some(known) = announced_by_name(&text, announced) {
+        return Some(known.clone());
+    }
     if !is_name(&text) {
         return PushApplicationId::parse(&text).ok();
     }
@@ -42,6 +45,25 @@ pub(super) fn push_application_id(
     let found = candidates.iter().find(known);
     let found = found.or_else(|| candidates.iter().find(|id| id.is_registered_with_omna()));
     found.or_else(|| candidates.first()).cloned()
+}
+
+/// The announced id that a name stands for with the first prefix that gives one: what most pushes name, found without making ids.
+fn announced_by_name<'a>(
+    name: &str,
+    announced: &'a BTreeSet<PushApplicationId>,
+) -> Option<&'a PushApplicationId> {
+    // What begins with a letter is no number, and what has no colon no URI.
+    if !name.starts_with(|letter: char| letter.is_ascii_alphabetic()) || name.contains(':') {
+        return None;
+    }
+    PREFIXES.iter().find_map(|prefix| {
+        let named = |id: &&PushApplicationId| {
+            let text = id.as_text();
+            let rest = text.strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.eq_ignore_ascii_case(name))
+        };
+        announced.iter().find(named)
+    })
 }
 
 /// Whether a text is the name of an application without a prefix, rather than a URI or a number.
@@ -149,14 +171,17 @@ pub(super) struct Row {
 impl Row {
     /// Reads the values of one header line. What cannot be read gives what can.
     pub(super) fn read(line: &str) -> Vec<Self> {
-        split(line, ',').into_iter().filter_map(Self::one).collect()
+        split(line, b',')
+            .into_iter()
+            .filter_map(Self::one)
+            .collect()
     }
 
     fn one(text: &str) -> Option<Self> {
-        let mut pieces = split(text, ';').into_iter();
+        let mut pieces = split(text, b';').into_iter();
         let name = pieces.next()?;
         // A bracket within the quotes of a display name begins no URI.
-        let bracket = positions(name).find(|(_, letter, quoted)| *letter == '<' && !quoted);
+        let bracket = marks(name, b'<').find(|(_, octet, quoted)| *octet == b'<' && !quoted);
         let target = match bracket.and_then(|(start, ..)| name.get(start + 1..)) {
             Some(rest) => rest.split_once('>')?.0,
             None => name,
@@ -217,18 +242,18 @@ impl Row {
 }
 
 /// Splits at a separator that stands neither in quotes nor in brackets.
-fn split(text: &str, separator: char) -> Vec<&str> {
+fn split(text: &str, separator: u8) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut start = 0;
     let mut bracket = false;
-    for (at, letter, quoted) in positions(text) {
-        match letter {
+    for (at, octet, quoted) in marks(text, separator) {
+        match octet {
             _ if quoted => {}
-            '<' => bracket = true,
-            '>' => bracket = false,
-            _ if letter == separator && !bracket => {
+            b'<' => bracket = true,
+            b'>' => bracket = false,
+            _ if octet == separator && !bracket => {
                 pieces.extend(text.get(start..at));
-                start = at + letter.len_utf8();
+                start = at + 1;
             }
             _ => {}
         }
@@ -237,25 +262,24 @@ fn split(text: &str, separator: char) -> Vec<&str> {
     pieces
 }
 
-/// The letters of a text, with where they stand and whether within quotes. Quotes mean nothing within brackets.
-fn positions(text: &str) -> impl Iterator<Item = (usize, char, bool)> {
+/// The quotes, brackets and separators of a text, with where they stand and whether within quotes. Quotes mean nothing within brackets.
+fn marks(text: &str, separator: u8) -> impl Iterator<Item = (usize, u8, bool)> {
     let (mut quoted, mut escaped, mut bracket) = (false, false, false);
-    text.char_indices().map(move |(at, letter)| {
-        let within = quoted;
+    text.bytes().enumerate().filter_map(move |(at, octet)| {
         if escaped {
             escaped = false;
-        } else if quoted {
-            escaped = letter == '\\';
-            quoted = letter != '"';
-        } else {
-            match letter {
-                '"' if !bracket => quoted = true,
-                '<' => bracket = true,
-                '>' => bracket = false,
-                _ => {}
-            }
+            return None;
         }
-        (at, letter, within || quoted)
+        let within = quoted;
+        match octet {
+            b'\\' if quoted => escaped = true,
+            b'"' if quoted || !bracket => quoted = !quoted,
+            b'<' if !quoted => bracket = true,
+            b'>' if !quoted => bracket = false,
+            _ => {}
+        }
+        let is_mark = matches!(octet, b'<' | b'>') || octet == separator;
+        is_mark.then_some((at, octet, within))
     })
 }
 

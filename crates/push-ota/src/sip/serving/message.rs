@@ -82,18 +82,13 @@ fn owned(content: Bytes) -> Box<[u8]> {
 
 /// The headers of a request that are of what it carries, in order, without its content type.
 pub(crate) fn entity_headers(request: &Request, most: usize) -> Result<Headers, Refusal> {
+    if request.header_count() > most {
+        let detail = format!("more than {most} headers");
+        return Err(Refusal::new(400, "size", detail));
+    }
     let mut headers = Headers::new();
-    for (index, (name, value)) in request.all_headers().enumerate() {
-        if index >= most {
-            return Err(Refusal::new(
-                400,
-                "size",
-                format!("more than {most} headers"),
-            ));
-        }
-        if is_of_entity(&name) {
-            headers.push_text(&name, &value);
-        }
+    for (name, value) in request.headers_where(is_of_entity) {
+        headers.push_text(name, &value);
     }
     Ok(headers)
 }

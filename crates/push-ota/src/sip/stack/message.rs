@@ -77,11 +77,19 @@ impl<L> Message<L> {
         all
     }
 
-    /// Every header line in order: its name as it is written in full, and its value.
-    pub(crate) fn all_headers(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        self.headers.iter().map(|header| {
-            let name = String::from_utf8_lossy(header.name().canonical());
-            (name, text(header))
+    /// How many header lines there are.
+    pub(crate) fn header_count(&self) -> usize {
+        self.headers.len()
+    }
+
+    /// The header lines whose name, as it is written in full, is one of those wanted, in order: name and value.
+    pub(crate) fn headers_where(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        self.headers.iter().filter_map(move |header| {
+            let name = str::from_utf8(header.name().canonical()).ok()?;
+            wanted(name).then(|| (name, text(header)))
         })
     }
 
