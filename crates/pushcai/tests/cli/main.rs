@@ -7,6 +7,7 @@ mod decode;
 mod demo;
 mod events;
 mod lab;
+mod ota_sip;
 mod pages;
 mod ppg;
 mod real;

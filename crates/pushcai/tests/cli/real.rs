@@ -18,7 +18,7 @@ use crate::run::{Run, against, command, finished, pushcai};
 const TOKENS: &str = "lab 0123456789abcdef0123\n";
 
 /// A Push Client in a thread of its own; it ends when it is dropped.
-struct PushClient {
+pub(crate) struct PushClient {
     socket: PathBuf,
     udp: SocketAddr,
     tcp: String,
@@ -29,6 +29,11 @@ struct PushClient {
 impl PushClient {
     /// Starts one with its database and its socket in this directory.
     fn start(directory: &Path, listen: SocketAddr) -> Self {
+        Self::start_with(directory, Builder::new().listen(listen))
+    }
+
+    /// The same with what else it speaks.
+    pub(crate) fn start_with(directory: &Path, builder: Builder) -> Self {
         let (database, socket) = (directory.join("push.db"), directory.join("api.sock"));
         let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -41,8 +46,7 @@ impl PushClient {
             let runtime = tokio::runtime::Builder::new_current_thread();
             let runtime = { runtime }.enable_all().build().unwrap();
             runtime.block_on(async move {
-                let builder = Builder::new().store(database).listen(listen);
-                let (client, engine) = builder.build().unwrap();
+                let (client, engine) = builder.store(database).build().unwrap();
                 let engine = tokio::spawn(engine.run());
                 sender.send(client.listening()[0]).unwrap();
                 let listener = UnixListener::from_std(listener).unwrap();
@@ -71,12 +75,12 @@ impl PushClient {
         }
     }
 
-    fn run(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         against(&self.socket, arguments)
     }
 
     /// Runs to success, and gives what was printed as JSON values.
-    fn json(&self, arguments: &[&str]) -> Vec<serde_json::Value> {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Vec<serde_json::Value> {
         let run = self.run(&[arguments, &["--json"]].concat());
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{arguments:?}");
         run.stdout
@@ -108,7 +112,7 @@ impl Drop for PushClient {
     }
 }
 
-fn any_port() -> SocketAddr {
+pub(crate) fn any_port() -> SocketAddr {
     "127.83.0.1:0".parse().unwrap()
 }
 
@@ -203,7 +207,7 @@ fn refusals_have_one_line_and_their_exit_code() {
         (
             &["register", "5", "--profile", "OTA-SIP"],
             13,
-            "unsupportedOption (connectionProfile.protocol)",
+            "unsupportedOption (connectionProfile.protocol): protocol OTA-SIP is not run here; what works: OTA-WSP",
         ),
         (
             &["register", "5", "--handler", "exec:x"],
