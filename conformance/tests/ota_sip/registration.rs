@@ -1,7 +1,7 @@
 //! Applications come and go: what the core and the Push Sender Agent are told of it (Push-CAI 5.1, 5.2).
 
 use conformance::{
-    kamailio::{DOMAIN, Seen},
+    kamailio::{DOMAIN, Seen, applications},
     sip::Message,
 };
 use serde_json::Value;
@@ -27,6 +27,19 @@ fn capabilities(seen: &[Seen]) -> usize {
 fn sorted(mut items: Vec<&str>) -> Vec<&str> {
     items.sort_unstable();
     items
+}
+
+/// The last REGISTER, if it ends the binding.
+fn goodbye(seen: &[Seen]) -> Option<Message> {
+    let requests = seen.iter().rev().filter_map(|seen| match seen {
+        Seen::Request(request) => Some(request),
+        Seen::Challenge(..) | Seen::Bound(..) | Seen::Astray => None,
+    });
+    let mut registers = requests.filter(|request| request.method() == "REGISTER");
+    let last = registers.next()?;
+    let expires = last.parameter("Contact", "expires");
+    let expires = expires.as_deref().or_else(|| last.header("Expires"));
+    (expires == Some("0")).then(|| last.clone())
 }
 
 //= specs/push-cai.md#registration-with-the-push-server
@@ -329,17 +342,7 @@ fn the_last_application_ends_the_binding_after_a_grace() -> anyhow::Result<()> {
     stage.register(MMS)?;
     stage.deregister(MMS, &[])?;
     assert_eq!(stage.told()?.applications(), [""; 0]);
-    let last = stage.core().until(|seen| {
-        let Seen::Request(request) = seen.iter().rev().find(
-            |seen| matches!(seen, Seen::Request(request) if request.method() == "REGISTER"),
-        )?
-        else {
-            return None;
-        };
-        let expires = request.parameter("Contact", "expires");
-        let expires = expires.as_deref().or_else(|| request.header("Expires"));
-        (expires == Some("0")).then(|| request.clone())
-    })?;
+    let last = stage.core().until(goodbye)?;
     assert!(
         !last.header("Contact").unwrap_or("*").contains('*'),
         "{last:?}"
@@ -353,6 +356,28 @@ fn the_last_application_ends_the_binding_after_a_grace() -> anyhow::Result<()> {
     // And the terminal comes back as if nothing had been.
     stage.register(MMS)?;
     stage.sip.sipp_pushes("mms.ua", None, 1, 202)?;
+    Ok(())
+}
+
+#[test]
+fn a_daemon_that_ends_says_goodbye_and_is_back_when_it_starts() -> anyhow::Result<()> {
+    let Some(stage) = Stage::set_up()? else {
+        return Ok(());
+    };
+    stage.register(MMS)?;
+    let Stage { daemon, sip } = stage;
+    let (status, state) = daemon.terminate()?;
+    assert!(status.success(), "{status}");
+    assert!(goodbye(&sip.core.seen()?).is_some());
+    sip.sipp_pushes("mms.ua", None, 1, 480)?;
+    let before = sip.core.seen()?.len();
+    let stage = sip.start_daemon_in(state)?;
+    stage.core().until(|seen| {
+        let since = seen.get(before..)?;
+        (applications(since, USER) == ["mms.ua"]).then_some(())
+    })?;
+    stage.sip.sipp_pushes("mms.ua", None, 1, 202)?;
+    assert_eq!(stage.contents(1)?.len(), 1);
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use conformance::{
     sip::Message,
 };
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::stage::{Plan, Sip, USER};
 
@@ -89,8 +90,12 @@ impl Plan {
 
 impl Sip {
     pub(crate) fn start_daemon(self) -> anyhow::Result<Stage> {
+        self.start_daemon_in(tempfile::tempdir()?)
+    }
+
+    /// On the state that lies in a directory already.
+    pub(crate) fn start_daemon_in(self, state: TempDir) -> anyhow::Result<Stage> {
         let extra = self.plan.configuration()?;
-        let state = tempfile::tempdir()?;
         let daemon = Daemon::start_in(state, *self.plan.terminal().ip(), &extra)?;
         Ok(Stage { daemon, sip: self })
     }
@@ -198,10 +203,7 @@ impl Stage {
     /// Ends the daemon with SIGKILL and starts it again on what it left.
     pub(crate) fn kill_and_restart(self) -> anyhow::Result<Self> {
         let Self { sip, daemon } = self;
-        let state = daemon.kill()?;
-        let extra = sip.plan.configuration()?;
-        let daemon = Daemon::start_in(state, *sip.plan.terminal().ip(), &extra)?;
-        Ok(Self { daemon, sip })
+        sip.start_daemon_in(daemon.kill()?)
     }
 }
 
