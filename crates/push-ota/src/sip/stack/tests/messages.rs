@@ -20,8 +20,8 @@ fn compact_names_are_the_names() {
     );
     assert_eq!(request.header("Absent"), None);
     let names: Vec<_> = request
-        .all_headers()
-        .map(|(name, _)| name.into_owned())
+        .headers_where(|name| name.len() < 5)
+        .map(|(name, _)| name)
         .collect();
     assert_eq!(names[..3], ["Via", "From", "To"]);
     assert_eq!(request.body(), &b"hi"[..]);
