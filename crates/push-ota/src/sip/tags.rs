@@ -346,6 +346,9 @@ mod tests {
         ApplicationId::parse(text).unwrap()
     }
 
+    //= specs/ota-sip.md#feature-tags
+    //= type=test
+    //# Push Resource Identifiers MUST be compared without regard to case.
     #[test]
     fn ids_have_the_names_that_cores_know() {
         for (text, identifier) in [

@@ -15,7 +15,7 @@ use super::proofs::Challenged;
 use super::target::{Exchange, Kind, Target};
 use super::{Binding, ExchangeId, Registration, contact_uri, word};
 
-/// Former Contacts that the registrar is asked to drop; older ones lapse.
+/// Former Contacts that the registrar is asked to drop; others lapse.
 const MAX_STALE: usize = 4;
 
 impl Registration {
@@ -65,9 +65,9 @@ impl Registration {
             }
             self.stale.insert(contact.into());
             while self.stale.len() > MAX_STALE {
-                let oldest = self.stale.iter().find(|it| ***it != *contact).cloned();
-                if let Some(oldest) = oldest {
-                    self.stale.remove(&oldest);
+                let other = self.stale.iter().find(|it| ***it != *contact).cloned();
+                if let Some(other) = other {
+                    self.stale.remove(&other);
                 }
             }
         }
@@ -172,7 +172,9 @@ impl Registration {
             Verdict::AskForMore => self.too_brief(exchange, response, now),
             Verdict::Refused | Verdict::Later => {
                 let reason = answers::reason(response);
-                let after = answers::retry_after(response);
+                // A slip of the core's pen does not keep the terminal away for years.
+                let most = self.settings.backoff_limit;
+                let after = answers::retry_after(response).map(|after| after.min(most));
                 self.failed(server, &exchange, verdict.state(), reason, after, now);
             }
         }
@@ -294,13 +296,14 @@ impl Registration {
         if self.stopping || self.leaving || pending.is_some_and(|it| it.kind == Kind::Unbind) {
             return self.ended_binding(Some(reason.to_owned()));
         }
-        self.core_fails(
-            self.epoch,
-            SipServerState::Unreachable,
-            reason.to_owned(),
-            None,
-            now,
-        );
+        let refused = self.core.failure.as_ref();
+        let refused = refused.is_some_and(|it| it.state == SipServerState::Rejected);
+        if refused && now < self.core.retry_at {
+            // That it closes the connection upon a refusal is no news, and no reason to ask sooner.
+            return;
+        }
+        let (state, reason) = (SipServerState::Unreachable, reason.to_owned());
+        self.core_fails(self.epoch, state, reason, None, now);
     }
 
     /// A server was not told; it may have said for how long it wants no other attempt.

@@ -130,7 +130,12 @@ impl Registration {
     //= specs/ota-sip.md#outbound
     //# The instance id in `+sip.instance` MUST be the same at each start of the terminal.
     fn contact_value(&self, uri: &str, exchange: &Exchange) -> String {
-        let tags = contact_parameters(&exchange.set.applications, &exchange.set.instances);
+        let set = &exchange.set;
+        let tags = match exchange.kind {
+            Kind::Bind | Kind::Tell => contact_parameters(&set.applications, &set.instances),
+            // What leaves has nothing to say.
+            Kind::Unbind => String::new(),
+        };
         let instance = &self.account.instance;
         format!("<{uri}>;+sip.instance=\"<{instance}>\"{tags}")
     }

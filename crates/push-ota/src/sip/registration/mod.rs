@@ -446,6 +446,7 @@ impl Registration {
             if nothing && !holds {
                 if let Some(sender) = self.target(server) {
                     sender.succeeded(epoch);
+                    sender.contact = None;
                 }
             } else if due {
                 self.begin(server, Kind::Tell, now);

@@ -66,6 +66,24 @@ fn an_announcement_does_not_wait_for_a_flow_that_fails() {
 }
 
 #[test]
+fn a_core_that_hangs_up_after_a_refusal_is_not_asked_sooner() {
+    let mut rig = Rig::new();
+    rig.announce(&["a.ua"]);
+    rig.open();
+    rig.answer(403, &[]);
+    let wait = rig.wait();
+    rig.lose(FlowId(1));
+    assert_eq!(rig.views()[0], "Rejected");
+    assert_eq!(rig.wait(), wait);
+    rig.pass(wait);
+    rig.open();
+    assert_eq!(rig.count("REGISTER"), 2);
+    // Nor is one that wants to be left alone for years.
+    rig.answer(503, &[("Retry-After", "4000000000")]);
+    assert_eq!(rig.wait(), seconds(1800));
+}
+
+#[test]
 fn a_flow_that_ends_takes_its_requests_with_it() {
     let mut rig = Rig::new();
     rig.announce(&["a.ua"]);
