@@ -328,3 +328,18 @@ fn a_changed_network_is_registered_anew() {
     assert_eq!(flow, FlowId(3));
     assert!(register.first.starts_with("REGISTER"));
 }
+
+#[test]
+fn a_flow_that_opens_too_late_is_closed_again() {
+    let mut rig = Rig::with(settings());
+    rig.announce(&["mms.ua"]);
+    rig.input(AgentInput::NetworkChanged);
+    assert_eq!(rig.closed(), [FlowId(1)]);
+    rig.open(1);
+    assert_eq!(rig.closed(), [FlowId(1); 2]);
+    assert!(rig.transmitted().is_empty());
+    rig.open(3);
+    let (flow, register) = rig.transmitted().remove(0);
+    assert_eq!(flow, FlowId(3));
+    assert!(register.first.starts_with("REGISTER"));
+}
