@@ -43,6 +43,8 @@ pub struct Settings {
     pub brief: Option<u32>,
     /// Requests of terminals other than REGISTER are challenged with 407.
     pub asks_proxy: bool,
+    /// It takes SIP over UDP alone.
+    pub datagrams_alone: bool,
     /// How many milliseconds it waits for an answer that it passes on.
     pub patience: u32,
     /// Certificate chain and key, as PEM, of TLS.
@@ -57,6 +59,7 @@ impl Default for Settings {
             longest: 3_600,
             brief: None,
             asks_proxy: false,
+            datagrams_alone: false,
             patience: 4_000,
             tls: None,
         }
@@ -270,6 +273,7 @@ fn write_configuration(
         ("ALSO_TLS", settings.tls.is_some()),
         ("DIGEST_SHA256", settings.sha256),
         ("ASK_PROXY", settings.asks_proxy),
+        ("DATAGRAMS_ALONE", settings.datagrams_alone),
         ("BRIEF_REFUSED", settings.brief.is_some()),
     ];
     for (switch, _) in switches.iter().filter(|(_, is_on)| *is_on) {

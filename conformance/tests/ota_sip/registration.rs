@@ -407,39 +407,33 @@ fn a_deregistration_that_nobody_can_be_told_fails_unless_forced() -> anyhow::Res
 //# A request of more than 1,300 octets MUST be sent over a transport with congestion control where the next hop takes it.
 #[test]
 fn many_applications_are_too_many_for_a_datagram() -> anyhow::Result<()> {
-    let Some(stage) = Stage::set_up()? else {
-        return Ok(());
-    };
-    let ids: Vec<_> = (0..16)
-        .map(|number| {
-            format!("x-wap-application:net.example.an-application-with-a-long-name-{number}.ua")
-        })
-        .collect();
-    for id in &ids {
-        stage.register(id)?;
+    for datagrams_alone in [false, true] {
+        let plan = Plan::new()?.core(|core| core.datagrams_alone = datagrams_alone);
+        let Some(stage) = plan.start()? else {
+            return Ok(());
+        };
+        let id = |number: u8| format!("net.example.an-application-with-a-long-name-{number}.ua");
+        for number in 0..16 {
+            stage.register(&format!("x-wap-application:{}", id(number)))?;
+        }
+        for method in ["REGISTER", "OPTIONS"] {
+            let requests = stage.core().requests(method)?;
+            let used = (transport(requests.first()), transport(requests.last()));
+            let last = if datagrams_alone { "UDP" } else { "TCP" };
+            assert_eq!(used, ("UDP", last), "{method}");
+        }
+        assert_eq!(stage.bound()?.len(), 16);
+        // The terminal is reached as before.
+        stage.sip.sipp_pushes(&id(7), None, 1, 202)?;
     }
-    let transport = |request: &Message| {
-        let via = request.header("Via").unwrap_or_default();
-        via.split([' ', '/']).nth(2).unwrap_or_default().to_owned()
-    };
-    for method in ["REGISTER", "OPTIONS"] {
-        let requests = stage.core().requests(method)?;
-        let first = requests.first().map(transport);
-        let last = requests.last().map(transport);
-        assert_eq!(
-            (first.as_deref(), last.as_deref()),
-            (Some("UDP"), Some("TCP")),
-            "{method}"
-        );
-    }
-    assert_eq!(stage.bound()?.len(), 16);
-    // The terminal is reached as before.
-    stage.sip.sipp_pushes(
-        "net.example.an-application-with-a-long-name-7.ua",
-        None,
-        1,
-        202,
-    )
+    Ok(())
+}
+
+/// By what a request came.
+fn transport(request: Option<&Message>) -> &str {
+    let via = request.and_then(|request| request.header("Via"));
+    let mut words = via.unwrap_or_default().split([' ', '/']);
+    words.nth(2).unwrap_or_default()
 }
 
 #[test]
