@@ -5,7 +5,9 @@ pub(crate) mod floor;
 mod kamailio;
 mod registrar;
 
+use std::fs::Permissions;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -172,6 +174,8 @@ fn daemon(
     let core = UdpSocket::bind("127.0.0.1:0")?;
     let password = place.join("password");
     std::fs::write(&password, "bench")?;
+    // A password that others can read is refused.
+    std::fs::set_permissions(&password, Permissions::from_mode(0o600))?;
     let settings = format!(
         "[ota_sip]\nregistrar = \"sip:ims.example.net\"\nuser = \"sip:terminal@ims.example.net\"\npassword_file = \"{}\"\n\
          outbound = \"sip:{};lr\"\npsa = [\"sip:psa@ims.example.net\"]\nlisten = \"127.0.0.1:0\"\n\
