@@ -178,7 +178,10 @@ impl Transactions {
                 self.servers
                     .request(request, route, received, &mut self.shared, now);
             }
-            Incoming::Response(response) => self.clients.response(response, &mut self.shared, now),
+            Incoming::Response(response) => {
+                self.clients
+                    .response(response, route, &mut self.shared, now);
+            }
             Incoming::Ping if route.transport.is_reliable() => {
                 self.shared.transmit(route, Bytes::from_static(PONG));
             }
@@ -277,7 +280,7 @@ impl Shared {
             Timer::Trying => TRYING,
             Timer::E | Timer::G => t1,
             Timer::LongE => t2,
-            Timer::F | Timer::H | Timer::J | Timer::L => t1.saturating_mul(64),
+            Timer::F | Timer::H | Timer::J | Timer::L | Timer::Unanswered => t1.saturating_mul(64),
             Timer::I | Timer::K => t4,
         };
         at_least(interval)

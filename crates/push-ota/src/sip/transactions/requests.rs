@@ -10,7 +10,7 @@ use super::client::{Event, ROWS, State};
 use super::table::{Action, Timer, find};
 use super::timers::{Owner, Running};
 use super::{ClientId, Route, Shared, TransactionEvent, Unanswered};
-use crate::sip::events::{FlowId, SipNote};
+use crate::sip::events::{FlowId, SipNote, Transport};
 use crate::sip::stack::{COOKIE, Method, Request, Response};
 
 /// The transactions of clients.
@@ -69,8 +69,14 @@ impl Clients {
         id
     }
 
-    pub(super) fn response(&mut self, response: Response, shared: &mut Shared, now: Duration) {
-        let Some(id) = self.answered_by(&response) else {
+    pub(super) fn response(
+        &mut self,
+        response: Response,
+        route: Route,
+        shared: &mut Shared,
+        now: Duration,
+    ) {
+        let Some(id) = self.answered_by(&response, route) else {
             shared
                 .events
                 .push_back(TransactionEvent::Noted(SipNote::Stray));
@@ -84,13 +90,20 @@ impl Clients {
         self.step(id, event, Some(response), shared, now);
     }
 
-    /// The request that a response answers (RFC 3261 17.1.3). One with more than our own Via went astray (8.1.3.3).
-    fn answered_by(&self, response: &Response) -> Option<ClientId> {
+    /// The request that a response answers (RFC 3261 17.1.3). One with more than our own Via went astray (8.1.3.3). One that
+    /// comes by another way than its request went is a stranger's, however he came to know the branch; of flows of datagrams, one
+    /// takes over from another.
+    fn answered_by(&self, response: &Response, route: Route) -> Option<ClientId> {
         let via = response.via().filter(|via| via.is_last)?;
         let digits = via.unique_branch()?.strip_prefix(COOKIE)?;
         let branch = u128::from_str_radix(digits, 16).ok()?;
         let id = *self.branches.get(&branch)?;
-        (self.all.get(&id)?.method == *response.method()).then_some(id)
+        let client = self.all.get(&id)?;
+        let same_way = match client.route.transport {
+            Transport::Udp => route.transport == Transport::Udp,
+            Transport::Tcp | Transport::Tls => route.flow == client.route.flow,
+        };
+        (same_way && client.method == *response.method()).then_some(id)
     }
 
     pub(super) fn timer(&mut self, id: ClientId, timer: Timer, shared: &mut Shared, now: Duration) {
@@ -101,7 +114,13 @@ impl Clients {
             Timer::E | Timer::LongE => Event::TimerE,
             Timer::F => Event::TimerF,
             Timer::K => Event::TimerK,
-            Timer::Trying | Timer::G | Timer::H | Timer::I | Timer::J | Timer::L => return,
+            Timer::Trying
+            | Timer::G
+            | Timer::H
+            | Timer::I
+            | Timer::J
+            | Timer::L
+            | Timer::Unanswered => return,
         };
         self.step(id, event, None, shared, now);
     }

@@ -1,11 +1,12 @@
 //! The state tables of servers' transactions (RFC 3261 17.2, with the Accepted state of RFC 6026).
 //!
-//! Beyond the RFCs: a flow that ends takes its transactions along; nobody asks for another way to a peer that went.
+//! Beyond the RFCs: a flow that ends takes its transactions along; nobody asks for another way to a peer that went. A request that is
+//! no INVITE is forgotten once its sender has given it up.
 
 use super::table::Action::{
     Double, IndicateAck, IndicateCancel, Send, SendAgain, SendTrying, Start, StopTimers,
 };
-use super::table::Timer::{self, G, H, I, J, L};
+use super::table::Timer::{self, G, H, I, J, L, Unanswered};
 use super::table::{Over, Row, rows};
 
 /// The states of a server.
@@ -45,28 +46,31 @@ pub(super) enum Event {
     TimerI,
     TimerJ,
     TimerL,
+    TimerUnanswered,
     FlowEnded,
 }
 
 /// The table of a transaction that is no INVITE (17.2.2).
 pub(super) const NON_INVITE: &[Row<State, Event>] = rows! {
-    Begin Request => [] Trying;
+    Begin Request => [Start(Unanswered)] Trying;
 
     Trying Request => [] Trying;
     Trying Provisional => [Send] Proceeding;
-    Trying Success [Unreliable] => [Send, Start(J)] Completed;
-    Trying Success => [Send] Terminated;
-    Trying Failure [Unreliable] => [Send, Start(J)] Completed;
-    Trying Failure => [Send] Terminated;
-    Trying FlowEnded => [] Terminated;
+    Trying Success [Unreliable] => [StopTimers, Send, Start(J)] Completed;
+    Trying Success => [StopTimers, Send] Terminated;
+    Trying Failure [Unreliable] => [StopTimers, Send, Start(J)] Completed;
+    Trying Failure => [StopTimers, Send] Terminated;
+    Trying TimerUnanswered => [] Terminated;
+    Trying FlowEnded => [StopTimers] Terminated;
 
     Proceeding Request => [SendAgain] Proceeding;
     Proceeding Provisional => [Send] Proceeding;
-    Proceeding Success [Unreliable] => [Send, Start(J)] Completed;
-    Proceeding Success => [Send] Terminated;
-    Proceeding Failure [Unreliable] => [Send, Start(J)] Completed;
-    Proceeding Failure => [Send] Terminated;
-    Proceeding FlowEnded => [] Terminated;
+    Proceeding Success [Unreliable] => [StopTimers, Send, Start(J)] Completed;
+    Proceeding Success => [StopTimers, Send] Terminated;
+    Proceeding Failure [Unreliable] => [StopTimers, Send, Start(J)] Completed;
+    Proceeding Failure => [StopTimers, Send] Terminated;
+    Proceeding TimerUnanswered => [] Terminated;
+    Proceeding FlowEnded => [StopTimers] Terminated;
 
     Completed Request => [SendAgain] Completed;
     Completed TimerJ => [] Terminated;

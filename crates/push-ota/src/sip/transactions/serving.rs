@@ -185,6 +185,7 @@ impl Servers {
             Timer::I => Event::TimerI,
             Timer::J => Event::TimerJ,
             Timer::L => Event::TimerL,
+            Timer::Unanswered => Event::TimerUnanswered,
             Timer::E | Timer::LongE | Timer::F | Timer::K => return,
         };
         self.step(id, event, With::Nothing, shared, now);

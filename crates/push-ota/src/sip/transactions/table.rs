@@ -66,6 +66,8 @@ pub(super) enum Timer {
     K,
     /// How long the user may send a 2xx again.
     L,
+    /// How long a request that is no INVITE waits for its first answer: whoever sent it has given up by then.
+    Unanswered,
 }
 
 /// The row for what happened; absent where it is ignored.

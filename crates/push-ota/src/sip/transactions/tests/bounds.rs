@@ -68,6 +68,28 @@ fn the_oldest_answers_give_way_by_number() {
     check(&lab, 0);
 }
 
+#[test]
+fn requests_that_nobody_answers_are_forgotten_once_their_senders_have_given_up() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let mut lab = Lab::with(settings(), transport);
+        let waiting: Vec<_> = (0..20)
+            .map(|number| lab.request(&numbered("MESSAGE", number)))
+            .collect();
+        let (id, first) = &waiting[7];
+        lab.respond(*id, first, 180);
+        lab.wait(Duration::from_millis(31_999));
+        assert_eq!(lab.machine.servers.unanswered, 20);
+        lab.wait(Duration::from_millis(1));
+        check(&lab, 0);
+        assert_eq!(lab.machine.poll_timeout(), None);
+        lab.events();
+        // An answer that comes later has nowhere to go.
+        lab.respond(*id, first, 200);
+        assert!(lab.events().is_empty());
+        lab.request(&numbered("MESSAGE", 0));
+    }
+}
+
 /// Everything that is kept belongs to so many answered transactions, and to those that wait.
 fn check(lab: &Lab, answered: usize) {
     let servers = &lab.machine.servers;

@@ -253,6 +253,7 @@ fn each_row_of_servers(invite: bool, rows: &'static [Row<server::State, server::
         (Event::TimerI, Some(Timer::I)),
         (Event::TimerJ, Some(Timer::J)),
         (Event::TimerL, Some(Timer::L)),
+        (Event::TimerUnanswered, Some(Timer::Unanswered)),
         (Event::FlowEnded, None),
     ];
     let states = [
@@ -292,7 +293,8 @@ fn each_row_of_servers(invite: bool, rows: &'static [Row<server::State, server::
                     | Event::TimerH
                     | Event::TimerI
                     | Event::TimerJ
-                    | Event::TimerL => {
+                    | Event::TimerL
+                    | Event::TimerUnanswered => {
                         let timer = timer.unwrap();
                         lab.machine.shared.timers.take(timer);
                         let Transactions {

@@ -145,3 +145,29 @@ fn broken_requests_are_answered_by_their_via() {
         }
     ));
 }
+
+#[test]
+fn a_response_counts_by_the_way_of_its_request_alone() {
+    for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
+        let mut lab = Lab::new(transport);
+        lab.send(Method::Options);
+        let right = Lab::response_to(&lab.sent().remove(0), 401);
+        for other in [Transport::Udp, Transport::Tcp, Transport::Tls] {
+            let flow = FlowId(2);
+            let route = Route { flow, ..way(other) };
+            // Of flows of datagrams, one takes over from another.
+            if other == Transport::Udp && transport == Transport::Udp {
+                continue;
+            }
+            lab.receive_by(&right, route);
+            let events = lab.events();
+            assert!(
+                matches!(events[..], [TransactionEvent::Noted(SipNote::Stray)]),
+                "{transport} {other} {events:?}"
+            );
+        }
+        lab.receive(&right);
+        let events = lab.events();
+        assert!(matches!(events[..], [TransactionEvent::Response { .. }]));
+    }
+}
