@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use push_message::UnixMillis;
 
+use super::chance::part_of;
 use super::events::{AgentInput, AgentOutput, FlowId, SipServerView, Transport};
 use super::registration::{Announced, ExchangeId, Registration, RegistrationOutput, contact_uri};
 use super::serving::{Context, Serving, ServingOutput};
@@ -56,9 +57,13 @@ impl UserAgent {
                 max_message: transactions.max_message,
                 max_headers: settings.serving.max_headers,
             },
-            transactions: Transactions::new(transactions, settings.serving.retry_after, seed),
-            registration: Registration::new(&settings, seed),
-            serving: Serving::new(&settings, seed),
+            transactions: Transactions::new(
+                transactions,
+                settings.serving.retry_after,
+                part_of(seed, "transactions"),
+            ),
+            registration: Registration::new(&settings, part_of(seed, "registration")),
+            serving: Serving::new(&settings, part_of(seed, "serving")),
             flows: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             received: UnixMillis(0),

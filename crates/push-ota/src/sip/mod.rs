@@ -4,6 +4,7 @@
 //! send: MESSAGE for small pushes, INVITE with MSRP for large ones, OPTIONS.
 
 mod agent;
+mod chance;
 mod dialogs;
 mod events;
 mod registration;

@@ -121,7 +121,7 @@ impl Registration {
             None => return,
         };
         let chance = &mut self.chance;
-        let proofs = self.proofs.headers(server, &method, &uri, || chance.next());
+        let proofs = self.proofs.headers(server, &method, &uri, || word(chance));
         for (name, value) in proofs {
             request = request.header(name, &value);
         }

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use push_message::{ApplicationId, PushApplicationId};
 
+use super::chance::part_of;
 use super::events::{
     AnnounceTicket, BindingView, FlowId, SipNote, SipReport, SipServerState, SipServerView,
     Transport,
@@ -169,11 +170,7 @@ impl Registration {
     pub(super) fn new(settings: &AgentSettings, seed: u64) -> Self {
         let account = settings.account.clone();
         let registration = settings.registration.clone();
-        let mut chance = Backoff::new(
-            registration.backoff_base,
-            registration.backoff_limit,
-            seed ^ 0x5250_0001,
-        );
+        let mut chance = Backoff::new(registration.backoff_base, registration.backoff_limit, seed);
         let senders = settings.push_sender_agents.iter();
         Self {
             sessions: settings.sessions.enabled,
@@ -575,7 +572,7 @@ impl Binding {
     }
 }
 
-/// A word of chance, for Call-IDs and tags.
+/// A word of chance, for Call-IDs, tags and proofs, that tells nothing of the next.
 fn word(chance: &mut Backoff) -> Box<str> {
-    format!("{:016x}", chance.next()).into()
+    format!("{:016x}", part_of(chance.next(), "word")).into()
 }

@@ -43,15 +43,14 @@ impl Proofs {
         server: usize,
         method: &Method,
         uri: &str,
-        mut chance: impl FnMut() -> u64,
+        mut word: impl FnMut() -> Box<str>,
     ) -> Vec<(&'static str, String)> {
         let known = self.known.range((server, false, "".into())..);
         let known = known.take_while(|((of, ..), _)| *of == server);
         let answers = known.map(|(_, challenge)| {
             let count = self.counts.entry(challenge.nonce().into()).or_insert(0);
             *count = count.saturating_add(1);
-            let cnonce = format!("{:016x}", chance());
-            challenge.answer(&self.credentials, method, uri, *count, &cnonce)
+            challenge.answer(&self.credentials, method, uri, *count, &word())
         });
         answers.collect()
     }
@@ -71,6 +70,22 @@ impl Proofs {
         if challenged.times > most {
             return Err("it goes on asking for the password");
         }
+        let learned = self.learn_each(server, response, challenged);
+        self.forget(server);
+        if learned? {
+            Ok(())
+        } else {
+            Err("it asks for a proof that the terminal does not have")
+        }
+    }
+
+    /// Takes each challenge that may be answered; says whether there was one.
+    fn learn_each(
+        &mut self,
+        server: usize,
+        response: &Response,
+        challenged: &mut Challenged,
+    ) -> Result<bool, &'static str> {
         let mut learned = false;
         for challenge in challenges(response) {
             let space: Space = (server, challenge.is_from_proxy(), challenge.realm().into());
@@ -90,12 +105,7 @@ impl Proofs {
             self.known.insert(space, challenge);
             learned = true;
         }
-        self.forget(server);
-        if learned {
-            Ok(())
-        } else {
-            Err("it asks for a proof that the terminal does not have")
-        }
+        Ok(learned)
     }
 
     fn forget(&mut self, server: usize) {
@@ -107,5 +117,51 @@ impl Proofs {
         }
         let nonces: BTreeSet<_> = self.known.values().map(Challenge::nonce).collect();
         self.counts.retain(|nonce, _| nonces.contains(&**nonce));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::stack::{Request, reply};
+    use super::*;
+
+    fn response(realms: &[String]) -> Response {
+        let request = Request::new(Method::Register, "sip:ims.example.net").unwrap();
+        let mut response = reply(&request.build(), 401, None);
+        for realm in realms {
+            let challenge = format!("Digest realm=\"{realm}\", nonce=\"n\", qop=\"auth\"");
+            response = response.header("WWW-Authenticate", &challenge);
+        }
+        response.build()
+    }
+
+    #[test]
+    fn whoever_names_ever_new_realms_fills_nothing() {
+        let mut proofs = Proofs::new("carol", "secret");
+        for round in 0..20 {
+            let mut challenged = Challenged::default();
+            let mut realms: Vec<_> = (0..30).map(|realm| format!("{round}.{realm}")).collect();
+            proofs
+                .learn(0, &response(&realms), &mut challenged, 3)
+                .unwrap();
+            // New ones beside one whose password was refused: the request has failed.
+            let refused = realms.remove(0);
+            realms = (30..60).map(|realm| format!("{round}.{realm}")).collect();
+            realms.push(refused);
+            let failed = proofs.learn(0, &response(&realms), &mut challenged, 3);
+            assert_eq!(failed, Err("it does not take the password"));
+            assert!(
+                proofs.known.len() <= MAX_REALMS,
+                "{} realms",
+                proofs.known.len()
+            );
+        }
+        assert_eq!(
+            proofs
+                .headers(0, &Method::Register, "sip:x", || "c".into())
+                .len(),
+            proofs.known.len()
+        );
+        assert!(proofs.counts.len() <= MAX_REALMS);
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use push_message::UnixMillis;
 
+use super::chance::part_of;
 use super::dialogs::Dialogs;
 use super::events::{FlowId, PushOutcome, SipPushTicket, StreamId};
 use super::registration::Announced;
@@ -52,7 +53,7 @@ impl Serving {
     pub(crate) fn new(settings: &AgentSettings, seed: u64) -> Self {
         Self {
             common: Common::new(settings, seed),
-            dialogs: Dialogs::new(settings, seed),
+            dialogs: Dialogs::new(settings, part_of(seed, "dialogs")),
             judging: BTreeMap::new(),
             max_judging: settings.transactions.max_unanswered,
             stopped: false,
