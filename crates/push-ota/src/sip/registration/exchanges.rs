@@ -227,6 +227,9 @@ impl Registration {
         }
         self.stale = BTreeSet::from([exchange.contact.clone()]);
         let expires = now.saturating_add(grant.expires);
+        // More than was asked for may be a slip, and a core that forgets its bindings hears of them again.
+        let asked = Duration::from_secs(self.asked.into());
+        let renewal = answers::refresh_after(grant.expires.min(asked));
         self.bound_until = Some(expires);
         self.binding = Some(Binding {
             contact: exchange.contact,
@@ -234,7 +237,7 @@ impl Registration {
             gruu: grant.gruu,
             service_route: answers::addresses(response, "Service-Route"),
             associated: answers::associated(response),
-            refresh_at: now.saturating_add(answers::refresh_after(grant.expires)),
+            refresh_at: now.saturating_add(renewal),
             expires,
         });
         let present = exchange.set == self.wanted;

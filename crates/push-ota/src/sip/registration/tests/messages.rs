@@ -293,3 +293,17 @@ fn the_first_hop_stands_once_in_the_route() {
         assert_eq!(sent, routes);
     }
 }
+
+#[test]
+fn a_binding_that_is_granted_for_ages_is_renewed_as_if_for_what_was_asked() {
+    for granted in [3_600, 7_200, u64::from(u32::MAX), u64::MAX] {
+        let mut rig = Rig::new();
+        rig.announce(&["a.ua"]);
+        rig.open();
+        rig.grant(granted);
+        rig.echo();
+        assert_eq!(rig.wait(), seconds(3_000), "{granted}");
+        rig.pass(seconds(3_000));
+        assert_eq!(rig.count("REGISTER"), 2);
+    }
+}
