@@ -8,7 +8,7 @@ use bytes::Bytes;
 use push_message::UnixMillis;
 
 use super::chance::part_of;
-use super::events::{AgentInput, AgentOutput, FlowId, SipServerView, Transport};
+use super::events::{AgentInput, AgentOutput, FlowId, SipNote, SipServerView, Transport};
 use super::registration::{Announced, ExchangeId, Registration, RegistrationOutput, contact_uri};
 use super::serving::{Context, Serving, ServingOutput};
 use super::settings::AgentSettings;
@@ -46,6 +46,8 @@ struct Flow {
     contact: Box<str>,
     /// Of a connection: takes its octets apart.
     reader: Option<StreamReader>,
+    /// When a message has to be whole of which a part has come.
+    whole_by: Option<Duration>,
 }
 
 impl UserAgent {
@@ -140,6 +142,7 @@ impl UserAgent {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Duration) {
+        self.end_slow_flows(now);
         self.transactions.handle_timeout(now);
         self.registration.handle_timeout(now);
         self.serving.handle_timeout(now);
@@ -158,7 +161,8 @@ impl UserAgent {
             self.registration.poll_timeout(),
             self.serving.poll_timeout(),
         ];
-        times.into_iter().flatten().min()
+        let slow = self.flows.values().filter_map(|flow| flow.whole_by);
+        times.into_iter().flatten().chain(slow).min()
     }
 
     /// Whether nothing is under way that has to come to its end after [`AgentInput::Stop`].
@@ -180,6 +184,7 @@ impl UserAgent {
             transport,
             contact: contact_uri(&self.settings.account, local, transport),
             reader,
+            whole_by: None,
         };
         self.flows.insert(id, flow);
     }
@@ -239,6 +244,13 @@ impl UserAgent {
         while let Some(incoming) = reader.next() {
             whole.push(incoming);
         }
+        if reader.unfinished() == 0 {
+            flow.whole_by = None;
+        } else if flow.whole_by.is_none() || !whole.is_empty() {
+            // Whoever sends it has given up by then (RFC 3261 17.1.2.2).
+            let patience = self.settings.transactions.t1.saturating_mul(64);
+            flow.whole_by = Some(now.saturating_add(patience));
+        }
         for incoming in whole {
             self.incoming(incoming, route, now);
         }
@@ -257,13 +269,36 @@ impl UserAgent {
                 let ends_flow = broken.ends_flow;
                 self.transactions.broken(broken, route, self.received);
                 if ends_flow && route.transport != Transport::Udp {
-                    // What it is answered goes out first.
-                    self.pump(now);
-                    let flow = route.flow;
-                    self.outputs.push_back(AgentOutput::CloseFlow { flow });
-                    self.flow_ended(flow, "what came on it was no SIP", now);
+                    self.end_flow(route.flow, "what came on it was no SIP", now);
                 }
             }
+        }
+    }
+
+    /// Ends a connection for what came on it; what that is answered goes out first.
+    fn end_flow(&mut self, flow: FlowId, reason: &str, now: Duration) {
+        self.pump(now);
+        self.outputs.push_back(AgentOutput::CloseFlow { flow });
+        self.flow_ended(flow, reason, now);
+    }
+
+    /// Ends the connections on which a message comes so slowly that nobody waits for its answer any more.
+    fn end_slow_flows(&mut self, now: Duration) {
+        let slow = |flow: &Flow| flow.whole_by.is_some_and(|by| by <= now);
+        let ids = self.flows.iter().filter(|(_, flow)| slow(flow));
+        let ids: Vec<_> = ids.map(|(id, flow)| (*id, flow.peer)).collect();
+        for (id, source) in ids {
+            let length = self.flows.get(&id).and_then(|flow| flow.reader.as_ref());
+            let note = SipNote::Refused {
+                source,
+                word: "unfinished",
+                status: None,
+                length: length.map_or(0, StreamReader::unfinished),
+                detail: "a message that was not whole in time".to_owned(),
+                received: self.received,
+            };
+            self.outputs.push_back(AgentOutput::Noted(note));
+            self.end_flow(id, "a message on it was not whole in time", now);
         }
     }
 

@@ -364,7 +364,8 @@ pub enum SipNote {
         source: SocketAddr,
         /// A stable word: `malformed`, `size`, `merged`, `overload`, `stopping`, `notFromCore`, `method`, `extension`, `dialog` (there is
         /// none), `subscription` (likewise), `order` (of requests in a dialog), `contentType`, `encoding`, `envelope`, `media` (an offer
-        /// that cannot be taken), `contact`, `stream` (a connection for no session), ...
+        /// that cannot be taken), `contact`, `stream` (a connection for no session), `unfinished` (a message that was not whole in
+        /// time), ...
         word: &'static str,
         /// What it was answered; absent where it was dropped.
         status: Option<u16>,

@@ -45,6 +45,11 @@ impl StreamReader {
         while !self.lost && self.step() {}
     }
 
+    /// Octets of a message that has begun and is not whole.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.octets.len()
+    }
+
     /// The next message, keep-alive or breach. After one that ends the flow there is none.
     pub(crate) fn next(&mut self) -> Option<Result<Incoming, Broken>> {
         self.ready.pop_front()

@@ -262,6 +262,50 @@ fn connections_carry_requests_and_keep_alives() {
 }
 
 #[test]
+fn a_message_that_drips_ends_its_connection() {
+    let mut rig = Rig::with(settings());
+    let flow = FlowId(2);
+    let peer = "192.0.2.9:41000".parse().unwrap();
+    rig.input(AgentInput::FlowAccepted {
+        flow,
+        local: LOCAL.parse().unwrap(),
+        peer,
+        transport: Transport::Tcp,
+    });
+    let octets = |octets: &[u8]| AgentInput::Octets {
+        flow,
+        octets: Bytes::copy_from_slice(octets),
+        received: UnixMillis(4),
+    };
+    let (whole, next) = (message(1, "TCP"), message(2, "TCP"));
+    // Each message has its own time, however slow those before were; between messages there is none.
+    for message in [&whole, &next] {
+        rig.input(octets(&message[..100]));
+        rig.pass(seconds(31));
+        rig.input(octets(&message[100..]));
+        assert_eq!(rig.transmitted().len(), 1);
+    }
+    assert_eq!(rig.agent.poll_timeout(), None);
+    rig.input(octets(&[&whole[..], &next[..10]].concat()));
+    for octet in &next[10..41] {
+        rig.pass(seconds(1));
+        rig.input(octets(&[*octet]));
+    }
+    assert!(rig.closed().is_empty());
+    rig.pass(seconds(1));
+    assert_eq!(rig.closed(), [flow]);
+    let noted = rig.outputs.iter().filter(|output| {
+        matches!(output, AgentOutput::Noted(SipNote::Refused { word: "unfinished", length: 41, source, .. })
+            if *source == peer)
+    });
+    assert_eq!(noted.count(), 1);
+    assert_eq!(rig.agent.poll_timeout(), None);
+    rig.outputs.clear();
+    rig.input(octets(&next[41..]));
+    assert!(rig.outputs.is_empty());
+}
+
+#[test]
 fn pushes_are_answered_until_the_end() {
     let mut rig = Rig::registered();
     rig.datagram(CORE, message(1, "UDP"));
