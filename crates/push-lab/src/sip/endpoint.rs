@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
@@ -25,6 +26,9 @@ const WAITING: usize = 10_000;
 const UNWRITTEN: usize = 10_000;
 /// How often a port is looked for that is free for datagrams and for connections.
 const PORT_ATTEMPTS: usize = 50;
+/// Octets of the receive buffer that is asked of the kernel: the answers to a flood come all at once, and each takes more room
+/// there than it has octets.
+const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// The transaction of a request: branch, who sent it, method. ACK belongs to its INVITE.
 pub(super) type ServerKey = (String, String, String);
@@ -600,6 +604,7 @@ async fn bind(address: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
     let mut attempt = 0;
     loop {
         let udp = UdpSocket::bind(address).await?;
+        SockRef::from(&udp).set_recv_buffer_size(RECEIVE_BUFFER)?;
         match TcpListener::bind(udp.local_addr()?).await {
             Ok(tcp) => return Ok((udp, tcp)),
             Err(error) if address.port() != 0 || attempt >= PORT_ATTEMPTS => return Err(error),

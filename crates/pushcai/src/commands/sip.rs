@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use push_lab::sip::{
     ChunkOrder, MsrpManner, Serves, Setup, SipAlgorithm, SipBinding, SipCore, SipCoreBehaviour,
-    SipCoreSettings, SipError, SipExtent, SipManner, SipMisbehaviour, SipPush, SipPushServer,
-    SipPushServerBehaviour, SipPushServerSettings, SipTimers, SipWay, SipWish, Spoil,
-    push_resource_identifier,
+    SipCoreSettings, SipError, SipExtent, SipManner, SipMisbehaviour, SipPush, SipPushResult,
+    SipPushServer, SipPushServerBehaviour, SipPushServerSettings, SipTimers, SipWay, SipWish,
+    Spoil, push_resource_identifier,
 };
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::arguments::{ChunkWay, LabSip, Opening};
 use crate::commands::interrupted;
@@ -21,7 +21,7 @@ use crate::commands::ppg::authority;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// How long it is quiet before a terminal has said all that it has to say to a misbehaviour.
+/// How long it is quiet before a terminal has said all that it has to say, at first and to a misbehaviour.
 const QUIET: Duration = Duration::from_millis(500);
 
 /// Plays the core and the server until all is done, or somebody wants it to end.
@@ -303,7 +303,7 @@ impl<'a> Job<'a> {
     async fn push(&self, stage: &Stage, to: &str) -> Result<(), Failure> {
         let mut failed = None;
         for _ in 0..self.arguments.count {
-            let result = stage.server.push(to, &self.push, &self.manner).await;
+            let result = self.push_in_time(stage, to).await;
             if !result.is_accepted() {
                 failed = Some(told::describe(&result));
             }
@@ -313,7 +313,27 @@ impl<'a> Job<'a> {
         })
     }
 
-    /// The contact to push to, once it is registered; another's core knows by itself.
+    /// Pushes, and again as often as the terminal says that it is too early and when it is not, while there is patience.
+    async fn push_in_time(&self, stage: &Stage, to: &str) -> SipPushResult {
+        let mut patience = Duration::from_secs(self.arguments.patience);
+        loop {
+            let result = stage.server.push(to, &self.push, &self.manner).await;
+            let later = result.header("Retry-After").and_then(|text| {
+                let digits = text.split(|c: char| !c.is_ascii_digit()).next()?;
+                digits.parse().ok().map(Duration::from_secs)
+            });
+            match later.and_then(|later| Some((later, patience.checked_sub(later)?))) {
+                Some((later, left)) if result.status == 480 && !later.is_zero() => {
+                    patience = left;
+                    sleep(later).await;
+                }
+                _ => return result,
+            }
+        }
+    }
+
+    /// The contact to push to, once it is registered and the terminal has told what it had to tell; another's core knows by
+    /// itself.
     async fn terminal(&self, stage: &Stage) -> Result<Option<SipBinding>, Failure> {
         let Some(core) = &stage.core else {
             return Ok(None);
@@ -337,12 +357,15 @@ impl<'a> Job<'a> {
         let patience = Duration::from_secs(self.arguments.patience);
         let mut events = core.events();
         let waiting = async {
-            loop {
+            let binding = loop {
                 if let Some(binding) = core.bindings().into_iter().find(fits) {
-                    return Some(binding);
+                    break binding;
                 }
                 events.next().await?;
-            }
+            };
+            // It agrees with its Push Sender Agents next, and takes no push before.
+            while let Ok(Some(_)) = timeout(QUIET, events.next()).await {}
+            Some(binding)
         };
         timeout(patience, waiting).await.map_err(|_| {
             let what = if wanted.is_empty() {

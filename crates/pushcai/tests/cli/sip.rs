@@ -25,8 +25,8 @@ fn answer(request: &str, status: &str) -> String {
     answer + "Content-Length: 0\r\n\r\n"
 }
 
-/// Runs the lab without asking for passwords, and a terminal that registers and answers a push so.
-fn lab(arguments: &[&str], status: &str) -> Run {
+/// Runs the lab without asking for passwords, and a terminal that registers and answers pushes so, one after the other.
+fn lab(arguments: &[&str], statuses: &'static [&'static str]) -> Run {
     let all = [
         &["lab", "sip", "--listen", "127.0.0.1:0", "--json"],
         arguments,
@@ -48,20 +48,22 @@ fn lab(arguments: &[&str], status: &str) -> Run {
          Contact: <sip:alice@{own}>;+g.oma.pusheventapp=\"news.ua\"\r\nContent-Length: 0\r\n\r\n"
     );
     socket.send_to(register.as_bytes(), &core).unwrap();
-    let serving = std::thread::spawn({
-        let status = status.to_owned();
-        move || {
-            let mut buffer = [0; 4_096];
-            while let Ok((length, source)) = socket.recv_from(&mut buffer) {
+    let serving = std::thread::spawn(move || {
+        let mut buffer = [0; 4_096];
+        let mut last = String::new();
+        for status in statuses {
+            let (text, source) = loop {
+                let (length, source) = socket.recv_from(&mut buffer).unwrap();
                 let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-                if text.starts_with("MESSAGE") {
-                    let answer = answer(&text, &status);
-                    socket.send_to(answer.as_bytes(), source).unwrap();
-                    return text;
+                if text.starts_with("MESSAGE") && text != last {
+                    break (text, source);
                 }
-            }
-            String::new()
+            };
+            let answer = answer(&text, status);
+            socket.send_to(answer.as_bytes(), source).unwrap();
+            last = text;
         }
+        last
     });
     stdout.read_to_string(&mut told).unwrap();
     let message = serving.join().unwrap();
@@ -76,7 +78,7 @@ fn lab(arguments: &[&str], status: &str) -> Run {
 #[test]
 fn a_push_by_sip_is_told_step_by_step() {
     let arguments = ["--application", "news.ua", "--body", "hello"];
-    let run = lab(&[&arguments[..], &["--open"]].concat(), "200 OK");
+    let run = lab(&[&arguments[..], &["--open"]].concat(), &["200 OK"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run}");
     let events: Vec<Value> = run
         .stdout
@@ -101,11 +103,25 @@ fn a_push_by_sip_is_told_step_by_step() {
     assert_eq!(events[4]["accepted"], true);
     let run = lab(
         &[&arguments[..], &["--open"]].concat(),
-        "415 Unsupported Media Type",
+        &["415 Unsupported Media Type"],
     );
     assert_eq!(run.code, 1, "{run}");
     let why = "the push was not taken: 415 Unsupported Media Type";
     assert!(run.stderr.contains(why), "{run}");
+}
+
+#[test]
+fn a_push_that_comes_too_early_is_sent_again() {
+    const EARLY: &str = "480 Temporarily Unavailable\r\nRetry-After: 1 (soon);duration=9";
+    const LATE: &str = "480 Temporarily Unavailable\r\nRetry-After: 31";
+    let arguments = ["--application", "news.ua", "--body", "hello", "--open"];
+    let run = lab(&arguments, &[EARLY, "200 OK"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run}");
+    let pushed = run.stdout.matches(r#""event":"pushed""#).count();
+    assert_eq!(pushed, 2, "{run}");
+    // Nobody waits longer than for answers at all.
+    let run = lab(&arguments, &[LATE]);
+    assert_eq!(run.code, 1, "{run}");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use super::{LabContent, pair};
 ///
 /// The core is registrar and proxy: terminals register with it, and pushes go to those whose feature tags fit. The push server
 /// behind it is told by OPTIONS what terminals take. Where a content is given, it waits for a terminal that has registered the
-/// application and pushes: by MESSAGE, or by INVITE and MSRP where the content is long. Every step is a line. Without a content
-/// it goes on until Ctrl-C.
+/// application and is done with that, and pushes: by MESSAGE, or by INVITE and MSRP where the content is long; again, where the
+/// terminal says that it is too early (480 with Retry-After). Every step is a line. Without a content it goes on until Ctrl-C.
 #[derive(Debug, Args)]
 #[command(
     group(ArgGroup::new("sip-content").args(["sample", "body", "body_file", "body_hex"])),
