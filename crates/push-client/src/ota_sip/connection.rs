@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use push_ota::sip::{FlowId, StreamId};
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConfig};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -118,7 +118,7 @@ async fn open(
     let limit = settings.handshake_timeout;
     match timeout(limit, TlsConnector::from(client).connect(name, stream)).await {
         Ok(Ok(stream)) => Ok((Stream::Secure(Box::new(stream)), local, peer)),
-        Ok(Err(error)) => Err(format!("TLS: {error}")),
+        Ok(Err(error)) => Err(format!("TLS: {}", why(&error))),
         Err(_) => {
             let limit = limit.as_secs_f32();
             Err(format!("TLS was not set up within {limit} s"))
@@ -134,6 +134,18 @@ fn set_up(settings: &SipConnectionSettings, stream: &TcpStream) -> io::Result<()
 
 fn unusable(error: &io::Error) -> String {
     format!("the connection cannot be used: {error}")
+}
+
+/// What went wrong. That a peer misses a certificate shows behind the handshake (RFC 8446 4.4.2.4), like any other error.
+fn why(error: &io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match inner {
+        Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
+            "the peer wants a certificate of the terminal, and none is set: name certificate_file"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// Reads and writes until the connection has ended; says why it has.
@@ -197,7 +209,7 @@ async fn read(
             Ok(Ok(length)) => length,
             // The end of TCP that TLS did not announce: what is whole was said, and the rest shows as not whole.
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return End::OfOctets,
-            Ok(Err(error)) => return End::Broken(error.to_string()),
+            Ok(Err(error)) => return End::Broken(why(&error)),
             Err(limit) => {
                 let limit = limit.as_secs_f32();
                 return End::Broken(format!("the peer was silent for {limit} s"));
@@ -272,7 +284,7 @@ async fn in_time<T>(
 ) -> Result<T, String> {
     match timeout(limit, writing).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Err(error)) => Err(why(&error)),
         Err(_) => Err(format!(
             "the peer read nothing for {} s",
             limit.as_secs_f32()
