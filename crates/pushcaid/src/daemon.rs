@@ -362,7 +362,8 @@ fn announce(
     let over_udp = over_udp.map(|address| (OTA_WSP, *address));
     let over_tcp = client.listening_tcp().iter().copied();
     let mut services = Vec::new();
-    for (service, address) in over_udp.chain(over_tcp) {
+    let over_sip = client.listening_sip().iter().copied();
+    for (service, address) in over_udp.chain(over_tcp).chain(over_sip) {
         tracing::info!(service, %address, "listening");
         services.push(format!("{address} ({service})"));
     }

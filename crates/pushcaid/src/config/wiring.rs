@@ -180,7 +180,7 @@ impl Config {
         if patience.0 >= all.0 {
             let message = format!(
                 "{patience} is no less than [applications] announce_timeout, {all}: a registration would be given up while a \
-                 gateway may still come"
+                 server may still agree"
             );
             return Err(wrong(section, "announce_patience")(&message));
         }
