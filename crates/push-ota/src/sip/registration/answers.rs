@@ -24,6 +24,9 @@ pub(super) enum Verdict {
     Later,
 }
 
+/// The way back to the terminal is broken (RFC 5626 11.6).
+pub(super) const FLOW_FAILED: u16 = 430;
+
 /// The first status of a range that goes on to the next row, and what each of it calls for: of REGISTER, and of OPTIONS.
 pub(super) const VERDICTS: [(u16, Verdict, Verdict); 16] = [
     (100, Verdict::Wait, Verdict::Wait),
@@ -38,8 +41,8 @@ pub(super) const VERDICTS: [(u16, Verdict, Verdict); 16] = [
     (409, Verdict::Refused, Verdict::Refused),
     (423, Verdict::AskForMore, Verdict::Refused),
     (424, Verdict::Refused, Verdict::Refused),
-    // RFC 5626 5.2: the way back is broken, and is made anew.
-    (430, Verdict::Later, Verdict::Later),
+    // It is made anew.
+    (FLOW_FAILED, Verdict::Later, Verdict::Later),
     (431, Verdict::Refused, Verdict::Refused),
     // Away at present.
     (480, Verdict::Refused, Verdict::Later),

@@ -175,6 +175,8 @@ impl Registration {
                 // A slip of the core's pen does not keep the terminal away for years.
                 let most = self.settings.backoff_limit;
                 let after = answers::retry_after(response).map(|after| after.min(most));
+                let flow_failed = response.status() == answers::FLOW_FAILED;
+                self.flows.silent |= flow_failed && exchange.kind == Kind::Bind;
                 self.failed(server, &exchange, verdict.state(), reason, after, now);
             }
         }
@@ -194,6 +196,7 @@ impl Registration {
                 Unanswered::TooMany => "too many requests are under way",
             };
             let (state, reason) = (SipServerState::Unreachable, reason.to_owned());
+            self.flows.silent |= why == Unanswered::TimedOut && exchange.kind == Kind::Bind;
             self.failed(server, &exchange, state, reason, None, now);
         }
         self.settle(now);

@@ -40,6 +40,8 @@ pub(super) struct Flows {
     large: Option<Flow>,
     /// The first hop takes no such connection.
     large_refused: bool,
+    /// Nobody answered over the main flow: it may lead nowhere, and the next attempt takes another, maybe to another address.
+    pub(super) silent: bool,
     /// Long requests that wait for it.
     waiting: Vec<(ExchangeId, Request)>,
 }
@@ -52,6 +54,7 @@ impl Flows {
             main: None,
             large: None,
             large_refused: false,
+            silent: false,
             waiting: Vec::new(),
         }
     }
@@ -113,8 +116,16 @@ impl Registration {
                 .push_back(RegistrationOutput::CloseFlow { flow: flow.id });
         }
         self.flows.large_refused = false;
+        self.flows.silent = false;
         self.flows.waiting.clear();
         self.keep_alive_at = None;
+    }
+
+    /// Takes another way in place of one that may lead nowhere.
+    pub(super) fn replace_main(&mut self) {
+        self.close_flows();
+        self.forget_exchanges();
+        self.open_main();
     }
 
     //= specs/ota-sip.md#outbound

@@ -428,6 +428,9 @@ impl Registration {
             return;
         }
         if self.core.exchange.is_none() && now >= self.register_at() {
+            if self.flows.silent {
+                return self.replace_main();
+            }
             self.begin(0, Kind::Bind, now);
         }
         let nothing = self.wanted.applications.is_empty();

@@ -51,6 +51,45 @@ fn a_lost_flow_is_made_anew_with_the_binding() {
 }
 
 #[test]
+fn a_way_by_which_nobody_answers_is_made_anew() {
+    for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
+        let mut own = settings();
+        own.account.transport = transport;
+        let mut rig = Rig::with(&own);
+        rig.announce(&["a.ua"]);
+        rig.open();
+        rig.grant(600);
+        rig.echo();
+        rig.pass(seconds(300));
+        rig.time_out();
+        assert_eq!(rig.views()[0], "Unreachable");
+        assert!(rig.closed.is_empty(), "pushes may come by it meanwhile");
+        let due = rig.wait();
+        assert!((seconds(15)..=seconds(30)).contains(&due), "{due:?}");
+        rig.pass(due);
+        assert_eq!(rig.closed, [FlowId(1)]);
+        assert_eq!(rig.asked.last(), Some(&(FlowId(3), transport)));
+        assert_eq!(rig.count("REGISTER"), 2);
+        // It says so itself.
+        rig.open();
+        assert_eq!(rig.last().route.flow, FlowId(3));
+        rig.answer(430, &[]);
+        rig.pass(rig.wait());
+        assert_eq!(rig.closed, [FlowId(1), FlowId(3)]);
+        rig.open();
+        assert_eq!(rig.last().route.flow, FlowId(5));
+        rig.grant(600);
+        assert_eq!(rig.views(), ["Confirmed", "Confirmed"]);
+        // A Push Sender Agent that is silent says nothing of the way.
+        rig.announce(&["b.ua"]);
+        rig.grant(600);
+        rig.time_out();
+        rig.pass(seconds(30));
+        assert_eq!(rig.closed.len(), 2);
+    }
+}
+
+#[test]
 fn an_announcement_does_not_wait_for_a_flow_that_fails() {
     let mut rig = Rig::new();
     let first = rig.announce(&["a.ua"]);

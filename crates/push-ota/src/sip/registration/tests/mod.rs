@@ -244,6 +244,15 @@ impl Rig {
         self.now = end;
     }
 
+    /// Lets time pass until something is due; a flow that is asked for is open.
+    fn pass_until_due(&mut self) {
+        let before = self.asked.len();
+        self.pass(self.wait());
+        if self.asked.len() > before {
+            self.open();
+        }
+    }
+
     /// How long it is until something is due.
     fn wait(&self) -> Duration {
         let due = self.machine.poll_timeout().unwrap();

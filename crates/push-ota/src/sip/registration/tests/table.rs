@@ -131,7 +131,7 @@ fn what_fails_again_and_again_is_asked_less_often() {
             (seconds(whole) / 2..=seconds(whole)).contains(&due),
             "{due:?} of {whole}"
         );
-        rig.pass(due);
+        rig.pass_until_due();
     }
     assert_eq!(rig.answers.len(), 1);
     assert_eq!(rig.states(1), ["Unreachable", "Requested"]);
@@ -273,14 +273,14 @@ fn a_binding_that_cannot_be_renewed_lapses_and_is_made_anew() {
     assert_eq!(rig.views()[0], "Unreachable");
     assert!(rig.machine.views()[0].binding.is_some());
     while rig.now < seconds(1000 + 600) {
-        rig.pass(rig.wait());
+        rig.pass_until_due();
         if rig.machine.core.exchange.is_some() {
             rig.time_out();
         }
     }
     assert!(rig.machine.views()[0].binding.is_none());
     assert_eq!(rig.views()[0], "Unreachable");
-    rig.pass(rig.wait());
+    rig.pass_until_due();
     rig.grant(600);
     assert_eq!(rig.views(), ["Confirmed", "Confirmed"]);
     assert_eq!(rig.count("OPTIONS"), 1);
@@ -479,7 +479,7 @@ fn a_removal_that_cannot_be_told_is_reported_and_ends_by_itself() {
     rig.time_out();
     assert_eq!(rig.states(ticket), ["Unreachable", "Requested"]);
     while rig.machine.poll_timeout().is_some() {
-        rig.pass(rig.wait());
+        rig.pass_until_due();
         if rig.machine.core.exchange.is_some() {
             rig.time_out();
         }
