@@ -230,9 +230,8 @@ impl Registration {
         }
         self.stale = BTreeSet::from([exchange.contact.clone()]);
         let expires = now.saturating_add(grant.expires);
-        // More than was asked for may be a slip, and a core that forgets its bindings hears of them again.
-        let asked = Duration::from_secs(self.asked.into());
-        let renewal = answers::refresh_after(grant.expires.min(asked));
+        // More than is wanted, granted or called for, may be a slip, and a core that forgets its bindings hears of them again.
+        let renewal = answers::refresh_after(grant.expires.min(self.settings.expires));
         self.bound_until = Some(expires);
         self.binding = Some(Binding {
             contact: exchange.contact,

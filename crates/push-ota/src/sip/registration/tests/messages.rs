@@ -295,7 +295,7 @@ fn the_first_hop_stands_once_in_the_route() {
 }
 
 #[test]
-fn a_binding_that_is_granted_for_ages_is_renewed_as_if_for_what_was_asked() {
+fn a_binding_for_ages_is_renewed_as_if_for_what_was_wanted() {
     for granted in [3_600, 7_200, u64::from(u32::MAX), u64::MAX] {
         let mut rig = Rig::new();
         rig.announce(&["a.ua"]);
@@ -306,4 +306,16 @@ fn a_binding_that_is_granted_for_ages_is_renewed_as_if_for_what_was_asked() {
         rig.pass(seconds(3_000));
         assert_eq!(rig.count("REGISTER"), 2);
     }
+}
+
+#[test]
+fn a_registrar_that_calls_for_ages_hears_of_the_terminal_before_they_are_over() {
+    let mut rig = Rig::new();
+    rig.announce(&["a.ua"]);
+    rig.open();
+    rig.answer(423, &[("Min-Expires", "4294967295")]);
+    assert_eq!(rig.last().header("Expires"), "4294967295");
+    rig.grant(u64::from(u32::MAX));
+    rig.echo();
+    assert_eq!(rig.wait(), seconds(3_000));
 }
