@@ -12,7 +12,7 @@ use std::time::Duration;
 use push_core::{Capabilities, Input, Now, PersistTicket, PushRefusal, RequestTicket, Verdict};
 use push_message::{Protocol, ReceivedPush};
 use push_ota::sip::{
-    AgentInput, AgentOutput, AnnounceTicket, FlowId, PushOutcome, SipPushTicket, UserAgent,
+    AgentInput, AgentOutput, AnnounceTicket, PushOutcome, SipPushTicket, UserAgent,
 };
 use rustls::ClientConfig;
 use tokio::sync::mpsc;
@@ -21,7 +21,7 @@ use super::{Engine, Listener, REQUEST_BATCH};
 use crate::ota_http::secret_number;
 use crate::ota_sip::{Accepted, Carrier, Connections, OtaSipSettings, Report, Sockets};
 
-use flows::Opening;
+use flows::{Opening, UdpFlow};
 
 /// The announcement that is made at the start, which nobody waits for.
 const AT_START: AnnounceTicket = AnnounceTicket(u64::MAX);
@@ -35,8 +35,7 @@ pub(crate) struct OtaSip {
     agent: UserAgent,
     sockets: Sockets,
     services: Vec<(&'static str, SocketAddr)>,
-    /// The flow that the UDP socket is, and its peer.
-    udp_flow: Option<(FlowId, SocketAddr)>,
+    udp_flow: Option<UdpFlow>,
     buffer: Box<[u8]>,
     connections: Connections,
     reports: mpsc::Receiver<Report>,

@@ -12,12 +12,35 @@ use push_ota::sip::{AgentInput, FlowId, StreamId, Transport};
 use rustls::pki_types::ServerName;
 
 use super::super::socket::Reading;
-use super::{Engine, OtaSip};
+use super::{Engine, Listener, OtaSip};
 use crate::masked::Masked;
 use crate::ota_sip::{Accepted, Carrier, Event, Report, Secure, local_of};
 
 /// How long nothing is accepted after a failure such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The flow that the UDP socket is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UdpFlow {
+    id: FlowId,
+    /// The terminal's end, as its Contact says.
+    local: SocketAddr,
+    /// The first hop.
+    peer: SocketAddr,
+}
+
+impl UdpFlow {
+    /// Whether the first hop is no longer reached from the terminal's end.
+    fn has_moved(&self, bound: SocketAddr) -> bool {
+        // Where there is no way at all, sending says so.
+        local_of(bound, self.peer).is_ok_and(|local| local != self.local)
+    }
+}
+
+/// Whether a message has the core keep where the terminal is reached, or keeps the way there open.
+fn keeps_the_way(octets: &[u8]) -> bool {
+    octets.starts_with(b"REGISTER ") || octets == b"\r\n\r\n"
+}
 
 /// A flow or a stream that is to be opened.
 #[derive(Debug)]
@@ -125,8 +148,8 @@ impl OtaSip {
             }
             match local_of(bound, *peer) {
                 Ok(local) => {
-                    self.udp_flow = Some((flow, *peer));
-                    let peer = *peer;
+                    let (id, peer) = (flow, *peer);
+                    self.udp_flow = Some(UdpFlow { id, local, peer });
                     self.input(AgentInput::FlowOpened { flow, local, peer }, now);
                     return Ok(());
                 }
@@ -147,7 +170,7 @@ impl OtaSip {
 
     fn close(&mut self, carrier: Carrier) {
         if let Carrier::Sip(flow) = carrier
-            && self.udp_flow.is_some_and(|(open, _)| open == flow)
+            && self.udp_flow.is_some_and(|udp| udp.id == flow)
         {
             self.udp_flow = None;
         }
@@ -290,10 +313,20 @@ impl Engine {
         let Some(sip) = &mut self.ota_sip else {
             return;
         };
-        let Some((udp, peer)) = sip.udp_flow.filter(|(udp, _)| *udp == flow) else {
+        let Some(udp) = sip.udp_flow.filter(|udp| udp.id == flow) else {
             self.transmit_on(Carrier::Sip(flow), octets, now);
             return;
         };
+        let has_moved = |listener: &Listener| udp.has_moved(listener.address());
+        if !self.stopping
+            && destination == udp.peer
+            && keeps_the_way(&octets)
+            && sip.udp().is_some_and(has_moved)
+        {
+            // The core would answer, and send pushes to where nobody is.
+            tracing::info!("the terminal reaches the SIP core from another address");
+            return sip.input(AgentInput::NetworkChanged, now);
+        }
         match sip.send_datagram(destination, &octets) {
             Ok(true) => {}
             // As good as lost on the way: what matters is repeated.
@@ -304,10 +337,10 @@ impl Engine {
                 let masked = Masked::new(destination, shown);
                 tracing::debug!(destination = %masked, %error, "a datagram of SIP cannot be sent");
                 // That somebody else cannot be answered says nothing of the way to the core.
-                if destination == peer && has_lost_its_way(&error) {
+                if destination == udp.peer && has_lost_its_way(&error) {
                     sip.udp_flow = None;
                     let reason = format!("nothing can be sent to it: {error}");
-                    sip.ended(Carrier::Sip(udp), reason, now);
+                    sip.ended(Carrier::Sip(udp.id), reason, now);
                 }
             }
         }
@@ -369,7 +402,7 @@ impl Engine {
                     self.counters.sip_datagrams += 1;
                     let octets = buffer.get(..length).unwrap_or_default();
                     // Nobody but the core knows of the socket before there is a flow.
-                    if let Some((flow, _)) = *udp_flow {
+                    if let Some(UdpFlow { id: flow, .. }) = *udp_flow {
                         let input = AgentInput::Datagram {
                             flow,
                             source,
@@ -401,4 +434,31 @@ fn has_lost_its_way(error: &io::Error) -> bool {
             | ErrorKind::PermissionDenied
             | ErrorKind::InvalidInput
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_that_has_another_address_is_known_to_have_moved() {
+        let bound = SocketAddr::from(([0, 0, 0, 0], 5070));
+        let here = SocketAddr::from(([127, 0, 0, 1], 5070));
+        let before = SocketAddr::from(([192, 0, 2, 20], 5070));
+        let peer = SocketAddr::from(([127, 0, 0, 1], 5060));
+        let id = FlowId(1);
+        let flow = |local| UdpFlow { id, local, peer };
+        assert!(!flow(here).has_moved(bound));
+        assert!(flow(before).has_moved(bound));
+        assert!(!flow(before).has_moved(before), "it is bound to that one");
+    }
+
+    #[test]
+    fn what_keeps_the_way_is_a_registration_or_empty_lines() {
+        assert!(keeps_the_way(b"REGISTER sip:ims.example.test SIP/2.0\r\n"));
+        assert!(keeps_the_way(b"\r\n\r\n"));
+        for other in [&b"OPTIONS sip:a@b SIP/2.0"[..], b"\r\n", b"SIP/2.0 200 OK"] {
+            assert!(!keeps_the_way(other));
+        }
+    }
 }
