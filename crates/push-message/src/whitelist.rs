@@ -1,7 +1,7 @@
 //! Push Servers that an application, or the terminal, takes pushes from (Push-CAI 5.1 `whitelist`).
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
@@ -140,13 +140,16 @@ fn parse_e164(text: &str) -> Option<Address> {
     fits.then(|| Address::E164(digits.into()))
 }
 
-/// Splits a SIP URI into scheme, user part and host with port; parameters are left out.
+/// Splits a SIP URI into scheme, user part and host with port; parameters are left out. The user part may have what begins
+/// parameters behind the host (RFC 3261 25.1), so that it ends before they are looked for.
 fn split_sip(uri: &str) -> Option<(String, Option<&str>, String)> {
     let (scheme, rest) = uri.split_once(':')?;
-    let rest = rest.split([';', '?']).next()?;
-    let (user, host) = rest
-        .rsplit_once('@')
-        .map_or((None, rest), |(user, host)| (Some(user), host));
+    let (user, rest) = match rest.split_once('@') {
+        Some((_, rest)) if rest.contains('@') => return None,
+        Some((user, rest)) => (Some(user), rest),
+        None => (None, rest),
+    };
+    let host = rest.split([';', '?']).next()?;
     Some((scheme.to_ascii_lowercase(), user, host.to_ascii_lowercase()))
 }
 
@@ -156,11 +159,7 @@ fn sip_host(uri: &str) -> Option<String> {
 
 fn parse_sip(uri: &str) -> Option<Address> {
     let (scheme, user, host) = split_sip(uri)?;
-    let (name, port) = host
-        .rsplit_once(':')
-        .map_or((host.as_str(), None), |(name, port)| (name, Some(port)));
-    let port_fits = port.is_none_or(|port| port.parse::<u16>().is_ok());
-    if !port_fits || !(is_host_name(name) || name.parse::<IpAddr>().is_ok()) {
+    if !is_sip_host(&host) {
         return None;
     }
     match user {
@@ -168,6 +167,19 @@ fn parse_sip(uri: &str) -> Option<Address> {
         Some("") => None,
         Some(user) => Some(Address::SipUri(format!("{scheme}:{user}@{host}").into())),
     }
+}
+
+/// Whether a text is a host of SIP, with or without a port.
+fn is_sip_host(text: &str) -> bool {
+    let bracketed = text.strip_prefix('[').and_then(|text| text.split_once(']'));
+    let (fits, rest) = if let Some((address, rest)) = bracketed {
+        (address.parse::<Ipv6Addr>().is_ok(), rest)
+    } else {
+        let (name, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
+        (is_host_name(name) || name.parse::<Ipv4Addr>().is_ok(), rest)
+    };
+    let port = rest.strip_prefix(':');
+    fits && port.map_or(rest.is_empty(), |port| port.parse::<u16>().is_ok())
 }
 
 /// Labels of letters, digits and hyphens; not all digits and dots, which is a broken IPv4 address rather than a name.
@@ -332,6 +344,9 @@ mod tests {
             "sip:",
             "sip:@example.net",
             "sip:a@b:99999",
+            "sip:a@[2001:db8::7",
+            "sip:a@[192.0.2.7]",
+            "sip:a@[2001:db8::7]5060",
             "a_b",
             "http://example.net/",
             &format!("{}.example", "a".repeat(64)),
@@ -377,6 +392,26 @@ mod tests {
             ("sip:example.net", sip("sip:anyone@sub.example.net"), false),
             ("sip:example.net", ip("192.0.2.1"), false),
             ("192.0.2.7", sip("sip:a@192.0.2.7"), false),
+            ("sip:psa@[2001:DB8::7]", sip("sip:psa@[2001:db8::7]"), true),
+            (
+                "sip:psa@[2001:db8::7]:5060",
+                sip("sip:psa@[2001:db8::7]"),
+                false,
+            ),
+            // What stands before the host is the name of a user, whatever it looks like.
+            ("sip:example.net", sip("sip:example.net;x@evil.test"), false),
+            ("example.net", sip("sip:example.net?x@evil.test"), false),
+            (
+                "sip:psa@example.net",
+                sip("sip:psa@example.net@evil.test"),
+                false,
+            ),
+            (
+                "sip:example.net",
+                sip("sip:evil.test;x=@b@example.net"),
+                false,
+            ),
+            ("sip:a;b@example.net", sip("sip:a;b@example.net;lr"), true),
         ];
         let known: IpAddr = "192.0.2.1".parse().unwrap();
         for (entry, server, named) in table {
@@ -451,7 +486,7 @@ mod tests {
         #[test]
         fn a_network_names_what_shares_its_prefix(octets in any::<[u8; 4]>(), other in any::<[u8; 4]>(), length in 0..=32u32) {
             let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
-            let entry = address(&format!("{}/{length}", std::net::Ipv4Addr::from(octets)));
+            let entry = address(&format!("{}/{length}", Ipv4Addr::from(octets)));
             let shares = u32::from_be_bytes(octets) & mask == u32::from_be_bytes(other) & mask;
             let server = ServerAddress::Ip(IpAddr::from(other));
             prop_assert_eq!(entry.names(&server, &[], |_, _| false), shares);
