@@ -17,6 +17,9 @@ const FACTORS: [u64; 2] = [0xa409_3822_299f_31d1, 0x082e_fa98_ec4e_6c89];
 /// sent them. It is the registration that the push is for that counts, not the port: one that began on a connection to one port
 /// may be repeated on another. The end of the name counts up from push to push, and is the first half of the fingerprint as
 /// it stands: fingerprints that [count up](Fingerprint::counts_up) are remembered at less cost.
+///
+/// Over SIP the transaction is named alike in the whole world, and the port is that of whichever flow it came on: a core may send
+/// again over the next one.
 pub(crate) fn of_transmission(
     push: &ReceivedPush,
     registration: Option<RegistrationId>,
@@ -35,7 +38,8 @@ pub(crate) fn of_transmission(
     hash.field(origin.protocol.as_str().as_bytes());
     let place = match origin.protocol {
         Protocol::OtaHttp => registration.map(|registration| registration.0),
-        Protocol::OtaWsp | Protocol::OtaSip => origin.destination_port.map(u64::from),
+        Protocol::OtaWsp => origin.destination_port.map(u64::from),
+        Protocol::OtaSip => None,
     };
     hash.word(place.unwrap_or(0));
     hash.field(&origin.transaction);
@@ -217,6 +221,17 @@ mod tests {
             of_content(RegistrationId(2), &push(1)),
             of_content(registration, &push(1))
         );
+    }
+
+    #[test]
+    fn over_sip_a_transmission_is_the_same_whichever_flow_it_comes_on() {
+        let of = |port, transaction| {
+            let push = PushBuilder::to("4").over(Protocol::OtaSip, port);
+            let push = push.transaction(transaction);
+            of_transmission(&push.received(push_message::UnixMillis(0)), None)
+        };
+        assert_eq!(of(Some(40_123), 7), of(Some(40_124), 7));
+        assert_ne!(of(Some(40_123), 7), of(Some(40_123), 8));
     }
 
     /// A gateway that sends again what its answer was lost of may do so on another connection, and to another port.
