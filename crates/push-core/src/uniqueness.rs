@@ -149,6 +149,11 @@ impl<'a> Distinction<'a> {
             .protocol
             .and_then(|protocol| settings.protocols.get(&protocol))
             .is_some_and(|protocol| protocol.tells_instances_apart);
-        tells_apart && self.application_id.is_some() && self.application_id != other.application_id
+        tells_apart
+            && self.application_id.is_some_and(|own| {
+                // Feature tags compare without case (RFC 3840 9): the core would take both for one.
+                let theirs = other.application_id;
+                theirs.is_none_or(|theirs| !own.as_str().eq_ignore_ascii_case(theirs.as_str()))
+            })
     }
 }

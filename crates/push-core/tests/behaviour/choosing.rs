@@ -8,7 +8,7 @@ use push_core::{
     RegistrationRequest, Selector, ServerState, Settings, Verdict,
 };
 use push_message::{
-    Accept, Address, DefaultWhitelistEntry, MediaType, Owner, Protocol, PushApplicationId,
+    Accept, Address, DefaultWhitelistEntry, MediaType, Owner, Protocol, PushApplicationId, Reason,
     UnixMillis,
 };
 use push_testkit::{PushBuilder, ServersAnswer, Terminal};
@@ -107,6 +107,15 @@ fn a_push_without_an_id_is_for_nobody_where_nobody_is_there() {
     );
     let wml = message(None, None).media_type("text/vnd.wap.wml");
     assert_eq!(terminal.push_refused(wml), PushRefusal::ContentType);
+}
+
+#[test]
+fn instances_whose_feature_tags_would_be_alike_tell_nobody_apart() {
+    let mut terminal = terminal();
+    terminal.registered("uid:1", over_sip(named(ULP, "urn:a")));
+    let refusal = terminal.refused("uid:2", over_sip(named(ULP, "URN:A")));
+    assert_eq!(refusal.reason, Reason::AlreadyRegistered);
+    terminal.registered("uid:2", over_sip(named(ULP, "urn:b")));
 }
 
 #[test]
