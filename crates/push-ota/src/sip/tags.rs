@@ -12,6 +12,9 @@ pub(super) const PUSH_TAG: &str = "+g.oma.pusheventapp";
 /// The feature tag whose values are IARIs (3GPP TS 24.229); the same in networks that are not IMS (Push-CAI 5.1).
 pub(super) const INSTANCE_TAG: &str = "+g.3gpp.iari-ref";
 
+/// The most values of a tag that are looked at in one request.
+const MAX_VALUES: usize = 64;
+
 /// What stands before the name in ids of WAP and of OMA, and is left out on the wire.
 const PREFIXES: [&str; 2] = ["x-wap-application:", "x-oma-application:"];
 
@@ -129,30 +132,32 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Reads all Accept-Contact headers of a request. What is no id is left out, and what is negated.
+    /// Reads all Accept-Contact headers of a request. What is no id is left out, and what is negated, and what stands behind more
+    /// values than anybody means: each is compared with everything that is announced.
     pub(super) fn read<T: AsRef<str>>(
         lines: impl IntoIterator<Item = T>,
         announced: &Announced,
     ) -> Self {
         let mut wanted = Self::default();
-        let mut seen = (BTreeSet::new(), BTreeSet::new());
-        for line in lines {
-            for row in Row::read(line.as_ref()) {
-                let applications = row.values(PUSH_TAG);
-                let applications = applications
-                    .filter_map(|value| push_application_id(value, &announced.applications));
-                for application in applications {
-                    if seen.0.insert(application.clone()) {
-                        wanted.applications.push(application);
-                    }
-                }
-                let instances = row.values(INSTANCE_TAG);
-                for instance in instances.filter_map(|value| instance(value, &announced.instances))
-                {
-                    if seen.1.insert(instance.clone()) {
-                        wanted.instances.push(instance);
-                    }
-                }
+        let rows: Vec<Row> = lines
+            .into_iter()
+            .flat_map(|line| Row::read(line.as_ref()))
+            .collect();
+        let values = |tag| {
+            rows.iter()
+                .flat_map(move |row| row.values(tag))
+                .take(MAX_VALUES)
+        };
+        for value in values(PUSH_TAG) {
+            let application = push_application_id(value, &announced.applications);
+            if let Some(application) = application.filter(|it| !wanted.applications.contains(it)) {
+                wanted.applications.push(application);
+            }
+        }
+        for value in values(INSTANCE_TAG) {
+            let instance = instance(value, &announced.instances);
+            if let Some(instance) = instance.filter(|it| !wanted.instances.contains(it)) {
+                wanted.instances.push(instance);
             }
         }
         wanted
@@ -441,6 +446,20 @@ mod tests {
         ]);
         assert_eq!(applications, ["x-oma-application:ulp.ua"]);
         assert_eq!(instances, ["urn:urn-7:3gpp-application.ims.iari.two"]);
+    }
+
+    #[test]
+    fn so_many_values_are_looked_at_and_no_more() {
+        let names: Vec<_> = (0..100).map(|number| format!("a{number}.ua")).collect();
+        let lines = names.chunks(7).map(|names| {
+            let list = names.join(",");
+            format!("*;+g.oma.pusheventapp=\"{list}\";+g.3gpp.iari-ref=\"{list}\"")
+        });
+        let wanted = Wanted::read(lines, &Announced::default());
+        let last = wanted.applications.last().unwrap().to_string();
+        assert_eq!(last, "x-wap-application:a63.ua");
+        assert_eq!(wanted.applications.len(), MAX_VALUES);
+        assert_eq!(wanted.instances.len(), MAX_VALUES);
     }
 
     #[test]
