@@ -86,6 +86,13 @@ pub(super) fn read_to_path(head: &Head) -> Option<Uri> {
     Uri::parse(head.get("To-Path")?.trim()).ok()
 }
 
+/// Whether the content is encoded, compressed for instance: nobody here undoes that.
+pub(super) fn is_encoded(head: &Head) -> bool {
+    let is_plain = |value: &str| value.is_empty() || value.eq_ignore_ascii_case("identity");
+    let values = head.get("Content-Encoding").unwrap_or_default().split(',');
+    values.map(str::trim).any(|value| !is_plain(value))
+}
+
 /// Headers of the content other than its type: `Content-...`.
 pub(super) fn content_headers(head: &Head) -> Vec<(Box<str>, Box<str>)> {
     let is_one = |name: &str| {

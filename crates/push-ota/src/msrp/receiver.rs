@@ -334,6 +334,10 @@ impl Session {
         if sizes.into_iter().flatten().max() > Some(max_content) {
             return Err(AssemblyError::TooLong.into());
         }
+        if fields::is_encoded(head) {
+            let reason = "content in an encoding that is not taken";
+            return Err(failure(Status::UnsupportedMediaType, reason));
+        }
         if self.message(message_id).is_none() {
             self.begin(message_id)?;
         }

@@ -129,7 +129,10 @@ impl fmt::Display for Uri {
 }
 
 fn read_authority(text: &str) -> Option<(Host, Option<u16>)> {
-    let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    let (user, text) = text.rsplit_once('@').unwrap_or(("", text));
+    if !user.bytes().all(is_visible) {
+        return None;
+    }
     let (host, rest) = if let Some(bracketed) = text.strip_prefix('[') {
         let (address, rest) = bracketed.split_once(']')?;
         (
@@ -209,6 +212,7 @@ mod tests {
             ("msrp://[2001:db8::7/s;tcp", InvalidUri::Authority),
             ("msrp://[2001:db8::7]x/s;tcp", InvalidUri::Authority),
             ("msrp://a b/s;tcp", InvalidUri::Authority),
+            ("msrp://a\r\n@h.test/s;tcp", InvalidUri::Authority),
         ] {
             assert_eq!(Uri::parse(text), Err(error), "{text}");
         }
