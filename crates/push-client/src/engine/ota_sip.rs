@@ -262,9 +262,12 @@ impl Engine {
                 host,
                 port,
             } => self.open(Opening::flow(flow, transport, &host, port), host, now),
-            AgentOutput::OpenStream { stream, host, port } => {
-                self.open(Opening::stream(stream, port), host, now);
-            }
+            AgentOutput::OpenStream {
+                stream,
+                host,
+                port,
+                reach,
+            } => self.open(Opening::stream(stream, port, reach), host, now),
             AgentOutput::CloseFlow { flow } => self.close_carrier(Carrier::Sip(flow)),
             AgentOutput::CloseStream { stream } => self.close_carrier(Carrier::Msrp(stream)),
             AgentOutput::Transmit {

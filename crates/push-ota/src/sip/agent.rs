@@ -400,9 +400,17 @@ impl UserAgent {
                 push: ticket,
                 announced,
             },
-            ServingOutput::OpenStream { stream, host, port } => {
-                AgentOutput::OpenStream { stream, host, port }
-            }
+            ServingOutput::OpenStream {
+                stream,
+                host,
+                port,
+                reach,
+            } => AgentOutput::OpenStream {
+                stream,
+                host,
+                port,
+                reach,
+            },
             ServingOutput::StreamTransmit { stream, octets } => {
                 AgentOutput::StreamTransmit { stream, octets }
             }
@@ -470,7 +478,7 @@ impl UserAgent {
         let known = &self.settings.serving.core_addresses;
         let ours = self.registration.is_to_core(route.flow);
         let peer = self.flows.get(&route.flow).map(|flow| flow.peer);
-        ours && peer == Some(route.peer) || known.contains(&route.peer.ip())
+        ours && peer == Some(route.peer) || known.contains(&route.peer.ip().to_canonical())
     }
 
     /// Sends octets, if their way is there still. There is one flow of datagrams at a time, which takes over from the one before.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use push_message::{ApplicationId, PushApplicationId, ReceivedPush, UnixMillis};
 
+use super::reach::Reach;
 pub use crate::http::{AnnounceTicket, Host};
 
 /// Names a flow: the UDP socket, or one connection that carries SIP (RFC 5626 3.1).
@@ -228,10 +229,12 @@ pub enum AgentOutput {
     OpenStream {
         /// Its name.
         stream: StreamId,
-        /// To whom.
+        /// To whom. A name is what a Push Server says: its addresses count only as far as `reach` allows them.
         host: Host,
         /// The port.
         port: u16,
+        /// The addresses that may be connected to.
+        reach: Reach,
     },
     /// Send octets on a connection for MSRP.
     StreamTransmit {

@@ -7,6 +7,7 @@ mod agent;
 mod chance;
 mod dialogs;
 mod events;
+mod reach;
 mod registration;
 mod sdp;
 mod serving;
@@ -20,6 +21,7 @@ pub use events::{
     AgentInput, AgentOutput, AnnounceTicket, BindingView, FlowId, Host, PushOutcome, SipNote,
     SipPushTicket, SipReport, SipServerState, SipServerView, StreamId, Transport,
 };
+pub use reach::Reach;
 #[cfg(any(test, feature = "check"))]
 pub(crate) use sdp::check_offer;
 pub use settings::{

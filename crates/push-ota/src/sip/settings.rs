@@ -164,7 +164,8 @@ impl Default for ServingSettings {
 /// Whose requests are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AcceptFrom {
-    /// The core's alone: the first hop, on whatever flow, and `core_addresses`. Others are refused with 403.
+    /// The core's alone: what comes over a connection that the terminal made to the first hop, or in datagrams from its address and
+    /// port, and what comes from `core_addresses`. Others are refused with 403.
     Core,
     /// Anybody's; P-Asserted-Identity is believed from the core alone.
     Anyone,
@@ -235,6 +236,9 @@ pub struct LargePushSettings {
     pub timeout: Duration,
     /// Connections of strangers that have not named their session yet.
     pub max_unbound: usize,
+    /// The terminal connects wherever an offer says, also into networks that are nearer to it than the peer is; see
+    /// [`Reach`](super::Reach).
+    pub connect_anywhere: bool,
 }
 
 impl Default for LargePushSettings {
@@ -248,6 +252,7 @@ impl Default for LargePushSettings {
             idle_timeout: Duration::from_secs(30),
             timeout: Duration::from_mins(5),
             max_unbound: 16,
+            connect_anywhere: false,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use push_core::Now;
 use push_ota::http::Host;
-use push_ota::sip::{AgentInput, FlowId, StreamId, Transport};
+use push_ota::sip::{AgentInput, FlowId, Reach, StreamId, Transport};
 use rustls::pki_types::ServerName;
 
 use super::super::socket::Reading;
@@ -54,6 +54,8 @@ pub(super) struct Opening {
 enum By {
     Datagrams,
     Connection,
+    /// A connection to where a Push Server says.
+    ConnectionWithin(Reach),
     /// The name that the other end has to prove; absent where no certificate could carry it.
     SecureConnection(Option<ServerName<'static>>),
 }
@@ -72,11 +74,11 @@ impl Opening {
         }
     }
 
-    pub(super) const fn stream(stream: StreamId, port: u16) -> Self {
+    pub(super) const fn stream(stream: StreamId, port: u16, reach: Reach) -> Self {
         Self {
             carrier: Carrier::Msrp(stream),
             port,
-            by: By::Connection,
+            by: By::ConnectionWithin(reach),
         }
     }
 }
@@ -102,7 +104,7 @@ impl OtaSip {
     fn open(&mut self, opening: Opening, addresses: &[IpAddr], now: Now) {
         let Opening { carrier, port, by } = opening;
         let peers = addresses.iter().map(|address| (*address, port).into());
-        let peers: Vec<SocketAddr> = peers.collect();
+        let mut peers: Vec<SocketAddr> = peers.collect();
         if matches!(carrier, Carrier::Sip(_)) {
             self.core = self
                 .core_addresses
@@ -114,6 +116,15 @@ impl OtaSip {
         let opened = match (by, carrier) {
             _ if peers.is_empty() => Err("its name could not be resolved".to_owned()),
             (By::Datagrams, Carrier::Sip(flow)) => self.open_udp(flow, &peers, now),
+            (By::ConnectionWithin(reach), _) => {
+                peers.retain(|peer| reach.allows(peer.ip()));
+                if peers.is_empty() {
+                    Err("its name leads to no address that the terminal connects to".to_owned())
+                } else {
+                    self.connections.dial(carrier, peers, None, now.monotonic);
+                    Ok(())
+                }
+            }
             (By::Datagrams | By::Connection, _) => {
                 self.connections.dial(carrier, peers, None, now.monotonic);
                 Ok(())

@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use push_message::{Accept, InitiatorTrust, MediaType, PushMessage, ReceivedPush};
 
+use super::super::events::Host;
+use super::super::reach::Reach;
 use super::super::registration::Announced;
 use super::super::sdp::{self, Offer, OfferRefused, Role};
 use super::super::serving::{
@@ -70,6 +72,9 @@ impl Dialogs {
         let unacceptable = |refused| refusal(&refused, context.local);
         let listens = self.settings.listening.is_some();
         let role = offer.role(listens).map_err(unacceptable)?;
+        if role == Role::Active {
+            self.check_path(&offer, context)?;
+        }
         self.check_offered(request.body(), &offer, context)?;
         let target = target(request)?;
         if self.sessions.len() >= self.settings.max_sessions {
@@ -121,6 +126,19 @@ impl Dialogs {
             None => SocketAddr::new(local.ip(), DISCARD),
         };
         Uri::new(own, name).map_err(|error| Refusal::new(500, "media", error.to_string()))
+    }
+
+    /// Whether the terminal may connect where the offer leads; of a name nothing is known yet.
+    fn check_path(&self, offer: &Offer, context: &Context<'_>) -> Result<(), Refusal> {
+        let (peer, local) = (context.route.peer.ip(), context.local.ip());
+        let reach = Reach::new(peer, local, self.settings.connect_anywhere);
+        match offer.path.first().map(Uri::host) {
+            Some(Host::Ip(address)) if !reach.allows(*address) => {
+                let reason = "a=path leads to an address that the terminal does not connect to";
+                Err(not_acceptable(399, reason, context.local))
+            }
+            Some(Host::Ip(_) | Host::Name(_)) | None => Ok(()),
+        }
     }
 
     /// What the offer says of the content speaks against it.

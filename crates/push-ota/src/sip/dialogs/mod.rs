@@ -300,7 +300,8 @@ impl Dialogs {
         self.receiver_timeout(id, common, now);
     }
 
-    /// Ends a session by BYE; while the ACK is outstanding, only later (RFC 3261 15).
+    /// Ends a session by BYE; while the ACK is outstanding, only later (RFC 3261 15). Whatever BYE is answered, a challenge too, the
+    /// session is gone (RFC 3261 15.1.1), and nobody waits for the answer.
     fn leave(&mut self, id: SessionId, reason: Option<&str>, common: &mut Common) {
         self.unlink(id, reason, common);
         let Some(session) = self.sessions.get_mut(&id) else {

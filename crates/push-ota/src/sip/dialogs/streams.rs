@@ -8,6 +8,7 @@ use bytes::Bytes;
 use push_message::{Headers, ReceivedPush, UnixMillis};
 
 use super::super::events::{PushOutcome, SipNote, SipPushTicket, StreamId};
+use super::super::reach::Reach;
 use super::super::sdp::Role;
 use super::super::serving::{Common, Refusal, ServingOutput, content_type, opened, undescribed};
 use super::session::{Link, Session, Stage};
@@ -51,6 +52,11 @@ impl Dialogs {
             stream,
             host: first.host().clone(),
             port: first.port(),
+            reach: Reach::new(
+                session.route.peer.ip(),
+                session.local.ip(),
+                self.settings.connect_anywhere,
+            ),
         });
     }
 

@@ -169,9 +169,20 @@ fn an_invitation_is_answered_with_200_and_a_session_description() {
     );
     // The ACK opens the connection, once.
     let outputs = terminal.ack(1, tag, 4);
-    let [ServingOutput::OpenStream { stream, host, port }] = outputs.as_slice() else {
+    let [
+        ServingOutput::OpenStream {
+            stream,
+            host,
+            port,
+            reach,
+        },
+    ] = outputs.as_slice()
+    else {
         panic!("{outputs:?}");
     };
+    for (address, allowed) in [("192.0.2.9", true), ("10.0.0.9", false), ("::1", false)] {
+        assert_eq!(reach.allows(address.parse().unwrap()), allowed);
+    }
     assert_eq!((*stream, *port), (StreamId(1), 2856));
     assert_eq!(*host, Host::Ip("192.0.2.9".parse().unwrap()));
     assert!(terminal.ack(1, tag, 4).is_empty());
@@ -256,6 +267,35 @@ fn what_is_no_offer_that_can_be_taken_is_answered_with_488_and_a_warning() {
     }
     let sized = offer("a=setup:actpass\r\na=file-selector:type:text/plain size:1048576\r\n");
     terminal().asked(&invite(1, "", &sized));
+}
+
+#[test]
+fn an_offer_leads_no_nearer_to_the_terminal_than_the_core_is() {
+    let leading_to =
+        |host: &str| offer(ACTPASS).replace("msrp://192.0.2.9", &format!("msrp://{host}"));
+    for host in [
+        "127.0.0.1",
+        "[::1]",
+        "10.0.0.9",
+        "169.254.1.1",
+        "192.0.2.7",
+        "0.0.0.0",
+    ] {
+        let (response, word) = terminal().refused(&invite(1, "", &leading_to(host)));
+        assert_eq!((response.status(), word), (488, "media"), "{host}");
+        let warning = response.header("Warning").unwrap();
+        assert!(warning.contains("does not connect to"), "{warning}");
+        // Whoever connects to the terminal may be anywhere.
+        listening().asked(&invite(
+            1,
+            "",
+            &leading_to(host).replace("actpass", "active"),
+        ));
+    }
+    // Where a name leads is seen when it has been resolved.
+    terminal().asked(&invite(1, "", &leading_to("localhost")));
+    let mut anywhere = with(|settings| settings.sessions.connect_anywhere = true);
+    anywhere.asked(&invite(1, "", &leading_to("10.0.0.9")));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use push_message::{ReceivedPush, UnixMillis};
 use sha1::{Digest as _, Sha1};
 
 use super::super::events::{Host, SipNote, SipPushTicket, StreamId};
+use super::super::reach::Reach;
 use super::super::registration::Announced;
 use super::super::settings::{AgentSettings, ServingSettings};
 use super::super::stack::{Request, Response, reply};
@@ -54,7 +55,7 @@ pub(crate) enum ServingOutput {
         /// The answer.
         response: Response,
     },
-    /// Send a request whose answer is of no interest.
+    /// Send a request whose answer is of no interest: BYE, after which the session is gone, also where it is refused or challenged.
     Send {
         /// The request, without Via.
         request: Request,
@@ -78,6 +79,7 @@ pub(crate) enum ServingOutput {
         stream: StreamId,
         host: Host,
         port: u16,
+        reach: Reach,
     },
     /// As [`AgentOutput::StreamTransmit`](super::super::AgentOutput::StreamTransmit).
     StreamTransmit {

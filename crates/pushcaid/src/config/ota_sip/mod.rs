@@ -140,6 +140,8 @@ section! {
         session_timeout: Span = Span(LargePushSettings::default().timeout),
         /// Connections to `msrp_listen` that have not said yet which large push they are for.
         max_unbound: usize = LargePushSettings::default().max_unbound,
+        /// Connect for a large push wherever its server says; `false`: to no private address, nor to this machine, unless the core is that near itself.
+        connect_anywhere: bool = LargePushSettings::default().connect_anywhere,
         /// The receive buffer asked of the kernel for SIP over UDP; `net.core.rmem_max` bounds it.
         receive_buffer: Octets = Octets(OtaSipSettings::RECEIVE_BUFFER),
         /// The send buffer asked of the kernel for SIP over UDP; `net.core.wmem_max` bounds it.

@@ -65,6 +65,7 @@ max_sessions = 5
 session_idle_timeout = "12s"
 session_timeout = "2m"
 max_unbound = 6
+connect_anywhere = true
 receive_buffer = "64 KiB"
 send_buffer = "32 KiB"
 max_connections = 8
@@ -240,6 +241,7 @@ fn large_pushes() -> LargePushSettings {
         idle_timeout: Duration::from_secs(12),
         timeout: Duration::from_mins(2),
         max_unbound: 6,
+        connect_anywhere: true,
     }
 }
 

@@ -259,6 +259,7 @@ impl OtaSip {
             idle_timeout: self.session_idle_timeout.0,
             timeout: self.session_timeout.0,
             max_unbound: self.max_unbound,
+            connect_anywhere: self.connect_anywhere,
         }
     }
 

@@ -223,6 +223,19 @@ fn the_core_may_ask_what_the_terminal_takes() {
     assert!(answer.header("Allow").contains("MESSAGE"));
 }
 
+/// Addresses of IPv4 look like this to a socket of IPv6.
+#[test]
+fn a_host_of_the_core_is_known_in_either_notation() {
+    let mut settings = settings();
+    settings.serving.core_addresses = vec!["203.0.113.8".parse().unwrap()];
+    let mut rig = Rig::with(settings);
+    rig.announce(&["mms.ua"]);
+    rig.open(1);
+    rig.outputs.clear();
+    rig.datagram("[::ffff:203.0.113.8]:5060", message(1, "UDP"));
+    assert_eq!(rig.pushes().len(), 1);
+}
+
 #[test]
 fn connections_carry_requests_and_keep_alives() {
     let mut rig = Rig::registered();

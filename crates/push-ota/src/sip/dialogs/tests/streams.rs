@@ -410,6 +410,40 @@ fn a_push_without_type_has_none_and_one_without_sense_is_refused() {
 }
 
 #[test]
+fn encoded_content_is_refused_before_it_has_come() {
+    let mut terminal = terminal();
+    let (_, own) = terminal.agreed(1, &offer(ACTPASS));
+    terminal.opened(1);
+    let described = "Content-Description: news";
+    for (id, encoding) in [("m1", "gzip"), ("m2", "identity, deflate")] {
+        let encoded = format!("Content-Encoding: {encoding}");
+        let outputs = terminal.octets(1, &whole(&own, id, "hello").replace(described, &encoded));
+        assert_eq!(
+            reason(outputs.first()),
+            "content in an encoding that is not taken"
+        );
+        assert!(transmitted(outputs.get(1)).starts_with("MSRP t1 415"));
+        assert_eq!(outputs.len(), 2);
+    }
+    let plain = whole(&own, "m3", "hello").replace(described, "Content-Encoding: Identity");
+    pushed(terminal.octets(1, &plain).first());
+}
+
+/// The name of a request is what this generator makes of its state, and tells it.
+#[test]
+fn what_a_sender_sees_does_not_give_away_the_chance_of_others() {
+    let mut terminal = terminal();
+    terminal.agreed(1, &offer(ACTPASS));
+    let hello = transmitted(terminal.opened(1).first());
+    let name = hello.split(' ').nth(1).unwrap();
+    for near in 0..64_u64 {
+        // The terminal's chance is 7.
+        let mut known = crate::Backoff::new(Duration::ZERO, Duration::ZERO, 7 + near);
+        assert_ne!(format!("{:016x}", known.next()), name);
+    }
+}
+
+#[test]
 fn an_envelope_in_a_session_is_opened_likewise() {
     let mut terminal = with(|settings| settings.serving.unpack_envelope = true);
     let (_, own) = terminal.agreed(1, &offer(ACTPASS));
