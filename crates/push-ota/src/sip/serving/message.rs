@@ -88,7 +88,7 @@ pub(crate) fn entity_headers(request: &Request, most: usize) -> Result<Headers, 
     }
     let mut headers = Headers::new();
     for (name, value) in request.headers_where(is_of_entity) {
-        headers.push_text(name, &value);
+        headers.push_text(&name, &value);
     }
     Ok(headers)
 }

@@ -1,17 +1,22 @@
 //! Messages of ours.
 
 use bytes::Bytes;
-use sipx_sip::{Header, HeaderName, Headers, Uri};
+use sipx_sip::Uri;
 
 use super::Method;
 use super::check;
-use super::message::{NotAUri, Request, RequestLine, Response, StatusLine};
+use super::headers::{Kind, Writing};
+use super::message::{Facts, NotAUri, Request, RequestLine, Response, StatusLine};
+
+/// Octets that the headers of most answers have room in, and their lines.
+const ROOM: usize = 512;
+const LINES: usize = 10;
 
 /// A request that is being made: none of ours has a body. Content-Length is written last; Via is the transaction's.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestBuilder {
     line: RequestLine,
-    headers: Headers,
+    headers: Writing,
 }
 
 impl RequestBuilder {
@@ -26,7 +31,7 @@ impl RequestBuilder {
         };
         Ok(Self {
             line,
-            headers: Headers::new(),
+            headers: Writing::default(),
         })
     }
 
@@ -46,10 +51,11 @@ impl RequestBuilder {
     pub(crate) fn build(mut self) -> Request {
         let body = Bytes::new();
         push_length(&mut self.headers, &body);
-        let (facts, _) = check::facts(&self.headers);
+        let headers = self.headers.finish();
+        let (facts, _) = check::facts(&headers);
         Request {
             line: self.line,
-            headers: self.headers,
+            headers,
             body,
             facts,
         }
@@ -59,7 +65,10 @@ impl RequestBuilder {
 /// A response that is being made.
 #[derive(Debug, Clone)]
 pub(crate) struct ResponseBuilder {
-    response: Response,
+    line: StatusLine,
+    headers: Writing,
+    body: Bytes,
+    facts: Facts,
 }
 
 //= specs/ota-sip.md#requests
@@ -67,21 +76,24 @@ pub(crate) struct ResponseBuilder {
 /// Begins the response to a request (RFC 3261 8.2.6): Via, From, To, Call-ID and CSeq are the request's. The tag goes into To where
 /// the request has none.
 pub(crate) fn reply(request: &Request, status: u16, to_tag: Option<&str>) -> ResponseBuilder {
-    let mut headers = Headers::new();
+    let mut headers = Writing::with_room(ROOM, LINES);
     for header in request.headers.iter() {
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "the library names every header there is"
-        )]
-        match header.name() {
-            HeaderName::To => headers.push(tagged(header, request, to_tag)),
-            HeaderName::Via | HeaderName::From | HeaderName::CallId | HeaderName::CSeq => {
-                headers.push(header.clone());
+        match (header.kind(), request.to_tag(), to_tag) {
+            (Kind::To, None, Some(tag)) => {
+                headers.push(b"To", &[&header.value(), b";tag=", tag.as_bytes()]);
             }
-            _ if status == 100 && header.name().canonical().eq_ignore_ascii_case(b"Timestamp") => {
-                headers.push(header.clone());
+            (Kind::To | Kind::Via | Kind::From | Kind::CallId | Kind::CSeq, ..) => {
+                headers.copy(&header);
             }
-            _ => {}
+            (Kind::Timestamp, ..) if status == 100 => headers.copy(&header),
+            (
+                Kind::MaxForwards
+                | Kind::ContentType
+                | Kind::ContentLength
+                | Kind::Timestamp
+                | Kind::Other,
+                ..,
+            ) => {}
         }
     }
     let mut facts = request.facts.clone();
@@ -89,67 +101,50 @@ pub(crate) fn reply(request: &Request, status: u16, to_tag: Option<&str>) -> Res
         facts.to_tag = to_tag.map(Into::into);
     }
     ResponseBuilder {
-        response: Response {
-            line: StatusLine {
-                status: status.clamp(100, 699),
-                reason: Bytes::from_static(phrase(status).as_bytes()),
-                method: request.method().clone(),
-            },
-            headers,
-            body: Bytes::new(),
-            facts,
+        line: StatusLine {
+            status: status.clamp(100, 699),
+            reason: Bytes::from_static(phrase(status).as_bytes()),
+            method: request.method().clone(),
         },
+        headers,
+        body: Bytes::new(),
+        facts,
     }
-}
-
-fn tagged(to: &Header, request: &Request, tag: Option<&str>) -> Header {
-    let (None, Some(tag)) = (request.to_tag(), tag) else {
-        return to.clone();
-    };
-    let mut value = to.value().into_owned();
-    value.extend_from_slice(b";tag=");
-    value.extend_from_slice(tag.as_bytes());
-    Header::build(HeaderName::To, value).unwrap_or_else(|_| to.clone())
 }
 
 impl ResponseBuilder {
     /// Adds a header line. What would end the line is written as a space.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        push(&mut self.response.headers, name, value);
+        push(&mut self.headers, name, value);
         self
     }
 
     /// Gives the response a body.
     pub(crate) fn body(mut self, content_type: &str, body: Bytes) -> Self {
-        push(&mut self.response.headers, "Content-Type", content_type);
-        self.response.body = body;
+        push(&mut self.headers, "Content-Type", content_type);
+        self.body = body;
         self
     }
 
     /// The response.
     pub(crate) fn build(mut self) -> Response {
-        push_length(&mut self.response.headers, &self.response.body);
-        self.response
+        push_length(&mut self.headers, &self.body);
+        Response {
+            line: self.line,
+            headers: self.headers.finish(),
+            body: self.body,
+            facts: self.facts,
+        }
     }
 }
 
 /// A name that is no token is a mistake of ours, and leaves the line out.
-fn push(headers: &mut Headers, name: &str, value: &str) {
-    let breaks = |octet: &u8| matches!(octet, b'\r' | b'\n' | b'\0');
-    let mut octets = value.as_bytes().to_vec();
-    for octet in octets.iter_mut().filter(|octet| breaks(octet)) {
-        *octet = b' ';
-    }
-    let name = HeaderName::parse(&Bytes::copy_from_slice(name.as_bytes()));
-    if let Ok(header) = Header::build(name, octets) {
-        headers.push(header);
-    }
+fn push(headers: &mut Writing, name: &str, value: &str) {
+    headers.push(name.as_bytes(), &[value.as_bytes()]);
 }
 
-fn push_length(headers: &mut Headers, body: &Bytes) {
-    if let Ok(header) = Header::build(HeaderName::ContentLength, body.len().to_string()) {
-        headers.push(header);
-    }
+fn push_length(headers: &mut Writing, body: &Bytes) {
+    push(headers, "Content-Length", &body.len().to_string());
 }
 
 /// The phrase of a status code.

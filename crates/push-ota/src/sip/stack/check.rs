@@ -1,11 +1,14 @@
 //! What a message has to be, beyond its grammar, before anybody looks at it.
 
+use bytes::Bytes;
 use sipx_sip::error::{FramingError, LimitKind, ParseError};
 use sipx_sip::headers::{CSeq, From, MaxForwards, To};
-use sipx_sip::{Header, HeaderName, Headers, Scheme, TypedHeader};
+use sipx_sip::{Scheme, TypedHeader};
 
 use super::Method;
+use super::headers::{Header, Headers, Kind};
 use super::message::{Facts, Request, RequestLine, Response, StatusLine};
+use super::plain;
 use super::via::TopVia;
 
 /// Why a message is no good.
@@ -60,14 +63,14 @@ impl Flaw {
 /// The lines that a message is judged by.
 #[derive(Default)]
 struct Lines<'h> {
-    via: Option<&'h Header>,
+    via: Option<Header<'h>>,
     vias: usize,
-    from: Option<&'h Header>,
-    to: Option<&'h Header>,
-    call_id: Option<&'h Header>,
-    cseq: Option<&'h Header>,
-    max_forwards: Option<&'h Header>,
-    content_type: Option<&'h Header>,
+    from: Option<Header<'h>>,
+    to: Option<Header<'h>>,
+    call_id: Option<Header<'h>>,
+    cseq: Option<Header<'h>>,
+    max_forwards: Option<Header<'h>>,
+    content_type: Option<Header<'h>>,
     /// A header that stands twice and may not.
     repeated: Option<&'static str>,
 }
@@ -76,23 +79,19 @@ impl<'h> Lines<'h> {
     fn of(headers: &'h Headers) -> Self {
         let mut lines = Self::default();
         for header in headers.iter() {
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "the library names every header there is"
-            )]
-            let (slot, name) = match header.name() {
-                HeaderName::Via => {
+            let (slot, name) = match header.kind() {
+                Kind::Via => {
                     lines.vias += 1;
                     lines.via.get_or_insert(header);
                     continue;
                 }
-                HeaderName::From => (&mut lines.from, "From"),
-                HeaderName::To => (&mut lines.to, "To"),
-                HeaderName::CallId => (&mut lines.call_id, "Call-ID"),
-                HeaderName::CSeq => (&mut lines.cseq, "CSeq"),
-                HeaderName::MaxForwards => (&mut lines.max_forwards, "Max-Forwards"),
-                HeaderName::ContentType => (&mut lines.content_type, "Content-Type"),
-                _ => continue,
+                Kind::From => (&mut lines.from, "From"),
+                Kind::To => (&mut lines.to, "To"),
+                Kind::CallId => (&mut lines.call_id, "Call-ID"),
+                Kind::CSeq => (&mut lines.cseq, "CSeq"),
+                Kind::MaxForwards => (&mut lines.max_forwards, "Max-Forwards"),
+                Kind::ContentType => (&mut lines.content_type, "Content-Type"),
+                Kind::ContentLength | Kind::Timestamp | Kind::Other => continue,
             };
             if slot.replace(header).is_some() {
                 lines.repeated = Some(name);
@@ -118,11 +117,19 @@ impl<'h> Lines<'h> {
             Ok(())
         }));
         note(needed(self.from, "From").and_then(|header| {
-            facts.from_tag = tag(typed::<From>(header, "From")?.tag());
+            let value = header.value();
+            facts.from_tag = match plain::tag(&value) {
+                Some(plain::Tag(plain)) => tag(plain),
+                None => tag(typed::<From>(&value, "From")?.tag()),
+            };
             Ok(())
         }));
         note(needed(self.to, "To").and_then(|header| {
-            facts.to_tag = tag(typed::<To>(header, "To")?.tag());
+            let value = header.value();
+            facts.to_tag = match plain::tag(&value) {
+                Some(plain::Tag(plain)) => tag(plain),
+                None => tag(typed::<To>(&value, "To")?.tag()),
+            };
             Ok(())
         }));
         note(needed(self.call_id, "Call-ID").and_then(|header| {
@@ -133,13 +140,22 @@ impl<'h> Lines<'h> {
             Ok(())
         }));
         note(needed(self.cseq, "CSeq").and_then(|header| {
-            let cseq = typed::<CSeq>(header, "CSeq")?;
-            facts.cseq = cseq.sequence;
-            method = Some(Method::of_token(cseq.method.as_bytes()));
+            let value = header.value();
+            if let Some((number, named)) = plain::cseq(&value) {
+                facts.cseq = number;
+                method = Some(Method::of_token(named));
+            } else {
+                let cseq = typed::<CSeq>(&value, "CSeq")?;
+                facts.cseq = cseq.sequence;
+                method = Some(Method::of_token(cseq.method.as_bytes()));
+            }
             Ok(())
         }));
-        if let Some(header) = self.max_forwards {
-            note(typed::<MaxForwards>(header, "Max-Forwards").map(|_| ()));
+        if let Some(header) = self.max_forwards
+            && let value = header.value()
+            && !plain::is_max_forwards(&value)
+        {
+            note(typed::<MaxForwards>(&value, "Max-Forwards").map(|_| ()));
         }
         if let Some(name) = self.repeated {
             note(Err(Flaw::malformed(format!(
@@ -150,12 +166,12 @@ impl<'h> Lines<'h> {
     }
 }
 
-fn needed<'h>(header: Option<&'h Header>, name: &str) -> Result<&'h Header, Flaw> {
+fn needed<'h>(header: Option<Header<'h>>, name: &str) -> Result<Header<'h>, Flaw> {
     header.ok_or_else(|| Flaw::malformed(format!("{name} is missing")))
 }
 
-fn typed<H: TypedHeader>(header: &Header, name: &str) -> Result<H, Flaw> {
-    H::decode(&header.value()).map_err(|error| Flaw::malformed(format!("{name}: {error}")))
+fn typed<H: TypedHeader>(value: &[u8], name: &str) -> Result<H, Flaw> {
+    H::decode(value).map_err(|error| Flaw::malformed(format!("{name}: {error}")))
 }
 
 fn tag(tag: Option<&[u8]>) -> Option<Box<str>> {
@@ -164,21 +180,20 @@ fn tag(tag: Option<&[u8]>) -> Option<Box<str>> {
 }
 
 /// Judges a request. What can be read of one that is no good comes with its flaw, so that it can be answered.
-pub(super) fn request(request: sipx_sip::Request) -> (Request, Option<Flaw>) {
-    let (facts, cseq_method, flaw) = Lines::of(&request.headers).judge();
-    let method = Method::of_token(request.method.as_bytes());
-    let mismatch = cseq_method.is_some_and(|named| named != method);
-    let flaw = line_flaw(&request).or(flaw).or_else(|| {
+pub(super) fn request(
+    line: RequestLine,
+    headers: Headers,
+    body: Bytes,
+    line_flaw: Option<Flaw>,
+) -> (Request, Option<Flaw>) {
+    let (facts, cseq_method, flaw) = Lines::of(&headers).judge();
+    let mismatch = cseq_method.is_some_and(|named| named != line.method);
+    let flaw = line_flaw.or(flaw).or_else(|| {
         mismatch.then(|| Flaw::malformed("the method in CSeq is another than that of the request"))
     });
-    let body = request.body().clone();
-    let line = RequestLine {
-        method,
-        uri: String::from_utf8_lossy(&request.uri.to_bytes()).into(),
-    };
     let request = Request {
         line,
-        headers: request.headers,
+        headers,
         body,
         facts,
     };
@@ -186,7 +201,7 @@ pub(super) fn request(request: sipx_sip::Request) -> (Request, Option<Flaw>) {
 }
 
 /// What is wrong with the first line: nothing else counts then.
-fn line_flaw(request: &sipx_sip::Request) -> Option<Flaw> {
+pub(super) fn line_flaw(request: &sipx_sip::Request) -> Option<Flaw> {
     if !request.version.is_supported() {
         return Some(Flaw {
             status: 505,
@@ -211,11 +226,11 @@ fn line_flaw(request: &sipx_sip::Request) -> Option<Flaw> {
 }
 
 /// Judges a response.
-pub(super) fn response(response: sipx_sip::Response) -> Result<Response, Flaw> {
+pub(super) fn response(response: sipx_sip::Response, headers: Headers) -> Result<Response, Flaw> {
     if !response.version.is_supported() {
         return Err(Flaw::malformed("a response of another version"));
     }
-    let (facts, method, flaw) = Lines::of(&response.headers).judge();
+    let (facts, method, flaw) = Lines::of(&headers).judge();
     if let Some(flaw) = flaw {
         return Err(flaw);
     }
@@ -227,7 +242,7 @@ pub(super) fn response(response: sipx_sip::Response) -> Result<Response, Flaw> {
     };
     Ok(Response {
         line,
-        headers: response.headers,
+        headers,
         body,
         facts,
     })

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sipx_sip::Headers;
 
+use super::headers::Headers;
 use super::via::TopVia;
 use super::{Method, RequestBuilder};
 use super::{values, via};
@@ -56,16 +56,16 @@ impl<L> Message<L> {
     pub(crate) fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         self.headers
             .iter()
-            .find(|header| is_named(header, name))
-            .map(text)
+            .find(|header| header.is_named(name))
+            .map(|header| header.text())
     }
 
     /// The value of each header line of this name, unfolded, in order.
     pub(crate) fn headers<'m>(&'m self, name: &'m str) -> impl Iterator<Item = Cow<'m, str>> {
         self.headers
             .iter()
-            .filter(move |header| is_named(header, name))
-            .map(text)
+            .filter(move |header| header.is_named(name))
+            .map(|header| header.text())
     }
 
     /// Each value of the headers of this name: lines are taken apart at commas that stand in no quotes, brackets or comments.
@@ -86,10 +86,10 @@ impl<L> Message<L> {
     pub(crate) fn headers_where(
         &self,
         wanted: impl Fn(&str) -> bool,
-    ) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    ) -> impl Iterator<Item = (String, Cow<'_, str>)> {
         self.headers.iter().filter_map(move |header| {
-            let name = str::from_utf8(header.name().canonical()).ok()?;
-            wanted(name).then(|| (name, text(header)))
+            let name = header.full_name_where(&wanted)?;
+            Some((name, header.text()))
         })
     }
 
@@ -135,12 +135,7 @@ impl<L> Message<L> {
 
     /// Room for the octets of the message, so that they are written without moving them.
     pub(super) fn room(&self) -> usize {
-        let headers: usize = self
-            .headers
-            .iter()
-            .map(|header| header.name().canonical().len() + header.raw_value().len() + 8)
-            .sum();
-        headers + self.body.len() + 256
+        self.headers.room() + self.body.len() + 256
     }
 }
 
@@ -233,20 +228,5 @@ impl Response {
         out.extend_from_slice(b"\r\n");
         self.write_rest(&mut out);
         out.into()
-    }
-}
-
-fn is_named(header: &sipx_sip::Header, name: &str) -> bool {
-    header
-        .name()
-        .canonical()
-        .eq_ignore_ascii_case(name.as_bytes())
-}
-
-/// A header's value as text; what is no UTF-8 in it is replaced, and loses nothing else.
-fn text(header: &sipx_sip::Header) -> Cow<'_, str> {
-    match header.value() {
-        Cow::Borrowed(octets) => String::from_utf8_lossy(octets),
-        Cow::Owned(octets) => Cow::Owned(String::from_utf8_lossy(&octets).into_owned()),
     }
 }

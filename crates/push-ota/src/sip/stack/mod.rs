@@ -6,7 +6,9 @@
 mod build;
 mod check;
 mod digest;
+mod headers;
 mod message;
+mod plain;
 mod salvage;
 mod stream;
 #[cfg(test)]
@@ -26,9 +28,14 @@ pub(crate) use values::uri_of;
 pub(crate) use via::{COOKIE, TopVia};
 
 use check::Flaw;
+use headers::{Headers, Kind};
+use message::RequestLine;
 
 /// What a single empty line answers: two of them (RFC 5626 4.4.1).
 pub(crate) const PONG: &[u8] = b"\r\n";
+
+/// What is wrong where header lines cannot be told apart.
+const APART: &str = "header lines that cannot be told apart";
 
 /// The bounds that a message has to keep before it is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,26 +180,75 @@ fn parse(octets: &Bytes, limits: &Limits) -> Result<Incoming, Broken> {
     let parsed = if length > limits.max_message {
         Err(Flaw::too_long(length, limits.max_message))
     } else {
-        sipx_sip::parse_datagram(octets.clone(), &limits.of_library())
-            .map_err(|error| Flaw::of_library(&error))
+        message(octets, limits)
     };
     match parsed {
-        Ok(sipx_sip::Message::Request(request)) => {
-            let (request, flaw) = check::request(request);
-            match flaw {
-                None => Ok(Incoming::Request(request)),
-                Some(flaw) => Err(Broken::new(flaw, length, answerable(request))),
-            }
+        Ok(Parsed::Request(request, None)) => Ok(Incoming::Request(request)),
+        Ok(Parsed::Request(request, Some(flaw))) => {
+            Err(Broken::new(flaw, length, answerable(request)))
         }
-        Ok(sipx_sip::Message::Response(response)) => match check::response(response) {
-            Ok(response) => Ok(Incoming::Response(response)),
-            Err(flaw) => Err(Broken::new(flaw, length, None)),
-        },
+        Ok(Parsed::Response(Ok(response))) => Ok(Incoming::Response(response)),
+        Ok(Parsed::Response(Err(flaw))) => Err(Broken::new(flaw, length, None)),
         Err(flaw) => {
             let request = salvage::request(octets, limits).and_then(answerable);
             Err(Broken::new(flaw, length, request))
         }
     }
+}
+
+/// A message that keeps the grammar of lines, judged.
+enum Parsed {
+    Request(Request, Option<Flaw>),
+    Response(Result<Response, Flaw>),
+}
+
+/// Reads a message: one that is plain at a glance, any other by the library.
+fn message(octets: &Bytes, limits: &Limits) -> Result<Parsed, Flaw> {
+    let end = memchr::memmem::find(octets, b"\r\n\r\n");
+    let head = octets.slice(..end.unwrap_or_default());
+    let read = Headers::read(&head, limits.max_headers);
+    if let Some((line, headers)) = &read
+        && let Some((method, uri)) = head.get(..*line).and_then(plain::request_line)
+        && let Some(body) = plain_body(headers, octets, head.len() + 4)
+    {
+        let line = RequestLine {
+            method: Method::of_token(method),
+            uri: String::from_utf8_lossy(uri).into(),
+        };
+        let headers = read.map(|(_, headers)| headers).unwrap_or_default();
+        let (request, flaw) = check::request(line, headers, body, None);
+        return Ok(Parsed::Request(request, flaw));
+    }
+    let message = sipx_sip::parse_datagram(octets.clone(), &limits.of_library())
+        .map_err(|error| Flaw::of_library(&error))?;
+    let (_, headers) = read.ok_or_else(|| Flaw::malformed(APART))?;
+    Ok(match message {
+        sipx_sip::Message::Request(request) => {
+            let line = RequestLine {
+                method: Method::of_token(request.method.as_bytes()),
+                uri: String::from_utf8_lossy(&request.uri.to_bytes()).into(),
+            };
+            let flaw = check::line_flaw(&request);
+            let body = request.body().clone();
+            let (request, flaw) = check::request(line, headers, body, flaw);
+            Parsed::Request(request, flaw)
+        }
+        sipx_sip::Message::Response(response) => {
+            Parsed::Response(check::response(response, headers))
+        }
+    })
+}
+
+/// The body, by one plain Content-Length at most.
+fn plain_body(headers: &Headers, octets: &Bytes, begin: usize) -> Option<Bytes> {
+    let is_length = |header: &headers::Header<'_>| header.kind() == Kind::ContentLength;
+    let mut lengths = headers.iter().filter(is_length);
+    let end = match lengths.next() {
+        Some(header) => begin.checked_add(plain::length(&header.value())?)?,
+        None => octets.len(),
+    };
+    let is_there = lengths.next().is_none() && end <= octets.len();
+    is_there.then(|| octets.slice(begin..end))
 }
 
 /// A request whose answer finds its way; nobody answers an ACK.

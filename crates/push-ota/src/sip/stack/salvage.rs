@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::message::Request;
-use super::{Limits, check};
+use super::{Limits, Parsed, message};
 
 /// The names of those headers, in full and compact.
 const NAMES: [&[u8]; 9] = [
@@ -43,8 +43,8 @@ pub(super) fn request(octets: &Bytes, limits: &Limits) -> Option<Request> {
         }
     }
     kept.extend_from_slice(b"\r\n\r\n");
-    match sipx_sip::parse_datagram(kept.into(), &limits.of_library()).ok()? {
-        sipx_sip::Message::Request(request) => Some(check::request(request).0),
-        sipx_sip::Message::Response(_) => None,
+    match message(&kept.into(), limits).ok()? {
+        Parsed::Request(request, _) => Some(request),
+        Parsed::Response(_) => None,
     }
 }

@@ -2,8 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use sipx_sip::Host;
 use sipx_sip::headers::{Via, first_hop_end};
-use sipx_sip::{Header, HeaderName, Headers, Host};
+
+use super::headers::{Headers, Kind};
+use super::plain;
 
 /// The port that counts where a Via names none.
 const PORT: u16 = 5060;
@@ -30,6 +33,26 @@ pub(crate) struct TopVia {
 impl TopVia {
     /// Reads the first value of the first of these lines; `rows` is how many there are.
     pub(super) fn read(line: &[u8], rows: usize) -> Result<Self, String> {
+        plain::hop(line).map_or_else(
+            || Self::read_any(line, rows),
+            |hop| Ok(Self::of_hop(&hop, rows)),
+        )
+    }
+
+    fn of_hop(hop: &plain::Hop<'_>, rows: usize) -> Self {
+        Self {
+            branch: hop
+                .branch
+                .map(|branch| String::from_utf8_lossy(branch).into()),
+            host: hop.host.to_ascii_lowercase().into(),
+            port: hop.port,
+            rport: hop.rport,
+            address: hop.address.map(IpAddr::V4),
+            is_last: rows == 1,
+        }
+    }
+
+    fn read_any(line: &[u8], rows: usize) -> Result<Self, String> {
         let end = first_hop_end(line);
         let first = line.get(..end).unwrap_or(line);
         let via = Via::parse_one(first).map_err(|error| error.to_string())?;
@@ -79,13 +102,7 @@ pub(super) fn note_source(headers: &mut Headers, via: &TopVia, source: SocketAdd
     if !via.rport && via.is_from(source) {
         return;
     }
-    let Some(at) = headers
-        .iter()
-        .position(|header| *header.name() == HeaderName::Via)
-    else {
-        return;
-    };
-    let Some(old) = headers.remove_first(&HeaderName::Via) else {
+    let Some(old) = headers.iter().find(|header| header.kind() == Kind::Via) else {
         return;
     };
     let line = old.value();
@@ -93,12 +110,16 @@ pub(super) fn note_source(headers: &mut Headers, via: &TopVia, source: SocketAdd
         .split_at_checked(first_hop_end(&line))
         .unwrap_or((&line, &[]));
     let mut value = without_source(first);
-    value.extend_from_slice(format!(";received={}", source.ip().to_canonical()).as_bytes());
+    value.extend_from_slice(b";received=");
+    value.extend_from_slice(source.ip().to_canonical().to_string().as_bytes());
     if via.rport {
-        value.extend_from_slice(format!(";rport={}", source.port()).as_bytes());
+        value.extend_from_slice(b";rport=");
+        value.extend_from_slice(source.port().to_string().as_bytes());
     }
     value.extend_from_slice(rest);
-    headers.insert(at, Header::build(HeaderName::Via, value).unwrap_or(old));
+    if !value.contains(&0) {
+        headers.set_first_via(value);
+    }
 }
 
 /// A Via without the parameters that only its receiver may write.

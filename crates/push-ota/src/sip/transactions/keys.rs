@@ -21,10 +21,13 @@ impl Chance {
         Self { seed }
     }
 
-    fn hash(self, kind: u8, parts: &[&str]) -> Key {
+    fn hash(self, kind: u8, parts: &[&str], numbers: [u32; 2]) -> Key {
         let mut hasher = DefaultHasher::new();
         hasher.write_u64(self.seed);
         hasher.write_u8(kind);
+        for number in numbers {
+            hasher.write_u32(number);
+        }
         for part in parts {
             hasher.write_usize(part.len());
             hasher.write(part.as_bytes());
@@ -35,20 +38,22 @@ impl Chance {
     /// A name that nobody can guess, of this number.
     pub(super) fn name(self, number: u64) -> u128 {
         let number = number.to_string();
-        let half = |kind| u128::from(self.hash(kind, &[&number]).0);
+        let half = |kind| u128::from(self.hash(kind, &[&number], [0; 2]).0);
         half(5) << 64 | half(6)
     }
 
     /// The transaction that a request belongs to. `method` is the request's own, or INVITE for its ACK and its CANCEL.
     pub(super) fn transaction(self, request: &Request, method: &str) -> Option<Key> {
         let via = request.via()?;
-        let port = via.port.map(|port| port.to_string()).unwrap_or_default();
         if let Some(branch) = via.unique_branch() {
-            let parts = [branch, &via.host, &port, method];
-            return Some(self.hash(1, &parts));
+            let parts = [branch, &via.host, method];
+            let port = [
+                via.port.is_some().into(),
+                via.port.unwrap_or_default().into(),
+            ];
+            return Some(self.hash(1, &parts, port));
         }
         // A peer from before RFC 3261. The tag in To is left out where an ACK has it and its INVITE has not.
-        let number = request.cseq().to_string();
         let to_tag = request.to_tag().filter(|_| method != "INVITE");
         let line = request.header("Via").unwrap_or_default();
         let parts = [
@@ -56,32 +61,24 @@ impl Chance {
             to_tag.unwrap_or_default(),
             request.from_tag().unwrap_or_default(),
             request.call_id(),
-            &number,
             method,
             &line,
         ];
-        Some(self.hash(2, &parts))
+        Some(self.hash(2, &parts, [request.cseq(), 0]))
     }
 
     /// What requests share that came from one by different ways; absent where they belong to a dialog.
     pub(super) fn merged(self, request: &Request) -> Option<Key> {
         let from_tag = request.from_tag().filter(|_| request.to_tag().is_none())?;
-        let number = request.cseq().to_string();
-        let parts = [
-            from_tag,
-            request.call_id(),
-            &number,
-            request.method().as_str(),
-        ];
-        Some(self.hash(3, &parts))
+        let parts = [from_tag, request.call_id(), request.method().as_str()];
+        Some(self.hash(3, &parts, [request.cseq(), 0]))
     }
 
     /// A tag for the answer to a request without a transaction: the same for the same request.
     pub(super) fn tag(self, request: &Request) -> String {
-        let number = request.cseq().to_string();
         let from_tag = request.from_tag().unwrap_or_default();
-        let parts = [from_tag, request.call_id(), &number];
-        let Key(tag) = self.hash(4, &parts);
+        let parts = [from_tag, request.call_id()];
+        let Key(tag) = self.hash(4, &parts, [request.cseq(), 0]);
         format!("{tag:016x}")
     }
 }
