@@ -167,20 +167,20 @@ async fn take_push(
     let pushed = push.body(&mut session.connection(), &body, now.unix, name);
     let (push, judging) = match pushed {
         Pushed::Answer(answer) => {
-            session.receipts.answered(&transaction);
+            session.receipts.answered();
             return Decided::of(answer);
         }
         Pushed::Judge(push, judging) => (push, judging),
     };
     let Some(_under_way) = under_way else {
-        session.receipts.answered(&transaction);
+        session.receipts.answered();
         return Decided {
             answer: judging.answer(PushStatus::NoRoom),
             unexplained: Some("maxPushRequests"),
         };
     };
     let status = judge(session, push).await;
-    session.receipts.answered(&transaction);
+    session.receipts.answered();
     // An engine that has ended takes nothing any more; what it did not judge may be sent again.
     Decided::explained(judging.answer(status.unwrap_or(PushStatus::RequestRefused)))
 }

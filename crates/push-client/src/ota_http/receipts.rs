@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,33 +14,35 @@ use super::link::Link;
 use super::transmissions::{Digest, Transaction};
 
 /// The pushes of one connection whose answers may not have come.
+///
+/// Requests of a connection are answered one after another, so that numbers tell how far the answers have come. All is done by the
+/// one task of the connection: plain stores do for them, which every push takes several of.
 #[derive(Debug)]
 pub(super) struct Receipts {
     link: Arc<Link>,
     peer: IpAddr,
+    /// In the order of their numbers; those whose answers are known to have come go when the next one comes.
     open: Mutex<VecDeque<Open>>,
+    /// The number of the last push.
+    begun: AtomicU64,
+    /// The last push that hyper has the answer of.
+    given: AtomicU64,
+    /// The last push that the system has the answer of.
+    written: AtomicU64,
+    /// The last push whose answer is known to have come.
+    received: AtomicU64,
     /// The peer sends nothing more.
     half_closed: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Open {
+    /// Counts up from one.
+    number: u64,
     octets: Digest,
     transaction: Transaction,
-    answer: Answer,
     /// It is known if it comes again.
     doubted: bool,
-}
-
-/// How far an answer has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    /// The push is being judged.
-    Awaited,
-    /// hyper has it.
-    Given,
-    /// The system has it.
-    Written,
 }
 
 impl Receipts {
@@ -49,6 +51,10 @@ impl Receipts {
             link,
             peer,
             open: Mutex::default(),
+            begun: AtomicU64::new(0),
+            given: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            received: AtomicU64::new(0),
             half_closed: AtomicBool::new(false),
         })
     }
@@ -57,14 +63,16 @@ impl Receipts {
     pub(super) fn begin(&self, octets: Digest, now: Duration) -> Transaction {
         let link = &self.link;
         let transaction = link.transmissions.name(self.peer, octets, now);
+        let number = get(&self.begun) + 1;
+        set(&self.begun, number);
         let mut open = self.lock();
         if open.len() >= link.settings.max_unanswered {
             open.pop_front();
         }
         open.push_back(Open {
+            number,
             octets,
             transaction,
-            answer: Answer::Awaited,
             doubted: false,
         });
         drop(open);
@@ -75,33 +83,26 @@ impl Receipts {
         transaction
     }
 
-    /// hyper is given the answer to a push.
-    pub(super) fn answered(&self, transaction: &Transaction) {
-        for open in self.lock().iter_mut() {
-            if open.transaction == *transaction {
-                open.answer = Answer::Given;
-            }
-        }
+    /// hyper is given the answer to the last push.
+    pub(super) fn answered(&self) {
+        set(&self.given, get(&self.begun));
     }
 
     /// The system has taken what hyper wrote.
     pub(super) fn written(&self) {
-        for open in self.lock().iter_mut() {
-            if open.answer == Answer::Given {
-                open.answer = Answer::Written;
-            }
-        }
+        set(&self.written, get(&self.given));
     }
 
     /// The peer has sent more, and so had the answers before.
     pub(super) fn heard(&self) {
-        self.lock().retain(|open| open.answer != Answer::Written);
+        set(&self.received, get(&self.written));
     }
 
     /// The peer sends nothing more: whether it still reads what has not been written is in doubt.
     pub(super) fn half_closed(&self) {
         self.half_closed.store(true, Ordering::Relaxed);
-        self.doubt(|open| open.answer != Answer::Written);
+        let written = get(&self.written);
+        self.doubt(|open| open.number > written);
     }
 
     /// The connection is broken: nobody knows what has come.
@@ -112,13 +113,13 @@ impl Receipts {
 
     /// The peer's system has taken everything.
     pub(super) fn received(&self) {
-        self.lock().retain(|open| {
-            let received = open.answer == Answer::Written;
-            if received && open.doubted {
+        let written = get(&self.written);
+        for open in self.lock().iter() {
+            if open.number <= written && open.doubted {
                 self.link.transmissions.forget(&open.transaction);
             }
-            !received
-        });
+        }
+        set(&self.received, written);
     }
 
     /// There is an answer that may not have come.
@@ -139,9 +140,21 @@ impl Receipts {
         }
     }
 
+    /// The pushes whose answers may not have come.
     fn lock(&self) -> MutexGuard<'_, VecDeque<Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let received = get(&self.received);
+        while open.pop_front_if(|first| first.number <= received).is_some() {}
+        open
     }
+}
+
+fn get(number: &AtomicU64) -> u64 {
+    number.load(Ordering::Relaxed)
+}
+
+fn set(number: &AtomicU64, value: u64) {
+    number.store(value, Ordering::Relaxed);
 }
 
 /// Where a connection ends, what was not written has not come.
