@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Duration;
 
 use push_api::{Exchange, Server};
@@ -17,7 +17,7 @@ use push_ota::http::{
     PushStatus, Registrar, RegistrarInput, RegistrarOutput, Terminal,
 };
 use push_ota::sia::Sia;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::{Engine, REQUEST_BATCH};
@@ -39,7 +39,6 @@ pub(crate) struct OtaHttp {
     listeners: Vec<Listener>,
     services: Vec<(&'static str, SocketAddr)>,
     acceptors: JoinSet<()>,
-    questions: mpsc::Receiver<Question>,
     batch: Vec<Question>,
     /// Who waits for a judgement; the tickets of pushes fall.
     judging: VecDeque<(RequestTicket, oneshot::Sender<PushStatus>)>,
@@ -72,13 +71,12 @@ impl OtaHttp {
             .into_iter()
             .find(|one| one.protocol == Protocol::OtaHttp);
         let cpi = cpi_of(present.as_ref(), &settings.cpi);
-        let (link, questions) = Link::new(settings, parts(cpi));
+        let link = Link::new(settings, parts(cpi));
         Self {
             cpi: settings.cpi.clone(),
             services: services(&listeners),
             listeners,
             acceptors: JoinSet::new(),
-            questions,
             batch: Vec::new(),
             judging: VecDeque::new(),
             registrar: Registrar::new(
@@ -115,11 +113,10 @@ impl OtaHttp {
     }
 
     /// Whether questions of connections wait; else `context` is woken by the next one.
-    pub(super) fn poll_questions(&mut self, context: &mut Context<'_>) -> bool {
-        let polled = self
-            .questions
-            .poll_recv_many(context, &mut self.batch, REQUEST_BATCH);
-        matches!(polled, Poll::Ready(taken) if taken > 0)
+    pub(super) fn poll_questions(&mut self, context: &Context<'_>) -> bool {
+        let questions = &self.link.questions;
+        let polled = questions.poll_take(context, &mut self.batch, REQUEST_BATCH);
+        polled.is_ready()
     }
 
     /// When something is due.
@@ -205,6 +202,7 @@ impl OtaHttp {
 impl Drop for OtaHttp {
     fn drop(&mut self) {
         // An engine that is dropped answers nobody any more.
+        self.link.questions.end();
         self.link.places.end_all(false);
         for dial in self.dials.values() {
             dial.life.end_at_once();

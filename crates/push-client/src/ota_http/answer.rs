@@ -133,7 +133,8 @@ async fn is_listed(session: &Session) -> bool {
         answer,
     };
     // Where the engine has ended nobody is registered for anything any more.
-    session.link.questions.send(question).await.is_ok() && answered.await.unwrap_or(false)
+    session.link.questions.ask(question);
+    answered.await.unwrap_or(false)
 }
 
 async fn take_push(
@@ -189,7 +190,7 @@ async fn take_push(
 async fn judge(session: &Session, push: Arc<ReceivedPush>) -> Option<PushStatus> {
     let (answer, answered) = oneshot::channel();
     let question = Question::Judge { push, answer };
-    session.link.questions.send(question).await.ok()?;
+    session.link.questions.ask(question);
     answered.await.ok()
 }
 

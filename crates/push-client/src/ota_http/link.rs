@@ -9,10 +9,11 @@ use std::time::Duration;
 use push_message::{ReceivedPush, ServerAddress, UnixMillis};
 use push_ota::http::{Cpi, DialId, Host, Notice, PpgId, PushStatus, Terminal};
 use rustls::crypto::SecureRandom;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::outstanding::Outstanding;
 use super::places::Places;
+use super::questions::Questions;
 use super::tally::Tally;
 use super::tls::Tls;
 use super::transmissions::Transmissions;
@@ -69,7 +70,7 @@ pub(crate) struct Link {
     pub(super) settings: ConnectionSettings,
     pub(super) tls: Option<Tls>,
     pub(super) clock: Clock,
-    pub(super) questions: mpsc::Sender<Question>,
+    pub(crate) questions: Questions,
     pub(super) outstanding: Arc<Outstanding>,
     pub(super) transmissions: Transmissions,
     pub(super) shown: bool,
@@ -99,11 +100,8 @@ pub(crate) struct LinkParts {
 }
 
 impl Link {
-    /// What is shared under these settings, and the questions that come of it.
-    pub(crate) fn new(
-        settings: &OtaHttpSettings,
-        parts: LinkParts,
-    ) -> (Arc<Self>, mpsc::Receiver<Question>) {
+    /// What is shared under these settings.
+    pub(crate) fn new(settings: &OtaHttpSettings, parts: LinkParts) -> Arc<Self> {
         let LinkParts {
             tls,
             clock,
@@ -114,15 +112,13 @@ impl Link {
             show_personal_data,
         } = parts;
         let connections = settings.connections.clone();
-        // Each connection asks one thing at a time, so the queue bounds nothing more than they do.
-        let (questions, asked) = mpsc::channel(connections.max_connections.clamp(1, 1 << 16));
         let random = rustls::crypto::ring::default_provider().secure_random;
         let gateways = addresses(&settings.terminal);
         let link = Self {
             terminal: Arc::new(settings.terminal.clone()),
             tls,
             clock,
-            questions,
+            questions: Questions::default(),
             outstanding: Outstanding::new(settings.cpi.max_push_requests),
             transmissions: Transmissions::new(
                 chance(random),
@@ -147,7 +143,7 @@ impl Link {
             stopping: AtomicBool::new(false),
             random,
         };
-        (Arc::new(link), asked)
+        Arc::new(link)
     }
 
     /// What the terminal says of itself at present.

@@ -16,6 +16,7 @@ mod listen;
 mod octets;
 mod outstanding;
 mod places;
+mod questions;
 mod receipts;
 mod settings;
 mod tally;
