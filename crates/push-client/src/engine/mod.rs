@@ -491,9 +491,7 @@ impl Engine {
     /// Carries out every effect that the machine asks for.
     fn carry_out(&mut self, now: Now) {
         loop {
-            while let Some(output) = self.core.poll_output() {
-                self.carry_out_one(output, now);
-            }
+            self.carry_out_core(now);
             let told = self.carry_out_http(now)
                 | self.carry_out_sip(now)
                 | self.carry_out_sessions(now)
@@ -515,6 +513,13 @@ impl Engine {
         let initiation = self.session_initiation_timeout();
         let deadlines = [core, http, sip, sessions, initiation, short_messages];
         self.timer.arm(deadlines.into_iter().flatten().min());
+    }
+
+    /// Carries out what the machine of the Push Client asks for.
+    fn carry_out_core(&mut self, now: Now) {
+        while let Some(output) = self.core.poll_output() {
+            self.carry_out_one(output, now);
+        }
     }
 
     fn carry_out_one(&mut self, output: Output, now: Now) {

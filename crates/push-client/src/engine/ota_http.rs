@@ -270,6 +270,8 @@ impl Engine {
         let mut batch = std::mem::take(&mut http.batch);
         for question in batch.drain(..) {
             self.take_question(question, now);
+            // At once: what the machine makes of one push need not be held beside that of all the others.
+            self.carry_out_core(now);
         }
         if let Some(http) = &mut self.ota_http {
             http.batch = batch;

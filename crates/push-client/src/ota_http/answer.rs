@@ -6,10 +6,10 @@ use std::sync::Arc;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, EXPECT, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method as HttpMethod, Request, Response};
+use hyper::{Method as HttpMethod, Request, Response, Uri};
 use push_core::Now;
 use push_message::{Protocol, ReceivedPush, ServerAddress};
-use push_ota::http::{Answer, ContentPush, PushStatus, Pushed, Registering, Step};
+use push_ota::http::{Answer, ContentPush, PpgId, PushStatus, Pushed, Registering, Step};
 use tokio::sync::oneshot;
 
 use super::body::{self, NoBody, Read};
@@ -28,13 +28,20 @@ pub(super) fn answer(
     session: Arc<Session>,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<NoBody>, Infallible>> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     async move {
         let now = session.link.clock.now();
         let answering = session.life.begin(now.monotonic);
         let method = method_of(&head);
-        let decided = decide(&session, &head, body, now).await;
-        Ok(finish(&session, method, decided, now).map(|()| NoBody(answering)))
+        let (step, ppg) = {
+            let cpi = session.link.present_cpi();
+            let mut connection = session.connection();
+            let step = connection.request(&head, &cpi, now.unix);
+            // What the peer is known to be does not change before its next request.
+            (step, connection.ppg().cloned())
+        };
+        let decided = decide(&session, step, ppg.as_ref(), &mut head, body, now).await;
+        Ok(finish(&session, method, ppg, decided, now).map(|()| NoBody(answering)))
     }
 }
 
@@ -71,10 +78,14 @@ fn method_of(head: &Parts) -> Method {
     }
 }
 
-async fn decide(session: &Session, head: &Parts, body: Incoming, now: Now) -> Decided {
-    let cpi = session.link.cpi();
-    let step = session.connection().request(head, &cpi, now.unix);
-    drop(cpi);
+async fn decide(
+    session: &Session,
+    step: Step,
+    ppg: Option<&PpgId>,
+    head: &mut Parts,
+    body: Incoming,
+    now: Now,
+) -> Decided {
     match step {
         Step::Answer(answer) => Decided::of(drop_body(session, head, body, answer).await),
         Step::Register(registering) => {
@@ -85,7 +96,13 @@ async fn decide(session: &Session, head: &Parts, body: Incoming, now: Now) -> De
             }
             Decided::of(answer)
         }
-        Step::Push(push) => take_push(session, head, body, push, now).await,
+        Step::Push(push) => {
+            let pusher = match ppg {
+                Some(ppg) => Pusher::Gateway(ppg.clone()),
+                None => Pusher::Address(session.remote.ip()),
+            };
+            take_push(session, pusher, head, body, push, now).await
+        }
     }
 }
 
@@ -139,13 +156,14 @@ async fn is_listed(session: &Session) -> bool {
 
 async fn take_push(
     session: &Session,
-    head: &Parts,
+    pusher: Pusher,
+    head: &mut Parts,
     body: Incoming,
     push: Box<ContentPush>,
     now: Now,
 ) -> Decided {
     let link = &session.link;
-    let under_way = link.outstanding.begin(pusher(session));
+    let under_way = link.outstanding.begin(pusher);
     session.life.enter(Phase::Body);
     let read = body::read(body, push.limit()).await;
     session.life.enter(Phase::Busy);
@@ -166,12 +184,17 @@ async fn take_push(
     let transaction = session.receipts.begin(digest, now.monotonic);
     let name = transaction.into();
     let pushed = push.body(&mut session.connection(), &body, now.unix, name);
+    // Nothing of the request is held while the push is judged: the buffer that it came in, of 8 KiB, is free for another request.
+    // Where its headers lay is room for those of the answer.
+    let room = std::mem::take(&mut head.headers);
+    head.uri = Uri::default();
+    drop(body);
     let (push, judging) = match pushed {
         Pushed::Answer(answer) => {
             session.receipts.answered();
             return Decided::of(answer);
         }
-        Pushed::Judge(push, judging) => (push, judging),
+        Pushed::Judge(push, judging) => (push, judging.within(room)),
     };
     let Some(_under_way) = under_way else {
         session.receipts.answered();
@@ -194,15 +217,14 @@ async fn judge(session: &Session, push: Arc<ReceivedPush>) -> Option<PushStatus>
     answered.await.ok()
 }
 
-fn pusher(session: &Session) -> Pusher {
-    match session.connection().ppg() {
-        Some(ppg) => Pusher::Gateway(ppg.clone()),
-        None => Pusher::Address(session.remote.ip()),
-    }
-}
-
 /// Counts an answer, tells of it, and gives it to hyper.
-fn finish(session: &Session, method: Method, decided: Decided, now: Now) -> Response<()> {
+fn finish(
+    session: &Session,
+    method: Method,
+    ppg: Option<PpgId>,
+    decided: Decided,
+    now: Now,
+) -> Response<()> {
     let Decided {
         answer,
         unexplained,
@@ -222,7 +244,6 @@ fn finish(session: &Session, method: Method, decided: Decided, now: Now) -> Resp
     if let Some(word) = unexplained {
         explain(session, &response, word, push_status, now);
     }
-    let ppg = session.connection().ppg().cloned();
     if let (Some(ppg), Some(method)) = (ppg, method.as_str()) {
         let news = session.is_news(notice.as_ref(), &link.cpi());
         let exchange = Exchange {

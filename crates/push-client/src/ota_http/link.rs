@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use push_message::{ReceivedPush, ServerAddress, UnixMillis};
@@ -71,7 +71,7 @@ pub(crate) struct Link {
     pub(super) tls: Option<Tls>,
     pub(super) clock: Clock,
     pub(crate) questions: Questions,
-    pub(super) outstanding: Arc<Outstanding>,
+    pub(super) outstanding: Outstanding,
     pub(super) transmissions: Transmissions,
     pub(super) shown: bool,
     pub(crate) places: Arc<Places>,
@@ -148,7 +148,12 @@ impl Link {
 
     /// What the terminal says of itself at present.
     pub(crate) fn cpi(&self) -> Arc<Cpi> {
-        Arc::clone(&self.cpi.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.present_cpi())
+    }
+
+    /// The same for a moment: it cannot change meanwhile.
+    pub(super) fn present_cpi(&self) -> RwLockReadGuard<'_, Arc<Cpi>> {
+        self.cpi.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The terminal says this of itself from now on.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use push_ota::http::PpgId;
 
@@ -22,21 +22,21 @@ pub(super) struct Outstanding {
 
 /// A push that is under way until this is dropped.
 #[derive(Debug)]
-pub(super) struct UnderWay {
-    outstanding: Arc<Outstanding>,
+pub(super) struct UnderWay<'a> {
+    outstanding: &'a Outstanding,
     pusher: Pusher,
 }
 
 impl Outstanding {
-    pub(super) fn new(most: u32) -> Arc<Self> {
-        Arc::new(Self {
+    pub(super) fn new(most: u32) -> Self {
+        Self {
             most,
             counts: Mutex::default(),
-        })
+        }
     }
 
     /// One more of this pusher; absent where there are as many as it may have.
-    pub(super) fn begin(self: &Arc<Self>, pusher: Pusher) -> Option<UnderWay> {
+    pub(super) fn begin(&self, pusher: Pusher) -> Option<UnderWay<'_>> {
         let mut counts = self.lock();
         match counts.get_mut(&pusher) {
             Some(count) if *count >= self.most => return None,
@@ -48,7 +48,7 @@ impl Outstanding {
         }
         drop(counts);
         Some(UnderWay {
-            outstanding: Arc::clone(self),
+            outstanding: self,
             pusher,
         })
     }
@@ -58,7 +58,7 @@ impl Outstanding {
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         let mut counts = self.outstanding.lock();
         match counts.get_mut(&self.pusher) {

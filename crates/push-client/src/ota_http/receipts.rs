@@ -144,7 +144,10 @@ impl Receipts {
     fn lock(&self) -> MutexGuard<'_, VecDeque<Open>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let received = get(&self.received);
-        while open.pop_front_if(|first| first.number <= received).is_some() {}
+        while open
+            .pop_front_if(|first| first.number <= received)
+            .is_some()
+        {}
         open
     }
 }

@@ -154,8 +154,8 @@ fn belongs_to_push(name: &str) -> bool {
     )
 }
 
-/// A hash for who has the key and nobody else: each word is multiplied into what came of those before, which cannot be foreseen
-/// without the key.
+/// A hash for who has the key and nobody else: words are multiplied into what came of those before, and by each other, which cannot be
+/// foreseen without the key.
 struct KeyedHash {
     state: u64,
     key: u64,
@@ -173,6 +173,10 @@ impl KeyedHash {
     fn field(&mut self, octets: &[u8]) {
         self.word(octets.len() as u64);
         let (words, rest) = octets.as_chunks::<8>();
+        let (pairs, words) = words.as_chunks::<2>();
+        for [first, second] in pairs {
+            self.pair(u64::from_le_bytes(*first), u64::from_le_bytes(*second));
+        }
         for word in words {
             self.word(u64::from_le_bytes(*word));
         }
@@ -180,12 +184,17 @@ impl KeyedHash {
         self.word(rest.fold(0, |word, &octet| word << 8 | u64::from(octet)));
     }
 
+    fn word(&mut self, word: u64) {
+        self.pair(word, 0);
+    }
+
+    /// Two words at the cost of one. Each is hidden before they are multiplied: the first by what came before, the second by the key.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "both halves are folded into one"
     )]
-    fn word(&mut self, word: u64) {
-        let product = u128::from(self.state ^ word) * u128::from(self.key);
+    fn pair(&mut self, first: u64, second: u64) {
+        let product = u128::from(self.state ^ first) * u128::from(self.key ^ second);
         self.state = (product >> 64) as u64 ^ product as u64;
     }
 }

@@ -1,7 +1,7 @@
 //! What answers have in common.
 
 use ::http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
-use ::http::{HeaderName, HeaderValue, Response, StatusCode};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::connection::{Answer, Notice};
 use super::names::{
@@ -55,6 +55,8 @@ pub(super) struct Reply {
     pub(super) known: bool,
     /// What a registration that is refused is told of the terminal all the same.
     pub(super) introduction: Option<Introduction>,
+    /// Room for the headers of the answer; empty.
+    pub(super) room: HeaderMap,
 }
 
 /// What the terminal is called, and where it is.
@@ -101,7 +103,7 @@ impl Reply {
     //= specs/ota-http.md#version-control
     //# An answer MUST carry X-Wap-Push-OTA-Version if the request did.
     pub(super) fn bare(self, http: StatusCode) -> Answer {
-        let mut answer = Answer::of(http);
+        let mut answer = Answer::of(http, self.room);
         if let Some(versions) = self.versions {
             answer.add(OTA_VERSION, versions);
         }
@@ -113,9 +115,10 @@ impl Reply {
 }
 
 impl Answer {
-    fn of(status: StatusCode) -> Self {
+    fn of(status: StatusCode, headers: HeaderMap) -> Self {
         let mut response = Response::new(());
         *response.status_mut() = status;
+        *response.headers_mut() = headers;
         Self {
             response,
             push_status: None,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::http::request::Parts;
-use ::http::{HeaderValue, Method, Response, StatusCode};
+use ::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use push_message::UnixMillis;
 
 use super::answer::{Introduction, Kind, Reply, header_value, secret_value};
@@ -304,6 +304,7 @@ impl Connection {
             authorization: None,
             known: false,
             introduction: None,
+            room: HeaderMap::new(),
         };
         let (path, query) = (head.uri.path(), head.uri.query());
         let everything = path == "*" && head.method == Method::OPTIONS;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ::http::request::Parts;
-use ::http::{HeaderName, HeaderValue, StatusCode};
+use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use push_message::{
     Bearer, InitiatorTrust, Origin, Protocol, ReceivedPush, ServerAddress, TransactionId,
     UnixMillis,
@@ -152,6 +152,14 @@ impl ContentPush {
 }
 
 impl Judging {
+    /// Has the answer use this map for its headers, which saves making one: what is in it is dropped.
+    #[must_use]
+    pub fn within(mut self, mut room: HeaderMap) -> Self {
+        room.clear();
+        self.reply.room = room;
+        self
+    }
+
     /// The answer to a push that was judged: [`PushStatus::Accepted`] once it is durable, or one from 234 to 238.
     //= specs/ota-http.md#registration-validation
     //# The answer to a push that shows the terminal's CPITag MUST NOT carry a CPITag.
