@@ -120,6 +120,7 @@ async fn news_in_one_breath_are_taken_in_their_order() {
         has_agent(&agent).await;
         service.push(&agent, &push(&[round])).await.unwrap();
         assert_eq!(stage.take().await.content(), [round]);
+        stage.source_is("connected").await;
         service.remove_modem(MODEM).await;
     }
     stage.stop().await;

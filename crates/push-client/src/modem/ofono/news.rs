@@ -62,6 +62,11 @@ impl<A> News<A> {
         }
     }
 
+    /// Whether the answer to a call has come that [`next`](Self::next) has not given yet.
+    pub(super) const fn has_answer(&self) -> bool {
+        self.answer.is_some()
+    }
+
     /// Whoever was asked is gone: its answer means nothing any more.
     pub(super) fn forget_answer(&mut self) {
         self.answer = None;

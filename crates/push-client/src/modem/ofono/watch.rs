@@ -91,7 +91,10 @@ impl<'a> Watch<'a> {
         let (mut owner, present) = Owner::watch(&self.connection, &service()).await?;
         self.service_changed(present);
         loop {
-            self.start_work();
+            // An answer that has come and whose turn has not is still to change what there is to do.
+            if !news.has_answer() {
+                self.start_work();
+            }
             let timeout = self.timeout();
             tokio::select! {
                 changed = owner.changed() => match changed {
