@@ -49,8 +49,11 @@ impl Duplicates {
         if fingerprint.counts_up() && self.counted.last() < Some(fingerprint) {
             self.counted.insert(fingerprint, (until, write));
         } else {
-            self.forget(fingerprint);
-            self.others.insert(fingerprint, (until, write));
+            self.counted.remove(fingerprint);
+            let before = self.others.insert(fingerprint, (until, write));
+            if let Some((until, write)) = before {
+                self.lapses.remove((until, write, fingerprint));
+            }
             self.lapses.add((until, write, fingerprint));
         }
         while let Some((until, fingerprint)) = self.first_to_lapse()
