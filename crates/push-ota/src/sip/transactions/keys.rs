@@ -2,13 +2,37 @@
 //!
 //! Keys are hashes over a seed that nobody knows: of one length, whatever the message, and nobody makes two messages of one key.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 
 use crate::sip::stack::Request;
 
 /// A hash of parts of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key(u64);
+
+/// Values by their keys. Keys are chance to whom the seed is secret, and nobody asks in which order they stand.
+pub(super) type ByKey<T> = HashMap<Key, T, BuildHasherDefault<AsItIs>>;
+
+/// The hash of what is a hash already.
+#[derive(Debug, Default)]
+pub(super) struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, octets: &[u8]) {
+        for octet in octets {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*octet);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// What keys and names are made with.
 #[derive(Debug, Clone, Copy)]

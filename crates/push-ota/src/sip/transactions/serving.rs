@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use push_message::UnixMillis;
 
-use super::keys::Key;
+use super::keys::{ByKey, Key};
 use super::server::{Event, INVITE, NON_INVITE, State};
 use super::table::{Action, Timer, find};
 use super::timers::{Owner, Running};
@@ -18,9 +18,9 @@ use crate::sip::stack::{Method, Request, Response, reply};
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     pub(super) all: BTreeMap<ServerId, Server>,
-    pub(super) keys: BTreeMap<Key, ServerId>,
+    pub(super) keys: ByKey<ServerId>,
     /// What would come again by another way, and the first that came.
-    pub(super) merged: BTreeMap<Key, ServerId>,
+    pub(super) merged: ByKey<ServerId>,
     pub(super) unanswered: usize,
     /// Those whose answer is kept, in the order of their answers.
     pub(super) answered: BTreeSet<(u64, ServerId)>,
@@ -257,6 +257,10 @@ impl Servers {
                 self.octets = self.octets.saturating_sub(server.kept());
             }
             None => self.unanswered = self.unanswered.saturating_sub(1),
+        }
+        if self.all.is_empty() {
+            // Tables of hashes keep the room that they once needed.
+            (self.keys, self.merged) = Default::default();
         }
     }
 }
