@@ -3,13 +3,21 @@
 
 use std::net::Ipv4Addr;
 
-/// The characters of a token (RFC 3261 25.1).
-pub(super) const fn is_token(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric()
-        || matches!(
-            octet,
-            b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-        )
+/// Which octets are characters of a token (RFC 3261 25.1).
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut rest: &[u8] =
+        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~";
+    while let [octet, others @ ..] = rest {
+        table[*octet as usize] = true;
+        rest = others;
+    }
+    table
+};
+
+/// Whether this is a character of a token.
+pub(super) fn is_token(octet: u8) -> bool {
+    TOKEN.get(usize::from(octet)).is_some_and(|is_one| *is_one)
 }
 
 const fn is_of_host(octet: u8) -> bool {
