@@ -139,25 +139,30 @@ impl Wanted {
         announced: &Announced,
     ) -> Self {
         let mut wanted = Self::default();
-        let rows: Vec<Row> = lines
-            .into_iter()
-            .flat_map(|line| Row::read(line.as_ref()))
-            .collect();
-        let values = |tag| {
-            rows.iter()
-                .flat_map(move |row| row.values(tag))
-                .take(MAX_VALUES)
+        let mut left = (MAX_VALUES, MAX_VALUES);
+        let mut applications = |list: &str| {
+            let read = |value: &str| push_application_id(value, &announced.applications);
+            add(&mut wanted.applications, list, &mut left.0, read);
         };
-        for value in values(PUSH_TAG) {
-            let application = push_application_id(value, &announced.applications);
-            if let Some(application) = application.filter(|it| !wanted.applications.contains(it)) {
-                wanted.applications.push(application);
+        let mut instances = |list: &str| {
+            let read = |value: &str| instance(value, &announced.instances);
+            add(&mut wanted.instances, list, &mut left.1, read);
+        };
+        for line in lines {
+            let line = line.as_ref();
+            if let Some(parameters) = plain_parameters(line) {
+                for (name, list) in parameters {
+                    if name.eq_ignore_ascii_case(PUSH_TAG) {
+                        applications(list);
+                    } else if name.eq_ignore_ascii_case(INSTANCE_TAG) {
+                        instances(list);
+                    }
+                }
+                continue;
             }
-        }
-        for value in values(INSTANCE_TAG) {
-            let instance = instance(value, &announced.instances);
-            if let Some(instance) = instance.filter(|it| !wanted.instances.contains(it)) {
-                wanted.instances.push(instance);
+            for row in Row::read(line) {
+                row.lists(PUSH_TAG).for_each(&mut applications);
+                row.lists(INSTANCE_TAG).for_each(&mut instances);
             }
         }
         wanted
@@ -218,21 +223,11 @@ impl Row {
         self.parameters.iter().any(|(other, _)| **other == *name)
     }
 
-    /// The values of a feature tag, of all its repetitions, without those that are negated.
-    fn values(&self, tag: &str) -> impl Iterator<Item = &str> {
+    /// The lists of a feature tag, one for each time it is there.
+    fn lists(&self, tag: &str) -> impl Iterator<Item = &str> {
         let named = move |(name, _): &&(Box<str>, Option<Box<str>>)| **name == *tag;
         let lists = self.parameters.iter().filter(named);
-        let lists = lists.filter_map(|(_, value)| value.as_deref());
-        let values = lists.flat_map(|list| list.split(',')).map(str::trim);
-        values.filter_map(|value| {
-            let value = match value.strip_prefix('<') {
-                // A string that compares with case; ids do not.
-                Some(string) => string.strip_suffix('>')?.trim(),
-                None => value,
-            };
-            let usable = !value.is_empty() && !value.starts_with(['!', '#']);
-            usable.then_some(value)
-        })
+        lists.filter_map(|(_, value)| value.as_deref())
     }
 
     /// The Push Application IDs that it names.
@@ -240,10 +235,67 @@ impl Row {
         &self,
         announced: &BTreeSet<PushApplicationId>,
     ) -> BTreeSet<PushApplicationId> {
-        self.values(PUSH_TAG)
+        self.lists(PUSH_TAG)
+            .flat_map(values)
             .filter_map(|value| push_application_id(value, announced))
             .collect()
     }
+}
+
+/// Adds what stands in the list of a feature tag and is not there yet, as long as values are left to be looked at.
+fn add<T: PartialEq>(
+    all: &mut Vec<T>,
+    list: &str,
+    left: &mut usize,
+    read: impl Fn(&str) -> Option<T>,
+) {
+    for value in values(list).take(*left) {
+        *left -= 1;
+        if let Some(one) = read(value).filter(|one| !all.contains(one)) {
+            all.push(one);
+        }
+    }
+}
+
+/// The values of the list of a feature tag, without those that are negated.
+fn values(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter_map(|value| {
+        let value = match value.strip_prefix('<') {
+            // A string that compares with case; ids do not.
+            Some(string) => string.strip_suffix('>')?.trim(),
+            None => value,
+        };
+        let usable = !value.is_empty() && !value.starts_with(['!', '#']);
+        usable.then_some(value)
+    })
+}
+
+/// The parameters that have values of an Accept-Contact for anybody, if it is a plain one: nothing in it but names, tokens and quoted
+/// lists of tokens.
+fn plain_parameters(line: &str) -> Option<impl Iterator<Item = (&str, &str)>> {
+    let parameters = line.strip_prefix("*;")?;
+    let parameter = |piece| -> Option<(&str, &str)> {
+        let (name, value) = str::split_once(piece, '=')?;
+        let list = value
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'));
+        Some((name, list.unwrap_or(value)))
+    };
+    let is_token = |octet: u8| octet.is_ascii_alphanumeric() || b"+-._%*!'~`".contains(&octet);
+    let is_plain = |piece: &str| match str::split_once(piece, '=') {
+        None => piece.bytes().all(is_token),
+        Some((name, value)) => {
+            let list = value.strip_prefix('"').map(|rest| rest.strip_suffix('"'));
+            let is_listed = |octet| is_token(octet) || octet == b',';
+            name.bytes().all(is_token)
+                && match list {
+                    None => value.bytes().all(is_token),
+                    Some(list) => list.is_some_and(|list| list.bytes().all(is_listed)),
+                }
+        }
+    };
+    let plain = parameters.split(';').all(is_plain);
+    plain.then(|| parameters.split(';').filter_map(parameter))
 }
 
 /// Splits at a separator that stands neither in quotes nor in brackets.
@@ -512,6 +564,26 @@ mod tests {
             BTreeSet::from([id("4")])
         );
         assert!(rows[1].has("+g.oma.pusheventapp") && !rows[0].has("+g.oma.pusheventapp"));
+    }
+
+    proptest! {
+        #[test]
+        fn plain_parameters_are_those_of_the_row(
+            line in "[*];([+]g.oma.Pushe|[a-c+=,;\\\\ <]){0,4}(;[a-c]{1,2}(=(\"[a-c,!]{0,4}\"|[a-c]{0,2}))?){0,3}",
+        ) {
+            if let Some(parameters) = plain_parameters(&line) {
+                let parameters: Vec<_> = parameters.collect();
+                let rows = Row::read(&line);
+                prop_assert_eq!(rows.len(), 1);
+                let named = |(name, value): &(Box<str>, Option<Box<str>>)| {
+                    Some((name.to_string(), value.clone()?.into_string()))
+                };
+                let of_row: Vec<_> = rows[0].parameters.iter().filter_map(named).collect();
+                let lower = |(name, value): (&str, &str)| (name.to_ascii_lowercase(), value.to_owned());
+                let of_line: Vec<_> = parameters.into_iter().map(lower).filter(|(name, _)| !name.is_empty()).collect();
+                prop_assert_eq!(of_line, of_row);
+            }
+        }
     }
 
     proptest! {

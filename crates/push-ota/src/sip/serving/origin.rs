@@ -79,14 +79,29 @@ fn server(request: &Request, context: &Context<'_>, common: &Common) -> ServerAd
     }
     let asserted = request
         .headers("P-Asserted-Identity")
-        .flat_map(|line| Row::read(&line))
-        .map(|row| row.target)
-        .find(|uri| is_sip(uri));
+        .find_map(|line| sip_uri(&line));
     match asserted {
         Some(uri) => ServerAddress::Sip(uri),
         None if common.settings.trust_core => ServerAddress::Sip(common.registrar.clone()),
         None => source,
     }
+}
+
+/// The first SIP URI of a header line. Mostly there is nothing else in it.
+fn sip_uri(line: &str) -> Option<Box<str>> {
+    let alone = line
+        .strip_prefix('<')
+        .and_then(|line| line.strip_suffix('>'));
+    if let Some(uri) = alone
+        && is_sip(uri)
+        && uri
+            .bytes()
+            .all(|octet| octet.is_ascii_graphic() && !b"<>\"\\".contains(&octet))
+    {
+        return Some(uri.into());
+    }
+    let targets = Row::read(line).into_iter().map(|row| row.target);
+    targets.into_iter().find(|uri| is_sip(uri))
 }
 
 fn is_sip(uri: &str) -> bool {
