@@ -174,6 +174,8 @@ impl Wanted {
 pub(super) struct Row {
     /// The URI without brackets, or `*`.
     pub(super) target: Box<str>,
+    /// The URI stood in brackets: all of it is the URI's, and nothing of it the header's.
+    pub(super) is_bracketed: bool,
     /// Names in lower case; values without the quotes around them.
     parameters: Vec<(Box<str>, Option<Box<str>>)>,
 }
@@ -196,6 +198,7 @@ impl Row {
             Some(rest) => rest.split_once('>')?.0,
             None => name,
         };
+        let is_bracketed = bracket.is_some();
         let target = target.trim();
         let parameters = pieces.filter_map(|piece| {
             let (name, value) = match piece.split_once('=') {
@@ -207,6 +210,7 @@ impl Row {
         });
         (!target.is_empty()).then(|| Self {
             target: target.into(),
+            is_bracketed,
             parameters: parameters.collect(),
         })
     }

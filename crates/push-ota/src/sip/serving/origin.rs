@@ -87,8 +87,12 @@ fn server(request: &Request, context: &Context<'_>, common: &Common) -> ServerAd
     }
 }
 
-/// The first SIP URI of a header line. Mostly there is nothing else in it.
+/// The first SIP URI of a header line (RFC 3325 9.1). Mostly there is nothing else in it.
+///
+/// A URI without brackets stands alone, and ends with the line: were it read as far as a comma or semicolon, a user part that
+/// has one would pass for a host.
 fn sip_uri(line: &str) -> Option<Box<str>> {
+    let line = line.trim();
     let alone = line
         .strip_prefix('<')
         .and_then(|line| line.strip_suffix('>'));
@@ -96,12 +100,15 @@ fn sip_uri(line: &str) -> Option<Box<str>> {
         && is_sip(uri)
         && uri
             .bytes()
-            .all(|octet| octet.is_ascii_graphic() && !b"<>\"\\".contains(&octet))
+            .all(|octet| octet.is_ascii_graphic() && !b"<>\"\".contains(&octet))
     {
         return Some(uri.into());
     }
-    let targets = Row::read(line).into_iter().map(|row| row.target);
-    targets.into_iter().find(|uri| is_sip(uri))
+    if !line.contains([',', ';', '?', '<', '"']) {
+        return is_sip(line).then(|| line.into());
+    }
+    let rows = Row::read(line).into_iter().filter(|row| row.is_bracketed);
+    rows.map(|row| row.target).find(|uri| is_sip(uri))
 }
 
 fn is_sip(uri: &str) -> bool {

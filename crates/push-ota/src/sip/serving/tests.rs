@@ -447,6 +447,23 @@ fn the_server_is_whom_the_core_asserts() {
 }
 
 #[test]
+fn a_user_part_passes_for_no_host() {
+    let address = ServerAddress::Ip("192.0.2.1".parse().unwrap());
+    let whole = "sip:example.net;x@evil.test";
+    for (value, server) in [
+        (whole.to_owned(), address.clone()),
+        ("sip:example.net,x@evil.test".to_owned(), address.clone()),
+        ("\"<a>\" sip:example.net;x@evil.test".to_owned(), address),
+        (format!("<{whole}>"), ServerAddress::Sip(whole.into())),
+    ] {
+        let mut terminal = terminal();
+        let asserted = format!("{PLAIN}P-Asserted-Identity: {value}\r\n");
+        let (_, _, push) = terminal.push(&message(&asserted, "hello"));
+        assert_eq!(push.origin.server, server, "{value}");
+    }
+}
+
+#[test]
 fn a_push_is_addressed_by_instance_then_id_then_envelope() {
     let tag = "Accept-Contact: *;+g.oma.pusheventapp=";
     let instance = "Accept-Contact: *;+g.3gpp.iari-ref=";
