@@ -100,7 +100,7 @@ fn sip_uri(line: &str) -> Option<Box<str>> {
         && is_sip(uri)
         && uri
             .bytes()
-            .all(|octet| octet.is_ascii_graphic() && !b"<>\"\".contains(&octet))
+            .all(|octet| octet.is_ascii_graphic() && !b"<>\"\\".contains(&octet))
     {
         return Some(uri.into());
     }
