@@ -213,7 +213,7 @@ impl Engine {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut ready = self
             .mailbox
-            .poll_take(context, &mut self.notices)
+            .poll_take(context, &mut self.notices, usize::MAX)
             .is_ready()
             || self.drains_left > 0;
         ready |= self.timer.poll(context);

@@ -202,7 +202,7 @@ impl OtaHttp {
 impl Drop for OtaHttp {
     fn drop(&mut self) {
         // An engine that is dropped answers nobody any more.
-        self.link.questions.end();
+        self.link.questions.close();
         self.link.places.end_all(false);
         for dial in self.dials.values() {
             dial.life.end_at_once();

@@ -150,7 +150,7 @@ async fn is_listed(session: &Session) -> bool {
         answer,
     };
     // Where the engine has ended nobody is registered for anything any more.
-    session.link.questions.ask(question);
+    session.link.questions.post([question]);
     answered.await.unwrap_or(false)
 }
 
@@ -213,7 +213,7 @@ async fn take_push(
 async fn judge(session: &Session, push: Arc<ReceivedPush>) -> Option<PushStatus> {
     let (answer, answered) = oneshot::channel();
     let question = Question::Judge { push, answer };
-    session.link.questions.ask(question);
+    session.link.questions.post([question]);
     answered.await.ok()
 }
 

@@ -13,7 +13,6 @@ use tokio::sync::oneshot;
 
 use super::outstanding::Outstanding;
 use super::places::Places;
-use super::questions::Questions;
 use super::tally::Tally;
 use super::tls::Tls;
 use super::transmissions::Transmissions;
@@ -70,7 +69,9 @@ pub(crate) struct Link {
     pub(super) settings: ConnectionSettings,
     pub(super) tls: Option<Tls>,
     pub(super) clock: Clock,
-    pub(crate) questions: Questions,
+    /// What connections ask of the engine. Every push makes this way, and a general channel counts permits, and wakes with each message:
+    /// there is no need, because a connection asks one thing at a time, so that connections are bound enough.
+    pub(crate) questions: Mailbox<Question>,
     pub(super) outstanding: Outstanding,
     pub(super) transmissions: Transmissions,
     pub(super) shown: bool,
@@ -118,7 +119,7 @@ impl Link {
             terminal: Arc::new(settings.terminal.clone()),
             tls,
             clock,
-            questions: Questions::default(),
+            questions: Mailbox::default(),
             outstanding: Outstanding::new(settings.cpi.max_push_requests),
             transmissions: Transmissions::new(
                 chance(random),

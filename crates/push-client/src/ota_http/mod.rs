@@ -16,7 +16,6 @@ mod listen;
 mod octets;
 mod outstanding;
 mod places;
-mod questions;
 mod receipts;
 mod settings;
 mod tally;
