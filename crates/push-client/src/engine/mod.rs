@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use push_core::{Answer, Delivery, Input, Now, Output, PushClient, RequestTicket, SubscriberId};
-use push_message::Refusal;
+use push_message::{ReceivedPush, Refusal};
 use push_ota::sia::Sia;
 use push_ota::wsp::connectionless::{self, Datagram};
 use tokio::sync::{mpsc, oneshot};
@@ -464,15 +464,7 @@ impl Engine {
             }
             Ok(push) => {
                 let ticket = self.next_push();
-                let segments = Box::default();
-                self.core.handle_input(
-                    Input::Push {
-                        ticket,
-                        push: Arc::new(push),
-                        segments,
-                    },
-                    now,
-                );
+                self.hand_over(ticket, Arc::new(push), now);
             }
             Err(refusal) => {
                 self.counters.refuse_datagram(refusal.as_str());
@@ -486,6 +478,17 @@ impl Engine {
     const fn next_push(&mut self) -> RequestTicket {
         self.pushes += 1;
         RequestTicket(u64::MAX - self.pushes)
+    }
+
+    /// Hands a push that came in one piece to the machine, which judges it.
+    fn hand_over(&mut self, ticket: RequestTicket, push: Arc<ReceivedPush>, now: Now) {
+        let segments = Box::default();
+        let input = Input::Push {
+            ticket,
+            push,
+            segments,
+        };
+        self.core.handle_input(input, now);
     }
 
     /// Carries out every effect that the machine asks for.

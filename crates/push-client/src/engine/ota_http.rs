@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use push_api::{Exchange, Server};
 use push_core::{
-    Capabilities, Input, Now, PersistTicket, PushClient, PushRefusal, RequestTicket, ServerReport,
+    Capabilities, Now, PersistTicket, PushClient, PushRefusal, RequestTicket, ServerReport,
     ServerState, Verdict,
 };
 use push_message::{Protocol, PushApplicationId, ReceivedPush};
@@ -305,15 +305,7 @@ impl Engine {
         if let Some(http) = &mut self.ota_http {
             http.judging.push_back((ticket, answer));
         }
-        let segments = Box::default();
-        self.core.handle_input(
-            Input::Push {
-                ticket,
-                push,
-                segments,
-            },
-            now,
-        );
+        self.hand_over(ticket, push, now);
     }
 
     /// A push has been judged; the connection that it came on is told, if it came on one.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use push_core::{Capabilities, Input, Now, PersistTicket, PushRefusal, RequestTicket, Verdict};
+use push_core::{Capabilities, Now, PersistTicket, PushRefusal, RequestTicket, Verdict};
 use push_message::{Protocol, ReceivedPush};
 use push_ota::sip::{
     AgentInput, AgentOutput, AnnounceTicket, PushOutcome, SipPushTicket, UserAgent,
@@ -305,15 +305,7 @@ impl Engine {
         if let Some(sip) = &mut self.ota_sip {
             sip.judging.push_back((ticket, id));
         }
-        let segments = Box::default();
-        self.core.handle_input(
-            Input::Push {
-                ticket,
-                push,
-                segments,
-            },
-            now,
-        );
+        self.hand_over(ticket, push, now);
     }
 
     fn foresee_sip(&mut self, push: SipPushTicket, announced: &ReceivedPush, now: Now) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Duration;
 
-use push_core::{Capabilities, Input, Now, PersistTicket, PushRefusal, RequestTicket, Verdict};
+use push_core::{Capabilities, Now, PersistTicket, PushRefusal, RequestTicket, Verdict};
 use push_message::{Protocol, ReceivedPush};
 use push_ota::http::{AnnounceTicket, Host, PushStatus};
 use push_ota::sia::Sia;
@@ -307,15 +307,7 @@ impl Engine {
         if let Some(sessions) = &mut self.sessions {
             sessions.judging.insert(ticket, id);
         }
-        let segments = Box::default();
-        self.core.handle_input(
-            Input::Push {
-                ticket,
-                push: Arc::new(push),
-                segments,
-            },
-            now,
-        );
+        self.hand_over(ticket, Arc::new(push), now);
     }
 
     /// A push has been judged; the session that it came on is told, if it came on one. An accepted one is durable by now.
