@@ -12,7 +12,7 @@ use push_message::{
 };
 
 use super::framing::{is_token, run, text};
-use super::parameters::media_parameters;
+use super::parameters;
 use super::spellings::Spellings;
 
 /// The most octets of a status line, its end included.
@@ -554,15 +554,7 @@ fn content_type(value: &str, spellings: &mut Spellings) -> (Option<ContentType>,
     let Some(media_type) = spellings.media_type.read(media, parse) else {
         return (None, false);
     };
-    let (pairs, whole) = media_parameters(rest);
-    let mut parameters = Headers::new();
-    for (name, value) in pairs {
-        parameters.push_text(name, &value);
-    }
-    let content_type = ContentType {
-        media_type,
-        parameters,
-    };
+    let (content_type, whole) = parameters::content_type(media_type, rest);
     (Some(content_type), whole)
 }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use push_message::{ContentType, Headers, MediaType};
+
 /// The most octets of a header that are looked at.
 const MAX_LENGTH: usize = 4096;
 
@@ -96,7 +98,7 @@ pub(super) fn challenges(text: &str) -> Result<Vec<Challenge<'_>>, Malformed> {
 }
 
 /// `; name=value` pairs behind a media type, as far as they keep the grammar, and whether all do.
-pub(crate) fn media_parameters(text: &str) -> (Vec<(&str, Cow<'_, str>)>, bool) {
+pub(super) fn media_parameters(text: &str) -> (Vec<(&str, Cow<'_, str>)>, bool) {
     let mut cursor = Cursor { text, position: 0 };
     let mut all = Vec::new();
     loop {
@@ -118,6 +120,20 @@ pub(crate) fn media_parameters(text: &str) -> (Vec<(&str, Cow<'_, str>)>, bool) 
             Some(_) | None => return (all, false),
         }
     }
+}
+
+/// The type with what stands behind it as its parameters, as far as they keep the grammar, and whether all do.
+pub(crate) fn content_type(media_type: MediaType, text: &str) -> (ContentType, bool) {
+    let (pairs, whole) = media_parameters(text);
+    let mut parameters = Headers::new();
+    for (name, value) in pairs {
+        parameters.push_text(name, &value);
+    }
+    let content_type = ContentType {
+        media_type,
+        parameters,
+    };
+    (content_type, whole)
 }
 
 /// `text` as a quoted string.

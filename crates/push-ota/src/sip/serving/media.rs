@@ -2,7 +2,7 @@
 
 use push_message::{ContentType, Headers, MediaType};
 
-use crate::http::parameters::media_parameters;
+use crate::http::parameters;
 
 /// The type with its parameters as far as they keep the grammar, and whether they do as a whole.
 pub(crate) fn content_type(value: &str) -> Option<(ContentType, bool)> {
@@ -10,16 +10,7 @@ pub(crate) fn content_type(value: &str) -> Option<(ContentType, bool)> {
     // White space may stand about the slash of SIP, and means nothing.
     let media: String = media.split([' ', '\t']).collect();
     let media_type = MediaType::parse(&media).ok()?;
-    let (pairs, whole) = media_parameters(rest);
-    let mut parameters = Headers::new();
-    for (name, value) in pairs {
-        parameters.push_text(name, &value);
-    }
-    let content_type = ContentType {
-        media_type,
-        parameters,
-    };
-    Some((content_type, whole))
+    Some(parameters::content_type(media_type, rest))
 }
 
 /// What content is that nobody described (RFC 2046 4.5.1).
