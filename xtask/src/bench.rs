@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements, as ratios against a floor or a peer of the same interleaved run.
 
+mod answers;
 mod app;
 mod bus;
 mod clock;

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::answers;
 use super::decode::Decode;
 use super::delivery::{Comparison, Figures};
 use super::footprint::{Footprint, Idle};
-use super::http;
-use super::sip;
 
 /// Everything that one call of the benchmarks measured.
 #[derive(Debug, Default)]
@@ -21,9 +20,9 @@ pub(crate) struct Report {
     /// The floor and the daemon, durable and not.
     pub(crate) delivery: Vec<Comparison>,
     /// Pushes over OTA-HTTP, durable and not.
-    pub(crate) http: Vec<http::Comparison>,
+    pub(crate) http: Vec<answers::Comparison>,
     /// Pushes over OTA-SIP, durable and not.
-    pub(crate) sip: Vec<sip::Comparison>,
+    pub(crate) sip: Vec<answers::Comparison>,
     /// Start-up and memory.
     pub(crate) footprint: Option<Footprint>,
 }
@@ -99,23 +98,20 @@ impl Report {
                 more: false,
             });
         }
-        for comparison in &self.http {
-            let word = comparison.durability;
-            bars.push(Bar {
-                label: format!("POST rate at 64, {word}"),
-                ratio: ratios(&comparison.queued, &comparison.floor).rate,
-                aim: http_aim(word),
-                more: true,
-            });
-        }
-        for comparison in &self.sip {
-            let word = comparison.durability;
-            bars.push(Bar {
-                label: format!("MESSAGE rate at 64, {word}"),
-                ratio: ratios(&comparison.queued, &comparison.floor).rate,
-                aim: sip_aim(word),
-                more: true,
-            });
+        let answers = [
+            ("POST", &self.http, http_aim as fn(&str) -> f64),
+            ("MESSAGE", &self.sip, sip_aim),
+        ];
+        for (method, comparisons, aim) in answers {
+            for comparison in comparisons {
+                let word = comparison.durability;
+                bars.push(Bar {
+                    label: format!("{method} rate at 64, {word}"),
+                    ratio: ratios(&comparison.queued, &comparison.floor).rate,
+                    aim: aim(word),
+                    more: true,
+                });
+            }
         }
         if let Some(footprint) = &self.footprint
             && let Some(ofono) = footprint.ofono
@@ -211,40 +207,35 @@ fn delivery_table(comparisons: &[Comparison]) -> String {
     text + "\n"
 }
 
-fn http_table(comparisons: &[http::Comparison]) -> String {
-    let mut text = String::from(
+fn http_table(comparisons: &[answers::Comparison]) -> String {
+    answers_table(
         "## OTA-HTTP\n\nFrom sending a POST with 200 octets of content to having its 204. The floor is a bare hyper server on one thread that \
          reads the body and answers; where it is durable it appends and syncs all that waits at once before it answers. Once with the \
-         application away (its events wait), once with it reading and acknowledging every event meanwhile, from the other core.\n\n\
-         | durability | | p50 at 1 | p99 at 1 | answers/s at 64 |\n| --- | --- | ---: | ---: | ---: |\n",
-    );
-    for comparison in comparisons {
-        let word = comparison.durability;
-        text += &delivery_row(word, "floor", &comparison.floor);
-        text += &delivery_row(word, "pushcaid, application away", &comparison.queued);
-        text += &delivery_row(word, "pushcaid, application there", &comparison.delivered);
-        let queued = ratios(&comparison.queued, &comparison.floor);
-        let delivered = ratios(&comparison.delivered, &comparison.floor);
-        let _infallible = writeln!(
-            text,
-            "| {word} | **ratio** (aim), away / there | **{:.2}** / {:.2} | | **{:.2}** / {:.2} (at least {}) |",
-            queued.p50,
-            delivered.p50,
-            queued.rate,
-            delivered.rate,
-            http_aim(word)
-        );
-    }
-    text + "\n"
+         application away (its events wait), once with it reading and acknowledging every event meanwhile, from the other core.\n\n",
+        comparisons,
+        http_aim,
+    )
 }
 
-fn sip_table(comparisons: &[sip::Comparison]) -> String {
-    let mut text = String::from(
+fn sip_table(comparisons: &[answers::Comparison]) -> String {
+    answers_table(
         "## OTA-SIP\n\nFrom sending a MESSAGE with 200 octets of content over UDP to having its final answer. Where nothing is synced: beside \
          Kamailio with one worker, which answers 200 statelessly and looks at nothing else (all its processes on core 0). Where it is durable: beside an \
          answerer that appends and syncs all that waits at once and answers by the first lines of the request as they came. Once with the \
-         application away (its events wait), once with it reading and acknowledging every event meanwhile, from the other core.\n\n\
-         | durability | | p50 at 1 | p99 at 1 | answers/s at 64 |\n| --- | --- | ---: | ---: | ---: |\n",
+         application away (its events wait), once with it reading and acknowledging every event meanwhile, from the other core.\n\n",
+        comparisons,
+        sip_aim,
+    )
+}
+
+/// Pushes until their answer, and the rate that is to be reached, by durability.
+fn answers_table(
+    introduction: &str,
+    comparisons: &[answers::Comparison],
+    aim: fn(&str) -> f64,
+) -> String {
+    let mut text = format!(
+        "{introduction}| durability | | p50 at 1 | p99 at 1 | answers/s at 64 |\n| --- | --- | ---: | ---: | ---: |\n"
     );
     for comparison in comparisons {
         let word = comparison.durability;
@@ -260,7 +251,7 @@ fn sip_table(comparisons: &[sip::Comparison]) -> String {
             delivered.p50,
             queued.rate,
             delivered.rate,
-            sip_aim(word)
+            aim(word)
         );
     }
     text + "\n"

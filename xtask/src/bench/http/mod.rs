@@ -5,10 +5,9 @@ pub(crate) mod floor;
 
 use std::path::Path;
 
-use anyhow::Context as _;
-
 use super::Programs;
-use super::app::{Application as _, EventReader};
+use super::answers::{self, Comparison, LATENCY_COUNT, WARM_UP_COUNT, rate_count};
+use super::app::EventReader;
 use super::delivery::Figures;
 use super::process::{Daemon, Process, free_tcp_address};
 
@@ -16,26 +15,6 @@ use client::Client;
 
 /// Connections, each with one push under way, in a rate run.
 const CONNECTIONS: usize = 64;
-/// Pushes of one latency run.
-const LATENCY_COUNT: u32 = 2_000;
-/// Pushes of one rate run where nothing is synced.
-const RATE_COUNT: u32 = 60_000;
-/// Pushes of one rate run where everything is synced.
-const DURABLE_RATE_COUNT: u32 = 20_000;
-
-/// Rounds of the floor and of the daemon, interleaved.
-#[derive(Debug)]
-pub(crate) struct Comparison {
-    /// What is written down before the answer.
-    pub(crate) durability: &'static str,
-    /// The floor's rounds.
-    pub(crate) floor: Vec<Figures>,
-    /// The daemon's rounds, the application away: its events wait.
-    pub(crate) queued: Vec<Figures>,
-    /// The daemon's rounds, the application reading and acknowledging every event meanwhile.
-    pub(crate) delivered: Vec<Figures>,
-}
-
 /// A load for a terminal that runs already.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Load {
@@ -59,32 +38,17 @@ pub(crate) fn load(load: &Load) -> anyhow::Result<()> {
 
 /// Runs the rounds.
 pub(crate) fn measure(programs: &Programs, rounds: usize) -> anyhow::Result<Vec<Comparison>> {
-    super::process::pin_to_client_core()?;
-    let directory = tempfile::tempdir()?;
-    let mut comparisons: Vec<Comparison> = ["none", "power-loss"]
-        .map(|durability| Comparison {
-            durability,
-            floor: Vec::new(),
-            queued: Vec::new(),
-            delivered: Vec::new(),
-        })
-        .into();
-    for round in 0..rounds {
-        for comparison in &mut comparisons {
-            let durability = comparison.durability;
-            let place = directory.path().join(format!("{round}-{durability}"));
-            std::fs::create_dir_all(&place)?;
-            comparison.floor.push(floor(programs, &place, durability)?);
-            comparison
-                .queued
-                .push(queued(programs, &place.join("queued"), durability)?);
-            comparison
-                .delivered
-                .push(delivered(programs, &place.join("delivered"), durability)?);
-            println!("round {} of {rounds}, {durability}: done", round + 1);
-        }
-    }
-    Ok(comparisons)
+    let comparisons = vec![
+        Comparison::new("none", "floor"),
+        Comparison::new("power-loss", "floor"),
+    ];
+    answers::measure(
+        comparisons,
+        rounds,
+        |place, durability| floor(programs, place, durability),
+        |place, durability| queued(programs, place, durability),
+        |place, durability| delivered(programs, place, durability),
+    )
 }
 
 fn floor(programs: &Programs, place: &Path, durability: &str) -> anyhow::Result<Figures> {
@@ -112,27 +76,7 @@ fn queued(programs: &Programs, place: &Path, durability: &str) -> anyhow::Result
 fn delivered(programs: &Programs, place: &Path, durability: &str) -> anyhow::Result<Figures> {
     let (daemon, listen) = daemon(programs, place, durability)?;
     let mut reader = EventReader::connect(&daemon.socket, &[client::APPLICATION])?;
-    std::thread::scope(|scope| {
-        let application = scope.spawn(|| read_all(&mut reader, pushes(durability)));
-        let figures = run(&listen, durability)?;
-        let read = application.join();
-        read.map_err(|_| anyhow::anyhow!("the application broke"))??;
-        Ok(figures)
-    })
-}
-
-/// Reads and acknowledges so many events.
-fn read_all(reader: &mut EventReader, count: u32) -> anyhow::Result<()> {
-    let mut events = 0;
-    while events < u64::from(count) {
-        events += reader.read()?.events;
-        reader.acknowledge(false)?;
-    }
-    anyhow::ensure!(
-        events == u64::from(count),
-        "{count} pushes gave {events} events"
-    );
-    Ok(())
+    answers::while_read(&mut reader, durability, || run(&listen, durability))
 }
 
 fn daemon(programs: &Programs, place: &Path, durability: &str) -> anyhow::Result<(Daemon, String)> {
@@ -145,30 +89,11 @@ fn daemon(programs: &Programs, place: &Path, durability: &str) -> anyhow::Result
     Ok((daemon, listen))
 }
 
-const fn rate_count(durability: &str) -> u32 {
-    if matches!(durability.as_bytes(), b"none") {
-        RATE_COUNT
-    } else {
-        DURABLE_RATE_COUNT
-    }
-}
-
-/// The pushes of one [`run`].
-const fn pushes(durability: &str) -> u32 {
-    LATENCY_COUNT / 10 + LATENCY_COUNT + rate_count(durability)
-}
-
 fn run(listen: &str, durability: &str) -> anyhow::Result<Figures> {
     let mut one = Client::connect(listen, 1)?;
-    one.latencies(LATENCY_COUNT / 10)?;
+    one.latencies(WARM_UP_COUNT)?;
     let times = one.latencies(LATENCY_COUNT)?;
     drop(one);
     let rate = Client::connect(listen, CONNECTIONS)?.rate(rate_count(durability))?;
-    Ok(Figures {
-        p50: *times.get(times.len() / 2).context("nothing was measured")?,
-        p99: *times
-            .get(times.len() * 99 / 100)
-            .context("nothing was measured")?,
-        rate,
-    })
+    answers::figures(&times, rate)
 }

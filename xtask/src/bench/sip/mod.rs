@@ -11,10 +11,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Context as _;
-
 use super::Programs;
-use super::app::{Application as _, EventReader};
+use super::answers::{self, Comparison, LATENCY_COUNT, WARM_UP_COUNT, rate_count};
+use super::app::EventReader;
 use super::delivery::Figures;
 use super::process::{Daemon, Process, free_address};
 
@@ -23,28 +22,6 @@ use kamailio::Kamailio;
 
 /// Pushes under way in a rate run.
 const WINDOW: usize = 64;
-/// Pushes of one latency run.
-const LATENCY_COUNT: u32 = 2_000;
-/// Pushes of one rate run where nothing is synced.
-const RATE_COUNT: u32 = 60_000;
-/// Pushes of one rate run where everything is synced.
-const DURABLE_RATE_COUNT: u32 = 20_000;
-
-/// Rounds of the peer or the floor and of the daemon, interleaved.
-#[derive(Debug)]
-pub(crate) struct Comparison {
-    /// What is written down before the answer.
-    pub(crate) durability: &'static str,
-    /// Whom the daemon is compared with.
-    pub(crate) other: &'static str,
-    /// The other's rounds.
-    pub(crate) floor: Vec<Figures>,
-    /// The daemon's rounds, the application away: its events wait.
-    pub(crate) queued: Vec<Figures>,
-    /// The daemon's rounds, the application reading and acknowledging every event meanwhile.
-    pub(crate) delivered: Vec<Figures>,
-}
-
 /// A load for a terminal that runs already.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Load {
@@ -75,40 +52,22 @@ pub(crate) fn load(load: &Load) -> anyhow::Result<()> {
 
 /// Runs the rounds.
 pub(crate) fn measure(programs: &Programs, rounds: usize) -> anyhow::Result<Vec<Comparison>> {
-    super::process::pin_to_client_core()?;
-    let directory = tempfile::tempdir()?;
-    let new = |durability, other| Comparison {
-        durability,
-        other,
-        floor: Vec::new(),
-        queued: Vec::new(),
-        delivered: Vec::new(),
-    };
-    let mut comparisons = vec![new("power-loss", "floor")];
+    let mut comparisons = vec![Comparison::new("power-loss", "floor")];
     if kamailio::is_here() {
-        comparisons.insert(0, new("none", "Kamailio, stateless"));
+        comparisons.insert(0, Comparison::new("none", "Kamailio, stateless"));
     } else {
         println!("kamailio is not installed: nothing to compare pushes with that are not synced");
     }
-    for round in 0..rounds {
-        for comparison in &mut comparisons {
-            let durability = comparison.durability;
-            let place = directory.path().join(format!("{round}-{durability}"));
-            std::fs::create_dir_all(&place)?;
-            comparison.floor.push(match durability {
-                "none" => peer(&place)?,
-                _ => floor(programs, &place)?,
-            });
-            comparison
-                .queued
-                .push(queued(programs, &place.join("queued"), durability)?);
-            comparison
-                .delivered
-                .push(delivered(programs, &place.join("delivered"), durability)?);
-            println!("round {} of {rounds}, {durability}: done", round + 1);
-        }
-    }
-    Ok(comparisons)
+    answers::measure(
+        comparisons,
+        rounds,
+        |place, durability| match durability {
+            "none" => peer(place),
+            _ => floor(programs, place),
+        },
+        |place, durability| queued(programs, place, durability),
+        |place, durability| delivered(programs, place, durability),
+    )
 }
 
 fn peer(place: &Path) -> anyhow::Result<Figures> {
@@ -141,27 +100,7 @@ fn queued(programs: &Programs, place: &Path, durability: &str) -> anyhow::Result
 fn delivered(programs: &Programs, place: &Path, durability: &str) -> anyhow::Result<Figures> {
     let (daemon, core) = daemon(programs, place, durability)?;
     let (mut reader, target) = register(&daemon.socket, &core)?;
-    std::thread::scope(|scope| {
-        let application = scope.spawn(|| read_all(&mut reader, pushes(durability)));
-        let figures = run(core, target, durability)?;
-        let read = application.join();
-        read.map_err(|_| anyhow::anyhow!("the application broke"))??;
-        Ok(figures)
-    })
-}
-
-/// Reads and acknowledges so many events.
-fn read_all(reader: &mut EventReader, count: u32) -> anyhow::Result<()> {
-    let mut events = 0;
-    while events < u64::from(count) {
-        events += reader.read()?.events;
-        reader.acknowledge(false)?;
-    }
-    anyhow::ensure!(
-        events == u64::from(count),
-        "{count} pushes gave {events} events"
-    );
-    Ok(())
+    answers::while_read(&mut reader, durability, || run(core, target, durability))
 }
 
 /// A daemon whose core is the socket.
@@ -200,32 +139,13 @@ fn register(socket: &Path, core: &UdpSocket) -> anyhow::Result<(EventReader, Soc
     })
 }
 
-const fn rate_count(durability: &str) -> u32 {
-    if matches!(durability.as_bytes(), b"none") {
-        RATE_COUNT
-    } else {
-        DURABLE_RATE_COUNT
-    }
-}
-
-/// The pushes of one [`run`].
-const fn pushes(durability: &str) -> u32 {
-    LATENCY_COUNT / 10 + LATENCY_COUNT + rate_count(durability)
-}
-
 fn run(own: UdpSocket, target: SocketAddr, durability: &str) -> anyhow::Result<Figures> {
     let mut client = Client::new(own, target)?;
-    client.latencies(LATENCY_COUNT / 10)?;
+    client.latencies(WARM_UP_COUNT)?;
     let times = client.latencies(LATENCY_COUNT)?;
     let rate = client.rate(WINDOW, rate_count(durability))?;
     if client.repeated() > 0 {
         println!("{} requests were sent again", client.repeated());
     }
-    Ok(Figures {
-        p50: *times.get(times.len() / 2).context("nothing was measured")?,
-        p99: *times
-            .get(times.len() * 99 / 100)
-            .context("nothing was measured")?,
-        rate,
-    })
+    answers::figures(&times, rate)
 }
