@@ -108,6 +108,33 @@ const RULES: &[Rule] = &[
         ]),
     },
     Rule {
+        name: "push-handlers",
+        ours: &["push-api", "push-client", "push-dbus", "push-message"],
+        others: Some(&[
+            "base64",
+            "bytes",
+            "hmac",
+            "http",
+            "http-body-util",
+            "hyper",
+            "hyper-util",
+            "rustix",
+            "rustls",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "tokio",
+            "tokio-rustls",
+            "tracing",
+            "zbus",
+        ]),
+    },
+    Rule {
+        name: "push-dbus",
+        ours: &["push-api", "push-message"],
+        others: Some(&["serde_json", "thiserror", "tokio", "tracing", "zbus"]),
+    },
+    Rule {
         name: "push-http",
         ours: &["push-api"],
         others: Some(&[

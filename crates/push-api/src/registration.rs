@@ -80,6 +80,10 @@ pub struct RegistrationAnswer {
     /// The registration.
     #[serde(rename = "registrationID")]
     pub registration_id: String,
+    /// The secret by which the application knows that an event comes from this Push Client, where its event handler is a webhook:
+    /// told in this answer and nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handler_secret: Option<String>,
     /// What each Push Server said.
     pub servers: Vec<ServerAnswer>,
 }

@@ -40,10 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
         let outcome = Outcome::Accepted;
         application
-            .acknowledge(vec![Acknowledgement {
-                event: event.id(),
-                outcome,
-            }])
+            .acknowledge(vec![Acknowledgement::new(event.id(), outcome)])
             .await?;
     }
     application

@@ -18,6 +18,7 @@ use crate::engine::{
     Backing, Engine, Listener, OtaHttp, OtaSip, Parts, PushSessions, SessionInitiation,
     ShortMessages,
 };
+use crate::handlers::HandlerSeam;
 use crate::mailbox::{Mailbox, Notice};
 use crate::ota_http::{self, LinkParts, OtaHttpSettings, Tls, TlsError};
 use crate::ota_sip::{OtaSipSettings, SocketError, Sockets};
@@ -41,6 +42,7 @@ pub struct Builder {
     session_initiation: SiaSettings,
     short_messages: ShortMessageSettings,
     sources: Vec<Arc<dyn Source>>,
+    handlers: Option<HandlerSeam>,
 }
 
 /// Why a Push Client could not be started.
@@ -171,6 +173,16 @@ impl Builder {
         self
     }
 
+    /// Takes registrations with event handlers, which are carried out beside the engine.
+    #[must_use]
+    pub fn handlers(mut self, handlers: HandlerSeam) -> Self {
+        let host = &handlers.host;
+        self.core.handler_schemes = host.schemes();
+        self.core.handler_schemes.extend(host.own_schemes());
+        self.handlers = Some(handlers);
+        self
+    }
+
     /// Opens the store, binds the sockets, and gives the handle and the engine that has to run for it.
     ///
     /// Has to be called within a tokio runtime with I/O and time.
@@ -231,6 +243,9 @@ impl Builder {
             listening,
             intake,
             self.short_messages.submitters,
+            self.handlers
+                .as_ref()
+                .map(|handlers| Arc::clone(&handlers.host)),
         );
         let engine = Engine::new(Parts {
             core,
@@ -245,6 +260,7 @@ impl Builder {
             short_messages,
             backing,
             mailbox,
+            handlers: self.handlers.map(|handlers| handlers.wanted),
             requests,
         });
         Ok((client, engine))

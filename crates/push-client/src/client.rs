@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{Request, Subscription};
 use crate::event::{Event, Events};
+use crate::handlers::HandlerHost;
 use crate::mailbox::{Mailbox, Notice};
 use crate::short_messages::Intake;
 
@@ -37,6 +38,7 @@ struct Shared {
     intake: Intake,
     /// Owners that may submit short messages, beside administrators.
     submitters: Vec<String>,
+    handler_host: Option<Arc<dyn HandlerHost>>,
 }
 
 /// What is listened on.
@@ -74,6 +76,7 @@ impl Client {
         listening: Listening,
         intake: Intake,
         submitters: Vec<String>,
+        handler_host: Option<Arc<dyn HandlerHost>>,
     ) -> Self {
         let shared = Shared {
             mailbox,
@@ -82,6 +85,7 @@ impl Client {
             listening,
             intake,
             submitters,
+            handler_host,
         };
         Self {
             shared: Arc::new(shared),
@@ -122,6 +126,10 @@ impl Client {
     /// Where short messages are handed over that no source beside the engine delivers.
     pub fn intake(&self) -> Intake {
         self.shared.intake.clone()
+    }
+
+    pub(crate) fn handler_host(&self) -> Option<&dyn HandlerHost> {
+        self.shared.handler_host.as_deref()
     }
 
     pub(crate) fn submitters(&self) -> &[String] {
@@ -287,7 +295,7 @@ impl Client {
     }
 
     /// Waits while the engine's queue is full.
-    async fn send(&self, request: Request) -> Result<(), Refusal> {
+    pub(crate) async fn send(&self, request: Request) -> Result<(), Refusal> {
         self.requests.send(request).await.map_err(|_| stopped())
     }
 
@@ -376,6 +384,7 @@ fn unexpected(answer: Answer) -> Refusal {
         Answer::Registered { .. }
         | Answer::Deregistered { .. }
         | Answer::Fetched(_)
+        | Answer::Settled { .. }
         | Answer::Acknowledged { .. } => Refusal::new(
             Reason::StoreFailed,
             "the Push Client gave the answer to another question",

@@ -83,6 +83,9 @@ impl Counters {
             Occurrence::Completed { .. } => self.completed += 1,
             Occurrence::Delayed { .. } => self.delayed += 1,
             Occurrence::Died { .. } => self.died += 1,
+            Occurrence::Replayed { .. }
+            | Occurrence::HandlerFailed { .. }
+            | Occurrence::RegistrationChanged { .. } => {}
             Occurrence::Expired { .. } => self.expired += 1,
             Occurrence::PortNotOpened { .. } => self.ports_not_opened += 1,
             Occurrence::StoreFailed { .. } => self.store_failures += 1,

@@ -32,6 +32,7 @@ mod counters;
 mod engine;
 mod event;
 mod explain;
+mod handlers;
 mod mailbox;
 mod masked;
 mod metrics;
@@ -53,13 +54,17 @@ pub use builder::{BuildError, Builder};
 pub use client::{Application, Client, Registered};
 pub use engine::{Engine, EngineError};
 pub use event::{Event, Events};
+pub use handlers::{
+    Boxed, HandlerHost, HandlerReport, HandlerSeam, Wanted, WantedHandlers, handlers,
+};
 pub use masked::Masked;
 pub use ota_http::{ConnectionSettings, OtaHttpSettings, TlsError, TlsFiles};
 pub use ota_sip::{OtaSipSettings, SipConnectionSettings};
 pub use ota_wsp::OtaWspSettings;
 pub use push_core::{
-    Acknowledgement, Ambiguous, DeregistrationRequest, Outcome, ProfileRequest, PushRefusal,
-    RegistrationRequest, Selector, Settings, Verdict,
+    Acknowledgement, Ambiguous, DeregistrationRequest, EventId, Outcome, ProfileRequest,
+    PushRefusal, RegistrationId, RegistrationRecord, RegistrationRequest, Selector, Settings,
+    Verdict,
 };
 pub use push_ota::wsp::connectionless::Limits as DatagramLimits;
 pub use push_ota::wsp::{session, sessions};

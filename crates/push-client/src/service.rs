@@ -28,12 +28,19 @@ impl PushService for Client {
     ) -> Result<RegistrationAnswer, Refusal> {
         //= specs/push-cai.md#accepted-registration
         //# An accepted registration MUST be answered with a response that tells the application of its success.
+        let handler = request.event_handler.clone();
+        if let Some(handler) = &handler {
+            self.check_handler(&caller, handler).await?;
+        }
         let registered = self
             .register_for(caller.owner, registration_request(request))
             .await?;
+        let secret =
+            handler.and_then(|handler| self.handler_secret(registered.registration, &handler));
         Ok(RegistrationAnswer {
             result: "success".to_owned(),
             registration_id: registered.registration.to_string(),
+            handler_secret: secret,
             servers: registered.servers.into_iter().map(server_answer).collect(),
         })
     }
@@ -84,6 +91,7 @@ impl PushService for Client {
             Selector {
                 push_application_id,
                 application_id,
+                handler_of: None,
             },
             after,
             window,
@@ -103,6 +111,7 @@ impl PushService for Client {
             Selector {
                 push_application_id,
                 application_id,
+                handler_of: None,
             },
             limit,
             wait,
@@ -119,10 +128,7 @@ impl PushService for Client {
         let mut known = Vec::with_capacity(acknowledgements.len());
         for BatchAcknowledgement { id, outcome } in acknowledgements {
             match event_id(&id, "id") {
-                Ok(event) => known.push(Acknowledgement {
-                    event,
-                    outcome: outcome_of(outcome),
-                }),
+                Ok(event) => known.push(Acknowledgement::new(event, outcome_of(outcome))),
                 Err(refusal) => answer.refused.push(refused(id, refusal)),
             }
         }
@@ -205,6 +211,7 @@ fn registration_request(request: push_api::RegistrationRequest) -> RegistrationR
         accept,
         suppress_equal_content: suppress_equal_content
             .map(|seconds| Duration::from_secs(seconds.into())),
+        observes: false,
     }
 }
 

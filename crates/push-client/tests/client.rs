@@ -67,10 +67,7 @@ async fn next(events: &mut Events) -> Event {
 }
 
 async fn accept(application: &Application, event: &Event) {
-    let acknowledgement = Acknowledgement {
-        event: event.id(),
-        outcome: Outcome::Accepted,
-    };
+    let acknowledgement = Acknowledgement::new(event.id(), Outcome::Accepted);
     assert_eq!(
         application.acknowledge(vec![acknowledgement]).await,
         Ok(Vec::new())
@@ -302,10 +299,7 @@ async fn owners_see_nothing_of_each_other() {
     );
     bench.push(1, b"for alice");
     let event = next(&mut stream(&alice).await).await;
-    let acknowledgement = Acknowledgement {
-        event: event.id(),
-        outcome: Outcome::Accepted,
-    };
+    let acknowledgement = Acknowledgement::new(event.id(), Outcome::Accepted);
     let refused = bob.acknowledge(vec![acknowledgement]).await.unwrap();
     assert_eq!(refused[0].1.reason, Reason::NotRegistered);
     assert!(

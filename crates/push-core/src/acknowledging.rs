@@ -25,9 +25,9 @@ impl PushClient {
         let mut events = Vec::with_capacity(acknowledgements.len());
         let mut refused = Vec::new();
         for acknowledgement in acknowledgements {
-            let Acknowledgement { event, outcome } = *acknowledgement;
+            let Acknowledgement { event, outcome, .. } = *acknowledgement;
             if self.is_acknowledgeable(event, outcome, &owner) {
-                if let Some((change, number)) = self.settle(event, outcome, now) {
+                if let Some((change, number)) = self.settle(*acknowledgement, now) {
                     changes.push(change);
                     events.push((event, number));
                 }
@@ -67,14 +67,15 @@ impl PushClient {
 
     /// The change that an acknowledgement makes. While one is being written, a second one of the same event repeats it:
     /// the first word counts. None where the event goes with its registration, whatever is said of it.
-    fn settle(&mut self, event: EventId, outcome: Outcome, now: Now) -> Option<(Change, u64)> {
+    fn settle(&mut self, acknowledgement: Acknowledgement, now: Now) -> Option<(Change, u64)> {
+        let event = acknowledgement.event;
         let standing = self.journal.get(event)?;
         let (failures, stage) = (standing.failures, standing.stage);
         let mut settlement = standing
             .settlement
             .as_deref()
             .copied()
-            .unwrap_or_else(|| self.settlement(failures, stage, outcome, now));
+            .unwrap_or_else(|| self.settlement(failures, stage, acknowledgement, now));
         if settlement.state.is_some() && self.is_ending(event) {
             return None;
         }
@@ -95,9 +96,10 @@ impl PushClient {
         &mut self,
         failures: u32,
         stage: Stage,
-        outcome: Outcome,
+        acknowledgement: Acknowledgement,
         now: Now,
     ) -> Settlement {
+        let Acknowledgement { outcome, after, .. } = acknowledgement;
         self.pending.settlements += 1;
         let tried = failures.saturating_add(1);
         let dead = outcome == Outcome::Rejected
@@ -106,7 +108,8 @@ impl PushClient {
         let delay = if dead {
             Duration::ZERO
         } else {
-            self.backoff(tried)
+            let asked = after.unwrap_or_default().min(self.settings.backoff_limit);
+            self.backoff(tried).max(asked)
         };
         let state = EventState {
             attempts: tried,

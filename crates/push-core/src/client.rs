@@ -7,6 +7,7 @@ use push_message::{PushApplicationId, UnixMillis};
 
 use crate::completed::Completed;
 use crate::duplicates::Duplicates;
+use crate::handlers::Handlers;
 use crate::journal::Journal;
 use crate::pending::{Pending, Write};
 use crate::ports::Ports;
@@ -36,6 +37,7 @@ pub struct PushClient {
     pub(crate) journal: Journal,
     pub(crate) completed: Completed,
     pub(crate) subscribers: Subscribers,
+    pub(crate) handlers: Handlers,
     pub(crate) timers: Timers,
     pub(crate) pending: Pending,
     pub(crate) ports: Ports,
@@ -65,6 +67,7 @@ impl PushClient {
             journal: Journal::default(),
             completed: Completed::default(),
             subscribers: Subscribers::default(),
+            handlers: Handlers::default(),
             timers: Timers::default(),
             pending: Pending::default(),
             ports: Ports::default(),
@@ -130,6 +133,17 @@ impl PushClient {
                 owner,
                 acknowledgements,
             } => self.acknowledge(ticket, owner, &acknowledgements, now),
+            Input::HandlerFailed {
+                registration,
+                reason,
+                after,
+            } => self.handler_failed(registration, reason, after, now),
+            Input::SettleDeadLetters {
+                ticket,
+                owner,
+                letters,
+                fate,
+            } => self.settle_dead_letters(ticket, owner.as_ref(), &letters, fate),
         }
     }
 
@@ -144,6 +158,7 @@ impl PushClient {
                 Timer::Announcement(ticket) => self.announcement_overdue(ticket, now),
                 Timer::Resolution => self.resolve_again(now),
                 Timer::Port(port) => self.open_again(port),
+                Timer::Handler(registration) => self.handler_rested(registration, now),
             }
         }
     }

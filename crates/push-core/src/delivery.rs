@@ -37,6 +37,7 @@ impl PushClient {
                 }
                 Taker::Nobody => {
                     if !self.serve_fetch(&record, now) {
+                        self.want_handler(&record);
                         return;
                     }
                 }

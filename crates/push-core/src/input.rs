@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use push_message::{Owner, ReceivedPush};
 
-use crate::{EventId, PersistTicket, RequestTicket, SegmentId, ServerReport, SubscriberId};
+use crate::{
+    EventId, PersistTicket, RegistrationId, RequestTicket, SegmentId, ServerReport, SubscriberId,
+};
 
 /// One thing that happened outside.
 #[derive(Debug)]
@@ -115,6 +117,28 @@ pub enum Input {
         /// What became of each event.
         acknowledgements: Vec<Acknowledgement>,
     },
+    /// The event handler of a registration cannot be reached, or nobody carries it out. This says nothing of its events: what its
+    /// connection had waits again, and no attempt counts as failed. The handler is asked for again after a back-off.
+    HandlerFailed {
+        /// The registration.
+        registration: RegistrationId,
+        /// Why, in words for people.
+        reason: String,
+        /// What the handler itself asked for: not to be tried sooner than after this time.
+        after: Option<Duration>,
+    },
+    /// Dead letters are to be delivered again, from the first attempt on, or dropped. Answered by
+    /// [`Answer::Settled`](crate::Answer), once it is durable.
+    SettleDeadLetters {
+        /// Names the answer.
+        ticket: RequestTicket,
+        /// Whose; absent: an administrator asks, for any.
+        owner: Option<Owner>,
+        /// Which of them.
+        letters: DeadLetters,
+        /// What is to become of them.
+        fate: Fate,
+    },
 }
 
 /// An Application Registration request (Push-CAI 5.1), its values as the application wrote them.
@@ -134,6 +158,9 @@ pub struct RegistrationRequest {
     pub accept: Option<String>,
     /// For how long equal content from any server and bearer is one push; absent: never (an option of this client).
     pub suppress_equal_content: Option<Duration>,
+    /// It takes copies of pushes, beside the application that each is for, and stands in nobody's way (a compatibility of this
+    /// client: consumers that match by content type and port). Its Push Application ID may be `*`: any.
+    pub observes: bool,
 }
 
 /// One `connectionProfile`, its values as the application wrote them.
@@ -165,6 +192,28 @@ pub struct Selector {
     pub push_application_id: Option<String>,
     /// Those of the application with this name.
     pub application_id: Option<String>,
+    /// Those of this registration alone, on behalf of its event handler: the connection gives way to any connection of the
+    /// application's own, and counts in no owner's quota. Only the driver says so, in answer to
+    /// [`Output::Activate`](crate::Output::Activate).
+    pub handler_of: Option<RegistrationId>,
+}
+
+/// Which dead letters are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeadLetters {
+    /// These.
+    Events(Vec<EventId>),
+    /// All that fit.
+    Selected(Selector),
+}
+
+/// What is to become of dead letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// They are delivered again, as if for the first time, and live as long as a new event.
+    Replayed,
+    /// They are dropped.
+    Dropped,
 }
 
 /// What became of one event at its application.
@@ -174,6 +223,20 @@ pub struct Acknowledgement {
     pub event: EventId,
     /// What became of it.
     pub outcome: Outcome,
+    /// Where it is [`Later`](Outcome::Later): not sooner than after this time, within the
+    /// [bound](crate::Settings::backoff_limit) of back-offs.
+    pub after: Option<Duration>,
+}
+
+impl Acknowledgement {
+    /// What became of an event, at no time in particular.
+    pub const fn new(event: EventId, outcome: Outcome) -> Self {
+        Self {
+            event,
+            outcome,
+            after: None,
+        }
+    }
 }
 
 /// What an application says of an event.

@@ -12,6 +12,7 @@ mod capabilities;
 mod choosing;
 mod client;
 mod completed;
+mod dead_letters;
 mod delivery;
 mod deregistering;
 mod dispatch;
@@ -19,6 +20,7 @@ mod duplicates;
 mod explain;
 mod fetching;
 mod fingerprint;
+mod handlers;
 mod holding;
 mod ids;
 mod input;
@@ -49,12 +51,12 @@ pub use client::PushClient;
 pub use explain::{ExplainedVerdict, Explanation, Recipient};
 pub use ids::{EventId, PersistTicket, RegistrationId, RequestTicket, SegmentId, SubscriberId};
 pub use input::{
-    Acknowledgement, DeregistrationRequest, Input, Outcome, ProfileRequest, RegistrationRequest,
-    Selector,
+    Acknowledgement, DeadLetters, DeregistrationRequest, Fate, Input, Outcome, ProfileRequest,
+    RegistrationRequest, Selector,
 };
 pub use output::{
-    Answer, Capabilities, Decision, Delivery, Occurrence, Output, PushRefusal, ServerReport,
-    ServerState, Verdict,
+    Answer, Capabilities, ChangeCause, Decision, Delivery, Occurrence, Output, PushRefusal,
+    ServerReport, ServerState, Verdict,
 };
 pub use record::{
     Change, EventRecord, EventState, Fingerprint, RegistrationRecord, RegistrationState,

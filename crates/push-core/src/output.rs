@@ -85,6 +85,22 @@ pub enum Output {
         /// Why.
         refusal: Refusal,
     },
+    /// Events wait for a registration that has an event handler, and nobody is there to take them. The driver attaches a
+    /// connection for the handler ([`Selector::handler_of`](crate::Selector)), or says
+    /// [`Input::HandlerFailed`](crate::Input::HandlerFailed). Asked once, until that connection is gone or the failure's
+    /// back-off is over; an application that takes its events itself answers it as well.
+    Activate {
+        /// The registration; it has an event handler.
+        record: Arc<RegistrationRecord>,
+        /// The handler failed the last time: one event is to be tried before more are.
+        probe: bool,
+    },
+    /// The event handler of a registration is wanted no longer: the registration has ended, or the application takes its events
+    /// itself.
+    Deactivate {
+        /// The registration.
+        registration: RegistrationId,
+    },
     /// Something to count and to be able to explain.
     Occurred(Occurrence),
 }
@@ -108,6 +124,13 @@ pub enum Answer {
     Fetched(Vec<Delivery>),
     /// The acknowledgements are durable, but for those listed here with the reason.
     Acknowledged {
+        /// Those that were refused.
+        refused: Vec<(EventId, Refusal)>,
+    },
+    /// The dead letters are settled, durably, but for those listed here with the reason.
+    Settled {
+        /// How many are.
+        settled: usize,
         /// Those that were refused.
         refused: Vec<(EventId, Refusal)>,
     },
@@ -280,6 +303,29 @@ pub enum Occurrence {
         /// The registration that it waited for; none if it was held for nobody.
         registration: Option<RegistrationId>,
     },
+    /// A dead letter waits for its application again.
+    Replayed {
+        /// The event.
+        event: EventId,
+    },
+    /// An event handler could not be reached.
+    HandlerFailed {
+        /// The registration.
+        registration: RegistrationId,
+        /// When it is tried again.
+        until: UnixMillis,
+        /// Why, in words for people.
+        reason: String,
+    },
+    /// A registration that stands is not what it was, without its application having asked for it.
+    RegistrationChanged {
+        /// The registration.
+        record: Arc<RegistrationRecord>,
+        /// What happened.
+        cause: ChangeCause,
+        /// In words for people.
+        detail: String,
+    },
     /// A port for an application of its own could not be opened.
     PortNotOpened {
         /// The protocol.
@@ -296,6 +342,32 @@ pub enum Occurrence {
         /// Why, in words for people.
         reason: String,
     },
+}
+
+/// Why a registration is not what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChangeCause {
+    /// It stands, but something that it asked for is not to be had any more (a protocol, a port, a handler); the application
+    /// should register anew.
+    Invalidated,
+    /// Somebody who may took it away: an administrator, or the policy that now holds.
+    Revoked,
+    /// A Push Server does not know it any more, or cannot be reached; the client goes on trying.
+    Lost,
+    /// What was lost stands again.
+    Restored,
+}
+
+impl ChangeCause {
+    /// A stable word, for bindings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalidated => "invalidated",
+            Self::Revoked => "revoked",
+            Self::Lost => "lost",
+            Self::Restored => "restored",
+        }
+    }
 }
 
 /// How one push was judged and why.

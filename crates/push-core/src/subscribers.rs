@@ -13,6 +13,8 @@ use crate::{EventId, RegistrationId, RegistrationRecord, RequestTicket, Selector
 pub(crate) struct Selection {
     push_application_id: Option<PushApplicationId>,
     application_id: Option<ApplicationId>,
+    /// It takes them on behalf of the event handler of this registration.
+    pub(crate) handler_of: Option<RegistrationId>,
 }
 
 impl Selection {
@@ -30,12 +32,14 @@ impl Selection {
                 .map(ApplicationId::parse)
                 .transpose()
                 .map_err(|error| invalid("applicationID", error.to_string()))?,
+            handler_of: selector.handler_of,
         })
     }
 
     pub(crate) fn fits(&self, record: &RegistrationRecord) -> bool {
         let named = self.push_application_id.as_ref();
-        named.is_none_or(|id| *id == record.push_application_id)
+        self.handler_of.is_none_or(|id| id == record.id)
+            && named.is_none_or(|id| *id == record.push_application_id)
             && (self.application_id.is_none() || self.application_id == record.application_id)
     }
 }
@@ -82,10 +86,16 @@ pub(crate) struct Subscribers {
 }
 
 impl Subscribers {
-    /// Connections and waiting fetches of an owner.
+    /// Connections and waiting fetches of an owner, those of event handlers apart.
     pub(crate) fn count(&self, owner: &Owner) -> usize {
-        self.by_owner.get(owner).map_or(0, Vec::len)
+        let connections = self.by_owner.get(owner).into_iter().flatten();
+        connections.filter(|id| !self.is_handlers(**id)).count()
             + self.fetches_by_owner.get(owner).map_or(0, Vec::len)
+    }
+
+    fn is_handlers(&self, id: SubscriberId) -> bool {
+        let connection = self.connections.get(&id);
+        connection.is_some_and(|connection| connection.selection.handler_of.is_some())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -100,7 +110,7 @@ impl Subscribers {
         self.connections.get_mut(&id)
     }
 
-    /// The connection attached first whose selection fits.
+    /// The connection attached first whose selection fits; one of an event handler only where the application has none of its own.
     pub(crate) fn first_for(&self, record: &RegistrationRecord) -> Option<SubscriberId> {
         let candidates = self.by_owner.get(&record.owner)?;
         let fits = |id: &SubscriberId| {
@@ -108,7 +118,15 @@ impl Subscribers {
                 .get(id)
                 .is_some_and(|subscriber| subscriber.selection.fits(record))
         };
-        candidates.iter().copied().find(fits)
+        let (mut own, mut handlers) = (None, None);
+        for id in candidates.iter().copied().filter(|id| fits(id)) {
+            if !self.is_handlers(id) {
+                own = Some(id);
+                break;
+            }
+            handlers = handlers.or(Some(id));
+        }
+        own.or(handlers)
     }
 
     pub(crate) fn taker(&self, record: &RegistrationRecord) -> Taker {

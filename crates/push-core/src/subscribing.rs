@@ -32,6 +32,9 @@ impl PushClient {
                     blocked: BTreeSet::new(),
                 };
                 self.subscribers.attach(subscriber, attached);
+                if let Some(registration) = selector.handler_of {
+                    self.handler_attached(registration, subscriber);
+                }
                 self.serve(subscriber, owner, after, now);
             }
             Err(refusal) => self.outputs.push_back(Output::SubscriptionRefused {
@@ -49,7 +52,7 @@ impl PushClient {
     ) -> Result<Selection, Refusal> {
         let selection = Selection::parse(selector)?;
         let most = self.settings.max_subscribers_per_owner;
-        if self.subscribers.count(owner) >= most {
+        if selection.handler_of.is_none() && self.subscribers.count(owner) >= most {
             return Err(Refusal::new(
                 Reason::QuotaExceeded,
                 format!(
@@ -117,6 +120,9 @@ impl PushClient {
         let Some(gone) = self.subscribers.detach(subscriber) else {
             return;
         };
+        if let Some(registration) = gone.selection.handler_of {
+            self.handler_detached(registration);
+        }
         let mut registrations = gone.blocked;
         for event in gone.under_way.keys() {
             let registration = self.journal.get(event).and_then(|event| event.registration);

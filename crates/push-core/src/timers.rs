@@ -25,6 +25,8 @@ pub(crate) enum Timer {
     Resolution,
     /// A port that could not be opened is tried again.
     Port(OwnPort),
+    /// An event handler has rested.
+    Handler(RegistrationId),
 }
 
 impl Timer {
@@ -38,6 +40,7 @@ impl Timer {
             Self::Announcement(_) => "the Push Servers have not answered",
             Self::Resolution => "host names are resolved again",
             Self::Port(_) => "a port is tried again",
+            Self::Handler(_) => "an event handler has rested",
         }
     }
 }
@@ -64,7 +67,8 @@ impl Timers {
             | Timer::Fetch(_)
             | Timer::Announcement(_)
             | Timer::Resolution
-            | Timer::Port(_) => {
+            | Timer::Port(_)
+            | Timer::Handler(_) => {
                 self.others.insert((deadline, timer));
             }
         }

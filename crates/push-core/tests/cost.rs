@@ -137,10 +137,7 @@ fn registrations_and_pushes_are_cheap() {
         client.handle_input(input, NOW);
         let acknowledgements = settle(&mut client)
             .into_iter()
-            .map(|event| Acknowledgement {
-                event,
-                outcome: Outcome::Accepted,
-            });
+            .map(|event| Acknowledgement::new(event, Outcome::Accepted));
         let acknowledge = Input::Acknowledge {
             ticket,
             owner: owner.clone(),

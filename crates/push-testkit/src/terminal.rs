@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use push_core::{
     Acknowledgement, Answer, Delivery, DeregistrationRequest, EventId, Input, Occurrence, Outcome,
-    Output, PushClient, RegistrationRequest, RequestTicket, SegmentId, Selector, ServerState,
-    Settings, SubscriberId, Verdict,
+    Output, PushClient, RegistrationId, RegistrationRequest, RequestTicket, SegmentId, Selector,
+    ServerState, Settings, SubscriberId, Verdict,
 };
 use push_message::{Owner, Refusal};
 
@@ -25,6 +25,8 @@ pub struct Collected {
     pub deliveries: Vec<(SubscriberId, Delivery)>,
     /// Connections that were refused.
     pub refused: Vec<(SubscriberId, Refusal)>,
+    /// Event handlers that are wanted, each with whether it is to be probed; or wanted no longer.
+    pub wanted: Vec<(RegistrationId, Option<bool>)>,
     /// Host names to resolve.
     pub hosts: Vec<Box<str>>,
     /// What occurred.
@@ -225,7 +227,7 @@ impl Terminal {
         let ticket = self.ticket();
         let acknowledgements = events
             .iter()
-            .map(|&event| Acknowledgement { event, outcome })
+            .map(|&event| Acknowledgement::new(event, outcome))
             .collect();
         self.input(Input::Acknowledge {
             ticket,
@@ -325,6 +327,8 @@ impl Terminal {
                 subscriber,
                 refusal,
             } => self.out.refused.push((subscriber, refusal)),
+            Output::Activate { record, probe } => self.out.wanted.push((record.id, Some(probe))),
+            Output::Deactivate { registration } => self.out.wanted.push((registration, None)),
             Output::Occurred(occurrence) => self.out.occurrences.push(occurrence),
         }
         None

@@ -41,6 +41,8 @@ impl Engine {
                 )));
             }
             Request::Ask { .. }
+            | Request::Tell(_)
+            | Request::Handled(_)
             | Request::Subscribe(_)
             | Request::NetworkChanged
             | Request::ShutDown => {}
@@ -237,6 +239,21 @@ impl Engine {
             }
             Occurrence::Completed { event } => tracing::debug!(%event, "event accepted"),
             Occurrence::Delayed { event, .. } => tracing::debug!(%event, "event put off"),
+            Occurrence::Replayed { event } => {
+                tracing::info!(%event, "dead letter is delivered again");
+            }
+            Occurrence::HandlerFailed {
+                registration,
+                reason,
+                ..
+            } => tracing::info!(%registration, reason, "an event handler cannot be reached"),
+            Occurrence::RegistrationChanged {
+                record,
+                cause,
+                detail,
+            } => {
+                tracing::warn!(owner = %record.owner, application = %record.push_application_id, cause = cause.as_str(), detail, "registration changed");
+            }
             Occurrence::Died { event } => tracing::info!(%event, "event became a dead letter"),
             Occurrence::Expired {
                 event,

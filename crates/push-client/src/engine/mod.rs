@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::counters::Counters;
+use crate::handlers::Wanted;
 use crate::mailbox::{Mailbox, Notice};
 use crate::masked::Masked;
 use crate::recent::Recent;
@@ -67,6 +68,8 @@ pub struct Engine {
     persistence: Persistence,
     mailbox: Arc<Mailbox>,
     notices: Vec<Notice>,
+    /// Where wanted handlers are told, if anybody carries out any.
+    handlers: Option<Arc<Mailbox<Wanted>>>,
     requests: mpsc::Receiver<Request>,
     batch: Vec<Request>,
     answers: BTreeMap<RequestTicket, oneshot::Sender<Answer>>,
@@ -102,6 +105,7 @@ pub(crate) struct Parts {
     pub(crate) short_messages: ShortMessages,
     pub(crate) backing: Backing,
     pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) handlers: Option<Arc<Mailbox<Wanted>>>,
     pub(crate) requests: mpsc::Receiver<Request>,
 }
 
@@ -128,6 +132,7 @@ impl Engine {
             short_messages,
             backing,
             mailbox,
+            handlers,
             requests,
         } = parts;
         Self {
@@ -152,6 +157,7 @@ impl Engine {
             listeners,
             mailbox,
             notices: Vec::new(),
+            handlers,
             requests,
             batch: Vec::new(),
             answers: BTreeMap::new(),
@@ -324,6 +330,10 @@ impl Engine {
             } => {
                 self.answers.insert(ticket, answer);
                 self.core.handle_input(input, now);
+            }
+            Request::Tell(input) => self.core.handle_input(input, now),
+            Request::Handled(report) => {
+                tracing::debug!(event = %report.event, scheme = %report.scheme, outcome = %report.outcome, "handler");
             }
             Request::Subscribe(subscription) => self.subscribe(subscription, now),
             Request::NetworkChanged => self.network_changed(now),
@@ -556,6 +566,8 @@ impl Engine {
                 subscriber,
                 refusal,
             } => self.refuse_subscription(subscriber, refusal),
+            Output::Activate { record, probe } => self.want(Wanted::Handler { record, probe }),
+            Output::Deactivate { registration } => self.want(Wanted::NoLonger(registration)),
             Output::Occurred(occurrence) => self.note(occurrence),
         }
     }
@@ -570,6 +582,13 @@ impl Engine {
                 tracing::warn!("a stream holds more events than its window; it is ended");
             }
             self.unsubscribe(subscriber, now);
+        }
+    }
+
+    /// Tells whoever carries out handlers.
+    fn want(&self, wanted: Wanted) {
+        if let Some(handlers) = &self.handlers {
+            handlers.post([wanted]);
         }
     }
 

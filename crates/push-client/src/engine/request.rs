@@ -5,6 +5,8 @@ use push_core::{Answer, Delivery, EventId, Input, RequestTicket, Selector, Subsc
 use push_message::{Owner, Refusal};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::handlers::HandlerReport;
+
 /// One request on its way to the engine.
 #[derive(Debug)]
 pub(crate) enum Request {
@@ -17,6 +19,10 @@ pub(crate) enum Request {
         /// Where the answer goes.
         answer: oneshot::Sender<Answer>,
     },
+    /// Something that the machine does not answer.
+    Tell(Input),
+    /// What became of an event at a handler.
+    Handled(HandlerReport),
     /// A connection wants events.
     Subscribe(Subscription),
     /// Which registrations there are: those of one owner, or all.

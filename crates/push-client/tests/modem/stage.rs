@@ -74,10 +74,7 @@ impl Stage {
     }
 
     pub(crate) async fn accept(&self, event: &Event) {
-        let acknowledgement = Acknowledgement {
-            event: event.id(),
-            outcome: Outcome::Accepted,
-        };
+        let acknowledgement = Acknowledgement::new(event.id(), Outcome::Accepted);
         let refused = self.application.acknowledge(vec![acknowledgement]).await;
         assert_eq!(refused, Ok(Vec::new()));
     }

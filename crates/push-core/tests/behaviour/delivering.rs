@@ -13,6 +13,7 @@ use crate::common::{Expectations, MMS, PRIVATE, SECOND, departure, named, reques
 const ALL: Selector = Selector {
     push_application_id: None,
     application_id: None,
+    handler_of: None,
 };
 
 /// Acknowledgements within 10 s, back-off from 2 s to 8 s, three attempts.
@@ -181,6 +182,7 @@ fn the_connection_attached_first_whose_selector_fits_gets_the_events() {
     let selecting = |id: Option<&str>, name: Option<&str>| Selector {
         push_application_id: id.map(str::to_owned),
         application_id: name.map(str::to_owned),
+        handler_of: None,
     };
     let private = terminal.subscribe("uid:1", selecting(Some(PRIVATE), None), 8);
     let by_name = terminal.subscribe("uid:1", selecting(None, Some("urn:a")), 8);
@@ -220,6 +222,7 @@ fn a_connection_with_a_selector_that_means_nothing_is_refused() {
     let malformed = Selector {
         push_application_id: Some("not an id".to_owned()),
         application_id: None,
+        handler_of: None,
     };
     let subscriber = terminal.subscribe("uid:1", malformed.clone(), 8);
     let (refused, refusal) = terminal.out.refused.pop().unwrap();

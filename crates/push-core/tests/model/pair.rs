@@ -223,6 +223,7 @@ impl Pair {
         let selector = Selector {
             push_application_id: id.map(|id| IDS[id].to_owned()),
             application_id: None,
+            handler_of: None,
         };
         let after = after.and_then(|index| self.event(index));
         // What the application says that it has need not come to it again.
@@ -266,6 +267,7 @@ impl Pair {
             }
             other @ (Answer::Registered { .. }
             | Answer::Deregistered { .. }
+            | Answer::Settled { .. }
             | Answer::Fetched(_)) => {
                 panic!("{other:?}")
             }

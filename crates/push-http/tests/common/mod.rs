@@ -188,6 +188,7 @@ impl PushService for Fake {
             .insert(request.push_application_id.clone(), (caller.owner, request));
         Ok(RegistrationAnswer {
             result: "success".to_owned(),
+            handler_secret: None,
             registration_id: "0000000000000007".to_owned(),
             servers: servers(),
         })

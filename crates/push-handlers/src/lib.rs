@@ -1,0 +1,11 @@
+//! The event handlers of Linux (Push-CAI 5.1, `eventHandler`), carried out beside the engine of a Push Client.
+//!
+//! A [`Scheme`] knows one way to reach an application: a command, a unit, a socket, a webhook, a service of D-Bus. It opens a
+//! [`Handler`] for a registration when its events wait and nobody takes them. The runner gives it the events in order, and
+//! acknowledges each by what the handler [answers](Answering).
+
+#![forbid(unsafe_code)]
+
+mod scheme;
+
+pub use scheme::{Answer, Answering, Handed, Handler, Opened, Scheme, Unreachable};
