@@ -12,6 +12,7 @@ use zbus::names::OwnedUniqueName;
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, ObjectPath, OwnedObjectPath, OwnedVariant, fdo};
 
+use super::UnderWay;
 use super::proxies::{DELIVER, MessagingProxy, RECEIVED, RECEIVING, SMS};
 use super::settings::{ModemManagerSettings, StoragePolicy};
 use crate::masked::Masked;
@@ -35,6 +36,8 @@ pub(super) struct Reader {
     pub(super) intake: Intake,
     pub(super) memory: Arc<Mutex<Memory>>,
     pub(super) tally: Arc<Tally>,
+    /// While this is there, the source does not end.
+    pub(super) _under_way: UnderWay,
 }
 
 /// Where a message is.
@@ -74,7 +77,11 @@ struct Stored {
 impl Reader {
     /// Looks at one message, and does with it what is to be done.
     pub(super) async fn look(&self, place: &Place) -> Outcome {
-        let stored = match self.read(place).await {
+        let read = tokio::select! {
+            read = self.read(place) => read,
+            () = self.intake.stopped() => return Outcome::Later,
+        };
+        let stored = match read {
             Ok(Some(stored)) => stored,
             Ok(None) => return Outcome::Passed,
             Err(error) => {
@@ -135,7 +142,11 @@ impl Reader {
                 .await;
         }
         match self.settings.storage {
-            StoragePolicy::Delete => self.clear(place, fingerprint).await,
+            StoragePolicy::Delete => tokio::select! {
+                outcome = self.clear(place, fingerprint) => outcome,
+                // The next process knows it, and deletes it.
+                () = self.intake.stopped() => Outcome::Stays(fingerprint),
+            },
             StoragePolicy::WhenFull | StoragePolicy::Keep => Outcome::Stays(fingerprint),
         }
     }

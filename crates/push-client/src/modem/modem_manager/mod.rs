@@ -13,6 +13,7 @@ mod watch;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::mpsc;
 use zbus::names::WellKnownName;
 
 use super::memory::Memory;
@@ -38,7 +39,7 @@ impl ModemManager {
         }
     }
 
-    async fn go_on(&self, intake: Intake) {
+    async fn go_on(&self, intake: Intake, under_way: UnderWay) {
         let memory = Arc::new(Mutex::new(self.open_memory().await));
         let bus = &self.settings.bus;
         let mut pauses = Pauses::new(bus.backoff_base, bus.backoff_limit);
@@ -48,7 +49,7 @@ impl ModemManager {
                 Ok(connection) => {
                     told = false;
                     pauses.reset();
-                    let watch = watch::Watch::new(self, connection, &intake, &memory);
+                    let watch = watch::Watch::new(self, connection, &intake, &memory, &under_way);
                     match watch.run().await {
                         Ok(()) => "the connection to the bus is lost".to_owned(),
                         Err(error) => error.to_string(),
@@ -99,13 +100,19 @@ impl Source for ModemManager {
     fn run(self: Arc<Self>, intake: Intake) -> SourceFuture {
         Box::pin(async move {
             let stopped = intake.clone();
+            let (under_way, mut ended) = mpsc::channel(1);
             tokio::select! {
-                () = self.go_on(intake) => {}
+                () = self.go_on(intake, under_way) => {}
                 () = stopped.stopped() => {}
             }
+            // A message that has got into the journal is remembered before the end; else the next process would take it again.
+            ended.recv().await;
         })
     }
 }
+
+/// Held by whatever looks at messages, for as long as it does; nothing is ever sent.
+type UnderWay = mpsc::Sender<()>;
 
 /// The name of the service.
 fn service() -> WellKnownName<'static> {

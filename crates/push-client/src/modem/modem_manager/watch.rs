@@ -13,7 +13,7 @@ use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, fdo};
 use super::message::{Outcome, Place, Reader, is_gone};
 use super::proxies::{Added, Deleted, MESSAGING, MODEM, ROOT, SERVICE, SMS};
 use super::waiting::{Task, Waiting};
-use super::{ModemManager, StoragePolicy, service};
+use super::{ModemManager, StoragePolicy, UnderWay, service};
 use crate::modem::bus::{Owner, next, subscribe};
 use crate::modem::memory::{Fingerprint, Memory};
 use crate::modem::pause::{Pauses, progress, until};
@@ -41,6 +41,7 @@ pub(super) struct Watch<'a> {
     connection: Connection,
     intake: &'a Intake,
     memory: &'a Arc<Mutex<Memory>>,
+    under_way: &'a UnderWay,
     service: Option<OwnedUniqueName>,
     /// The service has not said yet which modems there are.
     strange: bool,
@@ -98,6 +99,7 @@ impl<'a> Watch<'a> {
         connection: Connection,
         intake: &'a Intake,
         memory: &'a Arc<Mutex<Memory>>,
+        under_way: &'a UnderWay,
     ) -> Self {
         let bus = &source.settings.bus;
         Self {
@@ -105,6 +107,7 @@ impl<'a> Watch<'a> {
             connection,
             intake,
             memory,
+            under_way,
             service: None,
             strange: false,
             waiting: Waiting::new(source.settings.max_waiting),
@@ -243,6 +246,7 @@ impl<'a> Watch<'a> {
             settings: Arc::clone(&self.source.settings),
             intake: self.intake.clone(),
             memory: Arc::clone(self.memory),
+            _under_way: self.under_way.clone(),
             tally: Arc::clone(&self.source.tally),
         })
     }
@@ -357,7 +361,7 @@ async fn modems(
 }
 
 /// Looks at a message in a task of its own: one that has got into the journal is remembered and deleted even if the service or
-/// the bus goes meanwhile, and nobody waits for the outcome any more.
+/// the bus goes meanwhile, and nobody but the end of the source waits for the outcome any more.
 async fn look(reader: Reader, place: Place) -> Done {
     let looked_at = place.clone();
     let looking = tokio::spawn(async move { reader.look(&looked_at).await });
