@@ -29,6 +29,7 @@ pub(crate) struct Application {
     pub(crate) profiles: Box<[ConnectionProfile]>,
     pub(crate) accept: Option<Accept>,
     pub(crate) suppress_equal_content_millis: Option<u64>,
+    pub(crate) observes: bool,
 }
 
 impl Application {
@@ -41,13 +42,14 @@ impl Application {
         request: &RegistrationRequest,
     ) -> Result<Self, Refusal> {
         let application = Self {
-            push_application_id: registrable(settings, &request.push_application_id)?,
+            push_application_id: registrable(settings, request)?,
             application_id: application_id(request.application_id.as_deref())?,
             whitelist: whitelist(settings, &request.whitelist)?,
             accept: accept(request.accept.as_deref())?,
             event_handler: event_handler(settings, request.event_handler.as_deref())?,
             profiles: profiles(settings, &request.connection_profile)?,
             suppress_equal_content_millis: suppression(settings, request.suppress_equal_content)?,
+            observes: request.observes,
             owner,
         };
         application.authorize(settings)?;
@@ -83,20 +85,29 @@ impl Application {
     }
 }
 
+/// What an observer writes for its id that takes pushes to any.
+const ANY: &str = "*";
+
 /// Parses the id that every registration and deregistration names.
 //= specs/push-cai.md#registration-request
 //# A registration that names no pushApplicationID MUST be refused as an invalid request.
 //= specs/push-cai.md#deregistration-request
 //# A deregistration that names no pushApplicationID MUST be refused as an invalid request.
 pub(crate) fn push_application_id(text: &str) -> Result<PushApplicationId, Refusal> {
+    if text.trim() == ANY {
+        return Ok(PushApplicationId::ANY);
+    }
     PushApplicationId::parse(text).map_err(|error| invalid("pushApplicationID", &error))
 }
 
 /// Parses the id of a registration. The one that stands for any application (WAP-235 6.4.1.1) names none: whoever had it
-/// would not get what it seems to promise. Nor one that the client answers itself.
-fn registrable(settings: &Settings, text: &str) -> Result<PushApplicationId, Refusal> {
-    let id = push_application_id(text)?;
-    if id.is_any() {
+/// would not get what it seems to promise, unless it only observes. Nor one that the client answers itself.
+fn registrable(
+    settings: &Settings,
+    request: &RegistrationRequest,
+) -> Result<PushApplicationId, Refusal> {
+    let id = push_application_id(&request.push_application_id)?;
+    if id.is_any() && !request.observes {
         return Err(Refusal::of_option(
             Reason::UnsupportedOption,
             "pushApplicationID",

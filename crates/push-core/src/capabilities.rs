@@ -100,9 +100,11 @@ fn is_told(settings: Option<&ProtocolSettings>, profile: ConnectionProfile) -> b
 }
 
 fn add(capabilities: &mut Capabilities, record: &RegistrationRecord, tells_apart: bool) {
-    capabilities
-        .applications
-        .insert(record.push_application_id.clone());
+    if !record.push_application_id.is_any() {
+        capabilities
+            .applications
+            .insert(record.push_application_id.clone());
+    }
     if tells_apart {
         capabilities.instances.extend(record.application_id.clone());
     }

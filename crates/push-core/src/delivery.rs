@@ -195,12 +195,25 @@ impl PushClient {
 
     /// The back-off after so many failures, with jitter.
     pub(crate) fn backoff(&mut self, failures: u32) -> Duration {
+        self.doubled(
+            self.settings.backoff_base,
+            self.settings.backoff_limit,
+            failures,
+        )
+    }
+
+    /// The rest of an event handler after so many failures in a row, with jitter.
+    pub(crate) fn handler_backoff(&mut self, failures: u32) -> Duration {
+        self.doubled(
+            self.settings.handler_backoff_base,
+            self.settings.handler_backoff_limit,
+            failures,
+        )
+    }
+
+    fn doubled(&mut self, base: Duration, limit: Duration, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
-        let delay = self
-            .settings
-            .backoff_base
-            .saturating_mul(1 << doublings)
-            .min(self.settings.backoff_limit);
+        let delay = base.saturating_mul(1 << doublings).min(limit);
         self.random.jittered(delay)
     }
 

@@ -98,7 +98,8 @@ impl PushClient {
             let record = &candidate.record;
             let in_its_place =
                 |fitting: &Arc<RegistrationRecord>| candidate.replaces == Some(fitting.id);
-            fitting.is_none_or(in_its_place)
+            !record.observes
+                && fitting.is_none_or(in_its_place)
                 && self.way_fits(record, &push.origin)
                 && media_type.is_none_or(|media_type| accepts(record, media_type))
                 && self.is_welcome(record, &push.origin, media_type)

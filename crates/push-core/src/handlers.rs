@@ -8,9 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use push_message::UnixMillis;
+
 use crate::client::{PushClient, later};
 use crate::timers::Timer;
-use crate::{Now, Occurrence, Output, RegistrationId, RegistrationRecord, SubscriberId};
+use crate::{
+    HandlerStage, HandlerState, Now, Occurrence, Output, RegistrationId, RegistrationRecord,
+    SubscriberId,
+};
 
 /// How it stands with the handler of one registration. There is none while nobody wants it and it works.
 #[derive(Debug, Default)]
@@ -30,8 +35,8 @@ enum Stage {
     Wanted,
     /// This connection takes its events.
     Attached(SubscriberId),
-    /// It is left alone until then.
-    Resting(Duration),
+    /// It is left alone until then, by both clocks.
+    Resting(Duration, UnixMillis),
 }
 
 /// Every handler that is at work, wanted, or has failed.
@@ -91,17 +96,34 @@ impl PushClient {
         if let Stage::Attached(subscriber) = stage {
             self.unsubscribe(subscriber, now);
         }
-        let rest = self.backoff(failures).max(after.unwrap_or_default());
-        let until = now.monotonic + rest;
+        let asked = after.unwrap_or_default().min(self.settings.event_lifetime);
+        let rest = self.handler_backoff(failures).max(asked);
+        let (at, until) = (now.monotonic + rest, later(now.unix, rest));
         if let Some(standing) = self.handlers.0.get_mut(&registration) {
-            standing.stage = Stage::Resting(until);
+            standing.stage = Stage::Resting(at, until);
         }
-        self.timers.start(until, Timer::Handler(registration));
+        self.timers.start(at, Timer::Handler(registration));
         self.occurred(Occurrence::HandlerFailed {
             registration,
-            until: later(now.unix, rest),
+            until,
             reason,
         });
+    }
+
+    /// How it stands with the handler of a registration, if it has one.
+    pub(crate) fn handler_state(&self, record: &RegistrationRecord) -> Option<HandlerState> {
+        record.event_handler.as_ref()?;
+        let standing = self.handlers.0.get(&record.id);
+        let stage = standing.map_or(Stage::Idle, |standing| standing.stage);
+        Some(HandlerState {
+            failures: standing.map_or(0, |standing| standing.failures),
+            stage: match stage {
+                Stage::Idle => HandlerStage::Idle,
+                Stage::Wanted => HandlerStage::Wanted,
+                Stage::Attached(_) => HandlerStage::Attached,
+                Stage::Resting(_, until) => HandlerStage::Resting { until },
+            },
+        })
     }
 
     /// A handler has rested.

@@ -63,7 +63,7 @@ pub use record::{
     SegmentRecord, Snapshot,
 };
 pub use settings::{Addressing, Ambiguous, BearerSettings, OwnPorts, ProtocolSettings, Settings};
-pub use views::{Counts, RegistrationView};
+pub use views::{Counts, DeadLetter, HandlerStage, HandlerState, RegistrationView};
 
 use std::time::Duration;
 

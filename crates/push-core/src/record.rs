@@ -18,7 +18,7 @@ pub struct RegistrationRecord {
     pub owner: Owner,
     /// The application's own name.
     pub application_id: Option<ApplicationId>,
-    /// The Push Application ID.
+    /// The Push Application ID; of an observer perhaps [`ANY`](PushApplicationId::ANY).
     pub push_application_id: PushApplicationId,
     /// Where events go; absent: to the application's own connection.
     pub event_handler: Option<Box<str>>,
@@ -30,6 +30,8 @@ pub struct RegistrationRecord {
     pub accept: Option<Accept>,
     /// For how many milliseconds equal content from anywhere is one push; absent: never.
     pub suppress_equal_content_millis: Option<u64>,
+    /// It takes copies of the pushes that fit it, beside the application that each is for.
+    pub observes: bool,
     /// When it was made.
     pub registered: UnixMillis,
     /// How far it got.

@@ -158,6 +158,7 @@ impl PushClient {
             profiles: application.profiles,
             accept: application.accept,
             suppress_equal_content_millis: application.suppress_equal_content_millis,
+            observes: application.observes,
             registered: now.unix,
             state: RegistrationState::Active,
         }

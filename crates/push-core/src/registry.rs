@@ -114,9 +114,13 @@ impl Registry {
         self.candidates.values()
     }
 
-    /// Every registration that takes pushes, the earliest first.
+    /// Every registration that takes pushes, the earliest first; observers apart.
     pub(crate) fn all_taking(&self) -> impl Iterator<Item = &Arc<RegistrationRecord>> {
-        self.all().filter(|record| !self.is_ending(record.id))
+        self.all().filter(|record| self.takes(record))
+    }
+
+    fn takes(&self, record: &RegistrationRecord) -> bool {
+        !record.observes && !self.is_ending(record.id)
     }
 
     /// Those of [`of_application`](Self::of_application) that take pushes.
@@ -125,7 +129,7 @@ impl Registry {
         application: &PushApplicationId,
     ) -> impl Iterator<Item = &Arc<RegistrationRecord>> {
         self.of_application(application)
-            .filter(|record| !self.is_ending(record.id))
+            .filter(|record| self.takes(record))
     }
 
     /// Whether the end of a registration is being written, and with it that of its events.

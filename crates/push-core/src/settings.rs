@@ -58,6 +58,13 @@ pub struct Settings {
     pub backoff_base: Duration,
     /// The greatest back-off.
     pub backoff_limit: Duration,
+    /// For how long an event handler rests that could not be reached; doubles with each failure in a row.
+    pub handler_backoff_base: Duration,
+    /// The longest that an event handler rests by itself; what it asks for may be longer.
+    pub handler_backoff_limit: Duration,
+    /// How long it may take until somebody takes the events of a registration once its event handler was asked for; then the
+    /// handler counts as failed.
+    pub activation_timeout: Duration,
     /// Unacknowledged events on one connection.
     pub max_window: u32,
     /// Connections and waiting fetches of one owner.
@@ -199,6 +206,9 @@ impl Default for Settings {
             max_attempts: 16,
             backoff_base: Duration::from_secs(1),
             backoff_limit: Duration::from_hours(1),
+            handler_backoff_base: Duration::from_secs(5),
+            handler_backoff_limit: Duration::from_mins(15),
+            activation_timeout: Duration::from_mins(1),
             max_window: 256,
             max_subscribers_per_owner: 64,
             duplicate_window: Duration::from_mins(5),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use push_message::{ApplicationId, Owner, PushApplicationId, Reason, Refusal};
 
 use crate::rising::Rising;
-use crate::{EventId, RegistrationId, RegistrationRecord, RequestTicket, Selector, SubscriberId};
+use crate::{
+    EventId, RegistrationId, RegistrationRecord, RequestTicket, Selector, SubscriberId, admission,
+};
 
 /// Which events of an owner are meant.
 #[derive(Debug, Clone, Default)]
@@ -25,9 +27,8 @@ impl Selection {
         let application_id = selector.application_id.as_deref();
         Ok(Self {
             push_application_id: push_application_id
-                .map(PushApplicationId::parse)
-                .transpose()
-                .map_err(|error| invalid("pushApplicationID", error.to_string()))?,
+                .map(admission::push_application_id)
+                .transpose()?,
             application_id: application_id
                 .map(ApplicationId::parse)
                 .transpose()

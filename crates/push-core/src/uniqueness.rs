@@ -10,17 +10,21 @@ use crate::{RegistrationRecord, Settings, ports};
 /// that somebody else has.
 ///
 /// An application that registers again is not held to be told apart by its own profiles alone: where others share its id
-/// because their profiles tell them apart from it, it may stay as it was.
+/// because their profiles tell them apart from it, it may stay as it was. Those that only observe stand in nobody's way, nor
+/// anybody in theirs.
 pub(crate) fn judge(
     settings: &Settings,
     registry: &Registry,
     application: &Application,
 ) -> Result<(), Refusal> {
+    if application.observes {
+        return Ok(());
+    }
     judge_ports(settings, registry, application)?;
     let others = || {
         registry
             .of_application(&application.push_application_id)
-            .filter(|record| !is_same(application, record))
+            .filter(|record| !record.observes && !is_same(application, record))
     };
     let standing = registry.find(
         &application.owner,
@@ -61,7 +65,7 @@ fn judge_ports(
         !ports::names_sessions(settings, **profile)
             && registry
                 .holders_of_port(profile)
-                .any(|record| !is_same_application(application, record))
+                .any(|record| !record.observes && !is_same_application(application, record))
     });
     let Some(ConnectionProfile {
         port: Some(port), ..

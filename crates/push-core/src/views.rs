@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use push_message::Owner;
+use push_message::{Owner, ReceivedPush, UnixMillis};
 
-use crate::RegistrationRecord;
 use crate::client::PushClient;
 use crate::queue::Queue;
+use crate::{EventId, RegistrationRecord};
 
 /// A registration in force, as its owner may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,46 @@ pub struct RegistrationView {
     pub unacknowledged: usize,
     /// Whether a connection takes its events.
     pub connected: bool,
+    /// How it stands with its event handler, where it has one.
+    pub handler: Option<HandlerState>,
+}
+
+/// How it stands with an event handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HandlerState {
+    /// How often in a row it could not be reached.
+    pub failures: u32,
+    /// Where it stands.
+    pub stage: HandlerStage,
+}
+
+/// Where an event handler stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandlerStage {
+    /// Nobody wants it.
+    Idle,
+    /// It was asked for and is not there yet.
+    Wanted,
+    /// Its connection is there.
+    Attached,
+    /// It could not be reached and is left alone until then.
+    Resting {
+        /// When it is tried again, if events wait by then.
+        until: UnixMillis,
+    },
+}
+
+/// A dead letter: an event that was rejected or tried too often, kept until somebody decides or its lifetime is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The event.
+    pub event: EventId,
+    /// The registration that it is for.
+    pub record: Arc<RegistrationRecord>,
+    /// The push.
+    pub push: Arc<ReceivedPush>,
+    /// Deliveries that were answered `later`, not in time, or with a rejection.
+    pub failures: u32,
 }
 
 /// How much there is of everything.
@@ -57,6 +97,22 @@ impl PushClient {
         self.registry.all().map(|record| self.view_of(record))
     }
 
+    /// The dead letters of an owner, or of everybody, the earliest first.
+    pub fn dead_letters(&self, owner: Option<&Owner>) -> impl Iterator<Item = DeadLetter> {
+        let letters = self.journal.dead().iter();
+        letters.filter_map(move |&event| {
+            let letter = self.journal.get(event)?;
+            let record = self.registry.get(letter.registration?)?;
+            let is_meant = owner.is_none_or(|owner| *owner == record.owner);
+            is_meant.then(|| DeadLetter {
+                event,
+                record: Arc::clone(record),
+                push: Arc::clone(&letter.push),
+                failures: letter.failures,
+            })
+        })
+    }
+
     /// How much there is of everything.
     pub fn counts(&self) -> Counts {
         Counts {
@@ -88,6 +144,7 @@ impl PushClient {
             waiting: queue.map_or(0, |queue: &Queue| queue.waiting.len()),
             unacknowledged: queue.map_or(0, |queue| queue.under_way.len()),
             connected: self.subscribers.first_for(record).is_some(),
+            handler: self.handler_state(record),
         }
     }
 }

@@ -24,6 +24,8 @@ enum Repr {
 }
 
 impl PushApplicationId {
+    /// `x-wap-application:*`, which stands for any application (WAP-235 6.4.1.1).
+    pub const ANY: Self = Self(Repr::Number(omna::ANY));
     /// `x-wap-application:push.sia`, the Session Initiation Application (WAP-235 8).
     pub const PUSH_SIA: Self = Self(Repr::Number(1));
     /// `x-wap-application:wml.ua`, the addressee of a push that names none (WAP-235 6.2.3, 7.3).

@@ -6,6 +6,7 @@ mod choosing;
 mod common;
 mod delivering;
 mod judging;
+mod observing;
 mod options;
 mod ports;
 mod registration;

@@ -244,7 +244,7 @@ mod tests {
                 assert_eq!(pragma(&store, "locking_mode"), "Text(\"exclusive\")");
                 assert_eq!(pragma(&store, "cache_size"), "Integer(-256)");
                 assert_eq!(pragma(&store, "mmap_size"), "Integer(0)");
-                assert_eq!(pragma(&store, "user_version"), "Integer(2)");
+                assert_eq!(pragma(&store, "user_version"), "Integer(3)");
                 Box::new(store).close().unwrap();
             }
         }

@@ -17,7 +17,7 @@ use crate::encoding::decode_push;
 use crate::text::{parse_optional, parse_profiles, parse_state, parse_whitelist};
 
 const REGISTRATIONS: &str = "SELECT id, owner, application_id, push_application_id, event_handler, whitelist, profiles, \
-                             accept, suppress_equal_content_millis, registered, state FROM registrations";
+                             accept, suppress_equal_content_millis, registered, state, observes FROM registrations";
 const EVENTS: &str =
     "SELECT id, registration, received, attempts, not_before, dead, push FROM events";
 const SEGMENTS: &str = "SELECT id, octets FROM segments";
@@ -112,6 +112,7 @@ fn registration(id: u64, row: &Row<'_>) -> rusqlite::Result<Option<RegistrationR
     let (owner, event_handler, state) = (text(1)?, optional(4)?, text(10)?);
     let suppress: Option<i64> = row.get(8)?;
     let registered = UnixMillis(unsigned(row, 9)?);
+    let observes: bool = row.get(11)?;
     let parsed = || {
         Some(RegistrationRecord {
             id: RegistrationId(id),
@@ -126,6 +127,7 @@ fn registration(id: u64, row: &Row<'_>) -> rusqlite::Result<Option<RegistrationR
             profiles: parse_profiles(&profiles)?,
             accept: parse_optional(accept.as_deref(), |text| Accept::parse(text).ok()).ok()?,
             suppress_equal_content_millis: suppress.map(i64::cast_unsigned),
+            observes,
             registered,
             state: parse_state(&state)?,
         })

@@ -12,8 +12,11 @@ pub(super) const APPLICATION_ID: u32 = 0x5075_7368;
 /// What leads from each version (`PRAGMA user_version`) to the next; the first makes version 1 of an empty database.
 ///
 /// A version that was ever released stays as it is: a change of the schema is one more entry.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("schema-1.sql"), include_str!("schema-2.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("schema-1.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+];
 
 /// The version that [`MIGRATIONS`] ends with.
 pub(super) fn latest(migrations: &[&str]) -> u32 {

@@ -37,7 +37,7 @@ const SET_EVENT_STATE: &str =
     "UPDATE events SET attempts = ?2, not_before = ?3, dead = ?4 WHERE id = ?1";
 const PUT_REGISTRATION: &str = "INSERT OR REPLACE INTO registrations (id, owner, application_id, push_application_id, \
                                 event_handler, whitelist, profiles, accept, suppress_equal_content_millis, registered, \
-                                state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                                state, observes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const REMOVE_REGISTRATION: &str = "DELETE FROM registrations WHERE id = ?1";
 const PUT_SEGMENT: &str = "INSERT OR REPLACE INTO segments (id, octets) VALUES (?1, ?2)";
 const REMOVE_SEGMENT: &str = "DELETE FROM segments WHERE id = ?1";
@@ -217,6 +217,7 @@ impl<'a> Statements<'a> {
             profiles,
             accept,
             suppress_equal_content_millis,
+            observes,
             registered,
             state,
         } = registration;
@@ -233,6 +234,7 @@ impl<'a> Statements<'a> {
             suppress_equal_content_millis.map(u64::cast_signed),
             registered.0.cast_signed(),
             state_text(*state),
+            observes,
         ];
         execute(
             self.connection,

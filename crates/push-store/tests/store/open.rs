@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use crate::support::{event, insert, registration, remember, segment};
-use push_core::{Change, EventId};
-use push_message::UnixMillis;
+use push_core::{Change, EventId, RegistrationRecord};
+use push_message::{PushApplicationId, UnixMillis};
 use push_store::{SqliteStore, Store as _, StoreError, StoreSettings};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -279,6 +280,32 @@ fn a_database_of_version_1_is_read() {
     assert_eq!(snapshot.segments, [segment(3)]);
     assert_eq!(snapshot.events, [event(7), event(8)]);
     assert_eq!(snapshot.registrations, [registration(1)]);
+}
+
+#[test]
+fn a_database_of_version_2_is_read() {
+    let (_directory, path) = scene();
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch(include_str!("fixtures/version-2.sql"))
+        .unwrap();
+    connection.close().unwrap();
+    let (mut store, snapshot) = SqliteStore::open(&path, &StoreSettings::default()).unwrap();
+    assert_eq!(snapshot.registrations, [registration(1)]);
+    assert_eq!(snapshot.events, [event(7)]);
+    assert_eq!(snapshot.segments, [segment(3)]);
+    let observer = RegistrationRecord {
+        observes: true,
+        push_application_id: PushApplicationId::ANY,
+        ..registration(4)
+    };
+    let put = [Change::PutRegistration(Arc::new(observer.clone()))];
+    store.commit(UnixMillis(1), &mut put.iter()).unwrap();
+    Box::new(store).close().unwrap();
+    let (_store, snapshot) = SqliteStore::open(&path, &StoreSettings::default()).unwrap();
+    assert_eq!(snapshot.registrations, [registration(1), observer]);
+    assert_eq!(snapshot.events, [event(7)]);
+    assert_eq!(snapshot.segments, [segment(3)]);
 }
 
 #[test]

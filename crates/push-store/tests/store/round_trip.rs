@@ -89,6 +89,7 @@ prop_compose! {
         profiles in prop::collection::vec(profile(), 0..4),
         accept in of(accept()),
         suppress_equal_content_millis in of(any::<u64>()),
+        observes in any::<bool>(),
         registered in millis(),
         pending in any::<bool>(),
     ) -> RegistrationRecord {
@@ -102,6 +103,7 @@ prop_compose! {
             profiles: profiles.into(),
             accept,
             suppress_equal_content_millis,
+            observes,
             registered,
             state: if pending { RegistrationState::Pending } else { RegistrationState::Active },
         }

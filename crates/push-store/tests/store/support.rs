@@ -109,6 +109,7 @@ pub(crate) fn registration(number: u64) -> RegistrationRecord {
         .into(),
         accept: Some(Accept::parse("application/*, text/plain;q=0").unwrap()),
         suppress_equal_content_millis: Some(60_000),
+        observes: false,
         registered: UnixMillis(1_700_000_000_000),
         state: RegistrationState::Active,
     }
