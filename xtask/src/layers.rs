@@ -131,12 +131,25 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "push-dbus",
-        ours: &["push-api", "push-message"],
-        others: Some(&["serde_json", "thiserror", "tokio", "tracing", "zbus"]),
+        ours: &["push-api", "push-identity", "push-message"],
+        others: Some(&[
+            "rustix",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tracing",
+            "zbus",
+        ]),
+    },
+    Rule {
+        name: "push-identity",
+        ours: &["push-api"],
+        others: Some(&["rustix", "tokio"]),
     },
     Rule {
         name: "push-http",
-        ours: &["push-api"],
+        ours: &["push-api", "push-identity"],
         others: Some(&[
             "base64",
             "bytes",

@@ -11,7 +11,6 @@ mod connection;
 mod events;
 mod failure;
 mod host;
-mod identity;
 mod limits;
 mod listen;
 mod parameters;
@@ -22,6 +21,7 @@ mod timed;
 mod tokens;
 
 pub use listen::{serve_tcp, serve_unix};
+pub use push_identity::Identity;
 pub use route::{ROUTES, RouteDescription};
-pub use settings::{HttpSettings, Identity};
+pub use settings::HttpSettings;
 pub use tokens::{InvalidTokens, Tokens};

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use push_api::{PushService, Reason, Refusal};
+use push_api::{Caller, PushService, Reason, Refusal};
+use push_identity::{Credentials, caller_of};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -15,7 +16,7 @@ use crate::closing::closing;
 use crate::connection::{self, Proof, Shared};
 use crate::failure::Failure;
 use crate::limits::{Limit, OwnerLimit, Place};
-use crate::{HttpSettings, Tokens, identity};
+use crate::{HttpSettings, Tokens};
 
 /// Connections over the bound that are told so at one time; more are closed without a word.
 const REFUSED_CONNECTIONS: usize = 16;
@@ -83,11 +84,25 @@ impl Listener for Peers {
     fn means(&self) {}
 
     async fn prove<S: PushService>((): (), stream: &UnixStream, shared: &Shared<S>) -> Proof {
-        match identity::of_peer(stream, &shared.settings).await {
+        match of_peer(stream, &shared.settings).await {
             Ok(caller) => shared.admit(caller),
             Err(refusal) => Proof::Refused(refusal.into()),
         }
     }
+}
+
+/// The caller at the other end, by what the kernel says of the process that connected.
+async fn of_peer(stream: &UnixStream, settings: &HttpSettings) -> Result<Caller, Refusal> {
+    let credentials = stream.peer_cred().map_err(|error| {
+        let detail = format!("the other end has no credentials: {error}");
+        Refusal::new(Reason::NotAuthorized, detail)
+    })?;
+    let credentials = Credentials {
+        uid: credentials.uid(),
+        pid: credentials.pid(),
+        process: None,
+    };
+    caller_of(&credentials, settings.identity, &settings.proc_path).await
 }
 
 struct Bearers {

@@ -3,16 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How much of a peer's credentials names the owner of its applications, on a Unix socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Identity {
-    /// The user alone: `uid:1000`. Flatpak applications and system services are not told apart from their user.
-    User,
-    /// The user, and the Flatpak application (`uid:1000/flatpak:org.example.App`) or the systemd system service
-    /// (`uid:0/unit:meter.service`) where the process belongs to one.
-    #[default]
-    Unit,
-}
+use push_identity::Identity;
 
 /// Settings of a listener. Every bound counts for one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Who is at the other end of a Unix socket.
+//! What a process belongs to: its user, and its systemd service, Flatpak application or snap.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -8,13 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use push_api::{Caller, Owner, Reason, Refusal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, open, openat, statx};
 use rustix::io::Errno;
-use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-
-use crate::{HttpSettings, Identity};
 
 /// The most octets of one of the kernel's files, or of a sandbox's description, that are read.
 const MAX_FILE_OCTETS: u64 = 64 * 1024;
@@ -23,29 +21,71 @@ const MAX_NAME_LENGTH: usize = 255;
 /// How long a sandbox's file system may take: it belongs to the sandbox, and may not answer at all.
 const SANDBOX_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The caller at the other end: its owner is what the kernel says of the process that connected.
-pub(crate) async fn of_peer(
-    stream: &UnixStream,
-    settings: &HttpSettings,
+/// How much of a process's credentials names the owner of its applications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Identity {
+    /// The user alone: `uid:1000`. Flatpak applications, snaps and system services are not told apart from their user.
+    User,
+    /// The user, and what the process belongs to beside it: the Flatpak application (`uid:1000/flatpak:org.example.App`), the
+    /// confined snap (`uid:1000/snap:meter`) or the systemd system service (`uid:0/unit:meter.service`).
+    #[default]
+    Unit,
+}
+
+/// What a transport proved of the process at its other end.
+#[derive(Debug)]
+pub struct Credentials {
+    /// The effective user when it connected.
+    pub uid: u32,
+    /// The process, where it can be seen from here.
+    pub pid: Option<i32>,
+    /// A descriptor of the process (pidfd), where the transport has one: it shows whether the process still lives, so that no
+    /// later one with its number is taken for it.
+    pub process: Option<OwnedFd>,
+}
+
+/// The caller with these credentials: its owner is what the kernel says of the process, never what the process says.
+///
+/// Root and the user that runs this process are administrators, except from within a sandbox. `proc_path` is where the kernel
+/// shows its processes.
+///
+/// # Errors
+/// `notAuthorized` where the process is gone, hidden, or lives in a sandbox that cannot be told.
+pub async fn caller_of(
+    credentials: &Credentials,
+    identity: Identity,
+    proc_path: &Path,
 ) -> Result<Caller, Refusal> {
-    let credentials = stream
-        .peer_cred()
-        .map_err(|error| refused(format!("the other end has no credentials: {error}")))?;
-    let uid = credentials.uid();
     let own = rustix::process::geteuid().as_raw();
-    let unit = match settings.identity {
+    let unit = match identity {
         Identity::User => Unit::None,
         Identity::Unit => {
-            let pid = credentials.pid().filter(|pid| *pid > 0).ok_or_else(|| {
+            let pid = credentials.pid.filter(|pid| *pid > 0).ok_or_else(|| {
                 refused(
                     "the process that connected lives in another pid namespace, so its unit cannot be told; the \
                      setting `identity = \"user\"` does without",
                 )
             })?;
-            Process::open(&settings.proc_path, pid, uid)?.unit().await?
+            let process = Process::open(proc_path, pid, credentials.uid)?;
+            let unit = process.unit().await?;
+            check_alive(credentials, pid)?;
+            unit
         }
     };
-    Ok(caller(uid, own, &unit))
+    Ok(caller(credentials.uid, own, &unit))
+}
+
+/// A process that lives still had its number all the while.
+fn check_alive(credentials: &Credentials, pid: i32) -> Result<(), Refusal> {
+    let Some(process) = &credentials.process else {
+        return Ok(());
+    };
+    let mut ended = [PollFd::new(process, PollFlags::IN)];
+    match poll(&mut ended, Some(&Timespec::default())) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(refused(format!("the process {pid} that connected is gone"))),
+        Err(error) => Err(unseen(pid, &error.into())),
+    }
 }
 
 /// What a process belongs to, beside its user.
@@ -54,16 +94,18 @@ enum Unit {
     None,
     Service(String),
     Flatpak(String),
+    Snap(String),
 }
 
 fn caller(uid: u32, own: u32, unit: &Unit) -> Caller {
     // A sandboxed application shares its user's number, but not the user's rights.
-    let sandboxed = matches!(unit, Unit::Flatpak(_));
+    let sandboxed = matches!(unit, Unit::Flatpak(_) | Unit::Snap(_));
     Caller {
         owner: Owner::proved(match unit {
             Unit::None => format!("uid:{uid}"),
             Unit::Service(name) => format!("uid:{uid}/unit:{name}"),
             Unit::Flatpak(name) => format!("uid:{uid}/flatpak:{name}"),
+            Unit::Snap(name) => format!("uid:{uid}/snap:{name}"),
         }),
         administrator: !sandboxed && (uid == 0 || uid == own),
     }
@@ -98,6 +140,9 @@ impl Process {
         if let Some(name) = self.flatpak(&cgroup).await? {
             return Ok(Unit::Flatpak(checked(name)?));
         }
+        if let Some(name) = self.security_label().as_deref().and_then(snap_of_label) {
+            return Ok(Unit::Snap(checked(name.to_owned())?));
+        }
         system_service(&cgroup).map_or(Ok(Unit::None), |name| {
             Ok(Unit::Service(checked(name.to_owned())?))
         })
@@ -122,6 +167,12 @@ impl Process {
             Ok(None) => Ok(None),
             Err(error) => Err(refused(format!("the sandbox cannot be told: {error}"))),
         }
+    }
+
+    /// What `AppArmor` confines the process by; `None` where it does not.
+    fn security_label(&self) -> Option<String> {
+        let labels = ["attr/apparmor/current", "attr/current"];
+        labels.iter().find_map(|name| self.read(name).ok())
     }
 
     fn read(&self, name: &str) -> Result<String, Refusal> {
@@ -201,6 +252,13 @@ fn systemd_path(cgroup: &str) -> Option<&str> {
 fn system_service(cgroup: &str) -> Option<&str> {
     let path = systemd_path(cgroup)?.strip_prefix("/system.slice/")?;
     path.split('/').find(|name| name.ends_with(".service"))
+}
+
+/// The snap of a label such as `snap.meter.daemon (enforce)`: one that is confined. What is not is whatever its user is.
+fn snap_of_label(label: &str) -> Option<&str> {
+    let (profile, mode) = label.trim_end_matches(['\n', '\0']).split_once(' ')?;
+    let (name, _) = profile.strip_prefix("snap.")?.split_once('.')?;
+    (mode == "(enforce)").then_some(name)
 }
 
 /// The application of a scope such as `app-flatpak-org.example.App-1234.scope`.
@@ -283,6 +341,43 @@ mod tests {
             flatpak_scope(&format!("{within}app-gnome-foo-12.scope\n")),
             None
         );
+    }
+
+    #[test]
+    fn the_label_of_a_confined_snap_names_it() {
+        for (label, snap) in [
+            ("snap.meter.daemon (enforce)\n", Some("meter")),
+            ("snap.meter.daemon (enforce)\0", Some("meter")),
+            ("snap.code.code (complain)\n", None),
+            ("unconfined\n", None),
+            ("/usr/bin/firefox (enforce)", None),
+            ("snap.meter (enforce)", None),
+            ("", None),
+        ] {
+            assert_eq!(snap_of_label(label), snap, "{label}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_process_that_has_ended_is_nobody() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("1000")
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let flags = rustix::process::PidfdFlags::empty();
+        let process = rustix::process::Pid::from_raw(pid).unwrap();
+        let credentials = Credentials {
+            uid: rustix::process::geteuid().as_raw(),
+            pid: Some(pid),
+            process: Some(rustix::process::pidfd_open(process, flags).unwrap()),
+        };
+        assert!(check_alive(&credentials, pid).is_ok());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(check_alive(&credentials, pid).is_err());
+        let refused = caller_of(&credentials, Identity::Unit, Path::new("/proc")).await;
+        assert_eq!(refused.unwrap_err().reason, Reason::NotAuthorized);
     }
 
     #[test]
