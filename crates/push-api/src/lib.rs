@@ -3,6 +3,7 @@
 //! The JSON names are those of Push-CAI 1.0 where it has one. [`PushService`] is what a binding calls; the Push Client
 //! implements it, and a test may put anything in its place.
 
+mod dead_letter;
 mod event;
 mod event_text;
 mod json;
@@ -12,7 +13,9 @@ mod registration;
 mod service;
 mod status;
 mod submit;
+mod watch;
 
+pub use dead_letter::{DeadLetter, DeadLetterQuery, Fate, SettleAnswer, SettleDeadLetters};
 pub use event::{
     AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, EventPorts, Outcome,
     PushEvent, PushEventView,
@@ -23,14 +26,19 @@ pub use nearest::nearest;
 pub use problem::Problem;
 pub use push_message::{Owner, Reason, Refusal};
 pub use registration::{
-    ConnectionProfile, DeregistrationAnswer, DeregistrationQuery, Registration, RegistrationAnswer,
-    RegistrationRequest, ServerAnswer,
+    ConnectionProfile, DeregistrationAnswer, DeregistrationQuery, HandlerState, Registration,
+    RegistrationAnswer, RegistrationRequest, ServerAnswer,
 };
 pub use service::{Caller, DeliveredEvent, EventStream, FetchQuery, PushService, SubscribeQuery};
 pub use status::{
-    Binding, Exchange, ExplainAnswer, ExplainRequest, Explanation, Refused, Server, Session, Status,
+    Binding, EventStory, Exchange, ExplainAnswer, ExplainRequest, Explanation, HandlerAttempt,
+    Refused, Server, Session, Status,
 };
 pub use submit::{MAX_SUBMITTED, SubmitAnswer, SubmitKind, SubmitPorts, SubmitRequest, Submitted};
+pub use watch::{
+    Happening, WatchQuery, WatchStream, Watched, WatchedEvent, WatchedKind, WatchedPush,
+    WatchedRegistration,
+};
 
 /// The contract over HTTP as an `OpenAPI` 3.1 document.
 pub const OPENAPI: &str = include_str!("../openapi.yaml");

@@ -154,4 +154,33 @@ pub struct Registration {
     pub unacknowledged_events: usize,
     /// Whether a connection of the application takes events at present.
     pub connected: bool,
+    /// How it stands with its event handler; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handler_state: Option<HandlerState>,
+}
+
+/// How it stands with an event handler.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HandlerState {
+    /// `idle`: nobody wants it. `wanted`: events wait, and it is being started. `attached`: it takes events. `resting`: it could not
+    /// be reached, and is left alone for a while.
+    pub state: String,
+    /// How often in a row it could not be reached.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
+    /// Until when it rests: milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+    /// Why it could not be reached the last time, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a reference over"
+)]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

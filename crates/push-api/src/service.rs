@@ -6,9 +6,10 @@ use std::time::Duration;
 use push_message::{Owner, Refusal};
 
 use crate::{
-    BatchAcknowledgeAnswer, BatchAcknowledgement, DeregistrationAnswer, DeregistrationQuery,
-    ExplainAnswer, ExplainRequest, PushEventView, Registration, RegistrationAnswer,
-    RegistrationRequest, Server, Status, SubmitAnswer, SubmitRequest,
+    BatchAcknowledgeAnswer, BatchAcknowledgement, DeadLetter, DeadLetterQuery,
+    DeregistrationAnswer, DeregistrationQuery, ExplainAnswer, ExplainRequest, PushEventView,
+    Registration, RegistrationAnswer, RegistrationRequest, Server, SettleAnswer, SettleDeadLetters,
+    Status, SubmitAnswer, SubmitRequest, WatchQuery, WatchStream,
 };
 
 /// Who calls, as the transport proved it.
@@ -53,6 +54,8 @@ pub trait PushService: Clone + Send + Sync + 'static {
     type Event: DeliveredEvent;
     /// The events of one subscription. Dropping it ends the subscription.
     type Events: EventStream<Event = Self::Event>;
+    /// What goes on, as one watcher sees it. Dropping it ends the watch.
+    type Watching: WatchStream;
 
     /// Registers an application (Push-CAI 5.1).
     fn register(
@@ -94,6 +97,32 @@ pub trait PushService: Clone + Send + Sync + 'static {
         caller: Caller,
         acknowledgements: Vec<BatchAcknowledgement>,
     ) -> impl Future<Output = Result<BatchAcknowledgeAnswer, Refusal>> + Send;
+
+    /// Dead letters of the caller's registrations, in order of arrival; those of everybody for an administrator.
+    fn dead_letters(
+        &self,
+        caller: Caller,
+        query: DeadLetterQuery,
+    ) -> impl Future<Output = Result<Vec<DeadLetter>, Refusal>> + Send;
+
+    /// Replays or drops dead letters: those of the caller's registrations, of anybody's for an administrator; returns once that is
+    /// durable.
+    ///
+    /// # Errors
+    /// `invalidRequest` where nothing says which ones are meant, or two things do.
+    fn settle_dead_letters(
+        &self,
+        caller: Caller,
+        request: SettleDeadLetters,
+    ) -> impl Future<Output = Result<SettleAnswer, Refusal>> + Send;
+
+    /// Watches what goes on from now: what concerns the caller's registrations; everything, but for content of others, for
+    /// an administrator.
+    fn watch(
+        &self,
+        caller: Caller,
+        query: WatchQuery,
+    ) -> impl Future<Output = Result<Self::Watching, Refusal>> + Send;
 
     /// The state of the client.
     fn status(&self, caller: Caller) -> impl Future<Output = Result<Status, Refusal>> + Send;

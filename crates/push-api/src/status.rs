@@ -134,10 +134,13 @@ impl Exchange {
     }
 }
 
-/// A push that did not happen, to learn how it would be judged; every field may be left out.
+/// A push that did not happen, to learn how it would be judged; every field may be left out. Or an event, to learn where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExplainRequest {
+    /// The event to tell of; goes with no other field.
+    #[serde(rename = "eventID", default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
     /// The Push Application ID that it would name.
     #[serde(
         rename = "pushApplicationID",
@@ -176,8 +179,95 @@ pub struct ExplainAnswer {
     /// How the push asked about would be judged, step by step; absent where none was described.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
-    /// The last pushes that were refused, held or dropped, newest first.
+    /// Where the event asked about stands; absent where none was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventStory>,
+    /// The last pushes that were refused, held or dropped, newest first; none where an event was asked about.
     pub recent: Vec<Refused>,
+}
+
+/// Where an event stands, and what became of it so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventStory {
+    /// The event.
+    pub id: String,
+    /// `journalling`: it is being written. `held`: it is nobody's yet. `waiting`: for its application. `underWay`: it was handed
+    /// over and is not acknowledged. `dead`: a dead letter. `gone`: accepted, dropped or expired.
+    pub state: String,
+    /// One sentence for people.
+    pub detail: String,
+    /// The registration that it is for.
+    #[serde(
+        rename = "registrationID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub registration_id: Option<String>,
+    /// Whom that belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The Push Application ID.
+    #[serde(
+        rename = "pushApplicationID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub push_application_id: Option<String>,
+    /// The application's own name.
+    #[serde(
+        rename = "applicationID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub application_id: Option<String>,
+    /// The MIME type of the content, without parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Octets of content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_length: Option<usize>,
+    /// The Push Server, as the bearer showed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// When the terminal received it: milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<u64>,
+    /// How often it was handed over since the Push Client started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// How often it was tried in vain, which survives a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<u32>,
+    /// When it is tried again, where it is put off: milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<u64>,
+    /// When it is dropped unless it was acknowledged: milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<u64>,
+    /// What event handlers made of it, the earliest first, as far as that is kept: a bounded number of all events' attempts since
+    /// the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handler_attempts: Vec<HandlerAttempt>,
+}
+
+/// What an event handler made of an event.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HandlerAttempt {
+    /// When it was done: milliseconds since 1970.
+    pub time: u64,
+    /// Which attempt it was.
+    pub attempt: u32,
+    /// The scheme of the handler.
+    pub scheme: String,
+    /// What it came to, in words for people: `exit status 3`, `HTTP 503`.
+    pub outcome: String,
+    /// What the handler said, as far as it is kept; shown to the owner alone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub output: String,
+    /// How long it took, in milliseconds.
+    pub took: u64,
 }
 
 /// How a push would be judged.

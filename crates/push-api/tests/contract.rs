@@ -59,6 +59,7 @@ fn a_registration_as_it_stands_holds_its_request_flat() {
         waiting_events: 1,
         unacknowledged_events: 2,
         connected: true,
+        handler_state: None,
     };
     let document = json!({
         "registrationID": "0000000000000001",

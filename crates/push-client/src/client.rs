@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use push_core::{
-    Acknowledgement, Answer, DeregistrationRequest, EventId, Input, RegistrationId,
-    RegistrationRequest, RequestTicket, Selector, ServerReport, SubscriberId,
+    Acknowledgement, Answer, DeadLetters, DeregistrationRequest, EventId, Fate, Input,
+    RegistrationId, RegistrationRequest, RequestTicket, Selector, ServerReport, SubscriberId,
 };
 use push_message::{Owner, Reason, Refusal};
 use tokio::sync::{mpsc, oneshot};
@@ -202,6 +202,28 @@ impl Client {
             .await?;
         if let Answer::Acknowledged { refused } = answer {
             Ok(refused)
+        } else {
+            Err(unexpected(answer))
+        }
+    }
+
+    /// Replays or drops dead letters of an owner, or (absent) of anybody: how many are settled, and which were refused.
+    pub(crate) async fn settle_for(
+        &self,
+        owner: Option<Owner>,
+        letters: DeadLetters,
+        fate: Fate,
+    ) -> Result<(usize, Vec<(EventId, Refusal)>), Refusal> {
+        let answer = self
+            .ask(|ticket| Input::SettleDeadLetters {
+                ticket,
+                owner,
+                letters,
+                fate,
+            })
+            .await?;
+        if let Answer::Settled { settled, refused } = answer {
+            Ok((settled, refused))
         } else {
             Err(unexpected(answer))
         }

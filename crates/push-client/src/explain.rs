@@ -23,6 +23,7 @@ pub(crate) fn described(
         return Ok(None);
     }
     let ExplainRequest {
+        event_id: _,
         push_application_id,
         content_type,
         server,

@@ -29,6 +29,7 @@ mod builder;
 mod client;
 mod clock;
 mod counters;
+mod dead_letters;
 mod engine;
 mod event;
 mod explain;
@@ -49,6 +50,7 @@ pub mod short_messages;
 #[cfg(feature = "smpp")]
 pub mod smpp;
 mod submitting;
+mod watch;
 
 pub use builder::{BuildError, Builder};
 pub use client::{Application, Client, Registered};
@@ -71,3 +73,4 @@ pub use push_ota::wsp::{session, sessions};
 pub use push_ota::{http, sia, sip, wtp};
 pub use push_store::{StoreError, StoreSettings};
 pub use settings::{ClientSettings, Durability};
+pub use watch::Watching;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use push_api::{
-    BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeregistrationAnswer,
-    DeregistrationQuery, ExplainAnswer, ExplainRequest, FetchQuery, PushService, Registration,
-    RegistrationAnswer, Server, ServerAnswer, Status, SubmitAnswer, SubmitRequest, SubscribeQuery,
+    BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeadLetter, DeadLetterQuery,
+    DeregistrationAnswer, DeregistrationQuery, ExplainAnswer, ExplainRequest, FetchQuery,
+    PushService, Registration, RegistrationAnswer, Server, ServerAnswer, SettleAnswer,
+    SettleDeadLetters, Status, SubmitAnswer, SubmitRequest, SubscribeQuery, WatchQuery,
 };
 use push_core::{
     Acknowledgement, DeregistrationRequest, EventId, Outcome, ProfileRequest, RegistrationRequest,
@@ -14,12 +15,15 @@ use push_core::{
 use push_message::{Owner, Reason, Refusal};
 
 use crate::client::Client;
+use crate::dead_letters;
 use crate::engine::Request;
 use crate::event::{Event, Events};
+use crate::watch::Watching;
 
 impl PushService for Client {
     type Event = Event;
     type Events = Events;
+    type Watching = Watching;
 
     async fn register(
         &self,
@@ -145,6 +149,37 @@ impl PushService for Client {
         Ok(answer)
     }
 
+    async fn dead_letters(
+        &self,
+        _: Caller,
+        _: DeadLetterQuery,
+    ) -> Result<Vec<DeadLetter>, Refusal> {
+        let detail = "dead letters cannot be listed yet";
+        Err(Refusal::new(Reason::UnsupportedOption, detail))
+    }
+
+    async fn settle_dead_letters(
+        &self,
+        caller: Caller,
+        request: SettleDeadLetters,
+    ) -> Result<SettleAnswer, Refusal> {
+        let owner = visible_to(caller);
+        let mut answer = SettleAnswer::default();
+        let (fate, letters) = dead_letters::chosen(request, &mut answer)?;
+        let (settled, refusals) = self.settle_for(owner, letters, fate).await?;
+        let refusals = refusals.into_iter();
+        answer.settled = settled;
+        answer
+            .refused
+            .extend(refusals.map(|(event, refusal)| refused(event.to_string(), refusal)));
+        Ok(answer)
+    }
+
+    async fn watch(&self, _: Caller, _: WatchQuery) -> Result<Watching, Refusal> {
+        let detail = "what goes on cannot be watched yet";
+        Err(Refusal::new(Reason::UnsupportedOption, detail))
+    }
+
     async fn status(&self, _: Caller) -> Result<Status, Refusal> {
         self.query(|answer| Request::Status { answer }).await
     }
@@ -248,7 +283,7 @@ const fn outcome_of(outcome: push_api::Outcome) -> Outcome {
     }
 }
 
-fn event_id(text: &str, option: &'static str) -> Result<EventId, Refusal> {
+pub(crate) fn event_id(text: &str, option: &'static str) -> Result<EventId, Refusal> {
     let digits = Some(text).filter(|text| text.len() == 16);
     let id = digits.and_then(|digits| {
         let mut digits = digits.chars();
@@ -265,6 +300,6 @@ fn event_id(text: &str, option: &'static str) -> Result<EventId, Refusal> {
     })
 }
 
-fn refused(id: String, refusal: Refusal) -> (String, String, String) {
+pub(crate) fn refused(id: String, refusal: Refusal) -> (String, String, String) {
     (id, refusal.reason.to_string(), refusal.detail)
 }

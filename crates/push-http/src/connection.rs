@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::answer;
 use crate::body::Body;
 use crate::closing::Closing;
+use crate::dead_letters;
 use crate::events;
 use crate::failure::{Failure, Fallible};
 use crate::host;
@@ -27,6 +28,7 @@ use crate::parameters::Parameters;
 use crate::request;
 use crate::route::{Command, Route, View};
 use crate::timed::{Activity, Deadline, Timed};
+use crate::watch;
 use crate::{HttpSettings, Tokens};
 
 /// What all connections of a listener share.
@@ -129,6 +131,8 @@ async fn respond<S: PushService>(
     let caller = prove(shared, proof, &head)?;
     match Route::find(&head.method, head.uri.path())? {
         Route::Events => events::answer(shared, caller, &head).await,
+        Route::DeadLetters => dead_letters::answer(shared, caller, &head).await,
+        Route::Watch => watch::answer(shared, caller, &head).await,
         Route::Deregister => deregister(shared, caller, &head).await,
         Route::Show(view) => {
             Parameters::parse(head.uri.query(), &[])?;
@@ -213,6 +217,11 @@ async fn carry_out<S: PushService>(
         Command::AcknowledgeBatch => {
             let acknowledgements = request::json_list(headers, body, settings).await?;
             let answered = service.acknowledge(caller, acknowledgements).await?;
+            answer::json(StatusCode::OK, &answered)
+        }
+        Command::SettleDeadLetters => {
+            let request = request::json(headers, body, settings).await?;
+            let answered = service.settle_dead_letters(caller, request).await?;
             answer::json(StatusCode::OK, &answered)
         }
         Command::Explain => {

@@ -21,7 +21,8 @@ use crate::failure::{Failure, Fallible};
 use crate::limits::Place;
 use crate::parameters::Parameters;
 
-const STREAM: &str = "text/event-stream";
+/// The media type of a stream.
+pub(crate) const STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// A frame is handed over once it has this many octets, so that long events do not pile up.
 const FRAME_OCTETS: usize = 64 * 1024;
@@ -118,7 +119,8 @@ async fn stream<S: PushService>(
     Ok(answer::with_body(StatusCode::OK, STREAM, body))
 }
 
-fn take_wait<S>(shared: &Shared<S>) -> Fallible<Place> {
+/// A place among the streams and fetches that wait.
+pub(crate) fn take_wait<S>(shared: &Shared<S>) -> Fallible<Place> {
     shared.waits.take().ok_or_else(|| {
         let most = shared.waits.most();
         let detail =
@@ -155,7 +157,7 @@ async fn write_stream<S: PushService>(
         if taken == 0 {
             return;
         }
-        heartbeat.quiet = false;
+        heartbeat.heard();
         for event in events.drain(..) {
             write_event(&mut text, &event.view());
             if text.len() >= FRAME_OCTETS {
@@ -183,14 +185,14 @@ async fn hand_over(text: &mut Vec<u8>, frames: &Frames) {
 
 /// Tells when a stream had no event for a while. The timer runs through, because arming it anew for each event would
 /// cost more than waking once in a period.
-struct Heartbeat {
+pub(crate) struct Heartbeat {
     period: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     quiet: bool,
 }
 
 impl Heartbeat {
-    fn new(period: Duration) -> Self {
+    pub(crate) fn new(period: Duration) -> Self {
         Self {
             period,
             timer: None,
@@ -198,8 +200,13 @@ impl Heartbeat {
         }
     }
 
+    /// There was an event.
+    pub(crate) const fn heard(&mut self) {
+        self.quiet = false;
+    }
+
     /// Waits for the end of a period without an event; for ever where the period is zero.
-    async fn due(&mut self) {
+    pub(crate) async fn due(&mut self) {
         if self.period.is_zero() {
             return std::future::pending().await;
         }

@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod closing;
 mod connection;
+mod dead_letters;
 mod events;
 mod failure;
 mod host;
@@ -19,6 +20,7 @@ mod route;
 mod settings;
 mod timed;
 mod tokens;
+mod watch;
 
 pub use listen::{serve_tcp, serve_unix};
 pub use push_identity::Identity;

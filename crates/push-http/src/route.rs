@@ -33,6 +33,14 @@ pub const ROUTES: &[RouteDescription] = &[
         methods: &["POST"],
     },
     RouteDescription {
+        path: "/v1/dead-letters",
+        methods: &["GET", "POST"],
+    },
+    RouteDescription {
+        path: "/v1/watch",
+        methods: &["GET"],
+    },
+    RouteDescription {
         path: "/v1/status",
         methods: &["GET"],
     },
@@ -63,6 +71,10 @@ pub const ROUTES: &[RouteDescription] = &[
 pub(crate) enum Route<'a> {
     /// A stream or a list of events.
     Events,
+    /// A list of dead letters.
+    DeadLetters,
+    /// A stream of what goes on.
+    Watch,
     /// The end of a registration, named by parameters.
     Deregister,
     /// A document.
@@ -87,6 +99,7 @@ pub(crate) enum Command<'a> {
     Register,
     Acknowledge(&'a str),
     AcknowledgeBatch,
+    SettleDeadLetters,
     Explain,
     Submit,
 }
@@ -109,6 +122,9 @@ impl<'a> Route<'a> {
             ("/v1/events", "GET") => Ok(Self::Events),
             ("/v1/events/ack", "POST") => Ok(Self::Do(Command::AcknowledgeBatch)),
             ("/v1/events/{id}/ack", "POST") => Ok(Self::Do(Command::Acknowledge(id))),
+            ("/v1/dead-letters", "GET") => Ok(Self::DeadLetters),
+            ("/v1/dead-letters", "POST") => Ok(Self::Do(Command::SettleDeadLetters)),
+            ("/v1/watch", "GET") => Ok(Self::Watch),
             ("/v1/status", "GET") => Ok(Self::Show(View::Status)),
             ("/v1/servers", "GET") => Ok(Self::Show(View::Servers)),
             ("/v1/explain", "POST") => Ok(Self::Do(Command::Explain)),

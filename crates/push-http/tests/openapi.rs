@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{FakeEvent, Served, request, settings};
-use push_api::{OPENAPI, Reason, Refusal};
+use push_api::{OPENAPI, Reason, Refusal, Watched, WatchedKind};
 use push_http::ROUTES;
 use serde_json::Value;
 
@@ -270,6 +270,7 @@ async fn every_field_taken_is_described_and_the_reverse() {
     for (path, schema) in [
         ("/v1/registrations", "RegistrationRequest"),
         ("/v1/events/{id}/ack", "AcknowledgeRequest"),
+        ("/v1/dead-letters", "SettleDeadLetters"),
         ("/v1/explain", "ExplainRequest"),
         ("/v1/submit", "SubmitRequest"),
     ] {
@@ -332,6 +333,21 @@ async fn answers_fit_their_schemas() {
             r#"[{"id":"x","outcome":"accepted"}]"#,
             200,
         ),
+        ("GET", "/v1/dead-letters", "/v1/dead-letters", "", 200),
+        (
+            "POST",
+            "/v1/dead-letters",
+            "/v1/dead-letters",
+            r#"{"fate":"drop","ids":["0000000000000001","x"],"all":false}"#,
+            200,
+        ),
+        (
+            "POST",
+            "/v1/dead-letters",
+            "/v1/dead-letters",
+            r#"{"fate":"bury"}"#,
+            400,
+        ),
         ("GET", "/v1/status", "/v1/status", "", 200),
         ("GET", "/v1/servers", "/v1/servers", "", 200),
         (
@@ -339,6 +355,13 @@ async fn answers_fit_their_schemas() {
             "/v1/explain",
             "/v1/explain",
             r#"{"pushApplicationID":"4"}"#,
+            200,
+        ),
+        (
+            "POST",
+            "/v1/explain",
+            "/v1/explain",
+            r#"{"eventID":"0000000000000001"}"#,
             200,
         ),
         ("POST", "/v1/submit", "/v1/submit", SUBMITTED, 200),
@@ -393,6 +416,33 @@ async fn the_data_of_a_stream_fits_its_schema() {
     let root = document();
     let schema = &root["components"]["schemas"]["PushEvent"];
     assert_fits(&root, schema, &serde_json::from_slice(&data).unwrap());
+}
+
+#[tokio::test]
+async fn whatever_is_watched_fits_its_schema() {
+    let served = Served::unix(settings());
+    let everything = common::everything_watched();
+    let kinds: BTreeSet<_> = everything.iter().map(Watched::kind).collect();
+    assert_eq!(kinds, WatchedKind::ALL.into(), "one of each is tested");
+    let root = document();
+    let schema = &root["components"]["schemas"]["Watched"];
+    let words = schema["properties"]["kind"]["enum"].as_array().unwrap();
+    assert!(words.iter().eq(&WatchedKind::ALL.map(WatchedKind::as_str)));
+    served.fake.watched(everything.clone());
+    let mut client = served.connect().await;
+    client
+        .send(request("GET", "/v1/watch?content=true", "", ""))
+        .await;
+    for watched in everything {
+        client.up_to(b"event: ").await.unwrap();
+        let kind = client.up_to(b"\n").await.unwrap();
+        assert_eq!(kind, format!("{}\n", watched.kind().as_str()).as_bytes());
+        client.up_to(b"data: ").await.unwrap();
+        let data = client.up_to(b"\n").await.unwrap();
+        assert_fits(&root, schema, &serde_json::from_slice(&data).unwrap());
+        let read: Watched = serde_json::from_slice(&data).unwrap();
+        assert_eq!(read, watched);
+    }
 }
 
 #[tokio::test]

@@ -173,6 +173,7 @@ impl Engine {
         }
         Ok(ExplainAnswer {
             explanation,
+            event: None,
             recent,
         })
     }
@@ -343,5 +344,6 @@ fn registration(view: &RegistrationView) -> Registration {
         waiting_events: view.waiting,
         unacknowledged_events: view.unacknowledged,
         connected: view.connected,
+        handler_state: None,
     }
 }

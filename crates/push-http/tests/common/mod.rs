@@ -15,11 +15,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use push_api::{
-    BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeliveredEvent, DeregistrationAnswer,
-    DeregistrationQuery, EventPorts, EventStream, Exchange, ExplainAnswer, ExplainRequest,
-    Explanation, FetchQuery, Owner, PushEventView, PushService, Reason, Refusal, Refused,
-    Registration, RegistrationAnswer, RegistrationRequest, Server, ServerAnswer, Status,
-    SubmitAnswer, SubmitRequest, Submitted, SubscribeQuery,
+    BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeadLetter, DeadLetterQuery,
+    DeliveredEvent, DeregistrationAnswer, DeregistrationQuery, EventPorts, EventStory, EventStream,
+    Exchange, ExplainAnswer, ExplainRequest, Explanation, FetchQuery, HandlerAttempt, HandlerState,
+    Happening, Owner, PushEventView, PushService, Reason, Refusal, Refused, Registration,
+    RegistrationAnswer, RegistrationRequest, Server, ServerAnswer, SettleAnswer, SettleDeadLetters,
+    Status, SubmitAnswer, SubmitRequest, Submitted, SubscribeQuery, WatchQuery, WatchStream,
+    Watched, WatchedEvent, WatchedPush, WatchedRegistration,
 };
 use push_http::{HttpSettings, Tokens, serve_tcp, serve_unix};
 use push_message::{Headers, ServerAddress};
@@ -87,6 +89,11 @@ pub(crate) struct State {
     pub(crate) callers: Vec<Caller>,
     pub(crate) subscriptions: Vec<SubscribeQuery>,
     pub(crate) fetches: Vec<FetchQuery>,
+    pub(crate) watches: Vec<WatchQuery>,
+    pub(crate) watched: VecDeque<Watched>,
+    pub(crate) open_watches: usize,
+    pub(crate) letters: Vec<DeadLetterQuery>,
+    pub(crate) settled: Vec<SettleDeadLetters>,
     pub(crate) open_streams: usize,
     pub(crate) open_fetches: usize,
     pub(crate) refusal: Option<Refusal>,
@@ -107,6 +114,11 @@ impl Fake {
 
     pub(crate) fn push(&self, events: impl IntoIterator<Item = FakeEvent>) {
         self.state().waiting.extend(events);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn watched(&self, watched: impl IntoIterator<Item = Watched>) {
+        self.state().watched.extend(watched);
         self.changed.notify_waiters();
     }
 
@@ -156,6 +168,121 @@ impl Drop for FakeEvents {
     }
 }
 
+/// What goes on, as one watcher sees it.
+pub(crate) struct FakeWatching(Fake);
+
+impl WatchStream for FakeWatching {
+    async fn next(&mut self) -> Option<Watched> {
+        self.0
+            .until(|state| state.ended || !state.watched.is_empty())
+            .await;
+        self.0.state().watched.pop_front()
+    }
+}
+
+impl Drop for FakeWatching {
+    fn drop(&mut self) {
+        self.0.change(|state| state.open_watches -= 1);
+    }
+}
+
+fn registration() -> WatchedRegistration {
+    WatchedRegistration {
+        registration_id: "0000000000000007".to_owned(),
+        owner: "uid:1000".to_owned(),
+        push_application_id: "x-wap-application:mms.ua".to_owned(),
+        application_id: Some("urn:example:app".to_owned()),
+    }
+}
+
+fn watched_push() -> Box<WatchedPush> {
+    Box::new(WatchedPush {
+        verdict: "accepted".to_owned(),
+        detail: Some("accepted".to_owned()),
+        id: Some("0000000000000001".to_owned()),
+        registration_id: Some("0000000000000007".to_owned()),
+        owner: Some("uid:1000".to_owned()),
+        push_application_id: Some("x-wap-application:mms.ua".to_owned()),
+        application_id: Some("urn:example:app".to_owned()),
+        content_type: "text/plain".to_owned(),
+        content_length: 1,
+        protocol: "OTA-WSP".to_owned(),
+        bearer: "GSM-SMS".to_owned(),
+        server: "+491710760000".to_owned(),
+        originator: Some("+4917099999".to_owned()),
+        port: Some(2948),
+        parameters: vec![("charset".to_owned(), "utf-8".to_owned())],
+        headers: vec![("Date".to_owned(), "today".to_owned())],
+        content: Some("eA==".to_owned()),
+    })
+}
+
+/// One thing of every kind, with every member that it may have.
+pub(crate) fn everything_watched() -> Vec<Watched> {
+    let event = || WatchedEvent {
+        id: "0000000000000001".to_owned(),
+        registration: Some(registration()),
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let happenings = vec![
+        Happening::Judged(watched_push()),
+        Happening::Registered(registration()),
+        Happening::Deregistered(registration()),
+        Happening::RegistrationRefused {
+            owner: "uid:1000".to_owned(),
+            reason: "invalidRequest".to_owned(),
+            option: some("Accept"),
+            detail: "no media type".to_owned(),
+        },
+        Happening::RegistrationChanged {
+            registration: registration(),
+            cause: "lost".to_owned(),
+            detail: "nobody is there".to_owned(),
+        },
+        Happening::Delivered {
+            event: event(),
+            attempt: 1,
+        },
+        Happening::Accepted(event()),
+        Happening::Delayed {
+            event: event(),
+            until: 9,
+        },
+        Happening::Died(event()),
+        Happening::Replayed(event()),
+        Happening::Expired(event()),
+        Happening::HandlerFailed {
+            registration: registration(),
+            until: 9,
+            reason: "nobody is there".to_owned(),
+        },
+        Happening::Handled {
+            event: event(),
+            attempt: 2,
+            scheme: "exec".to_owned(),
+            outcome: "exit status 3".to_owned(),
+            output: "no".to_owned(),
+            took: 5,
+        },
+        Happening::ServerChanged {
+            uri: "sip:ims.example.net".to_owned(),
+            protocol: "OTA-SIP".to_owned(),
+            state: "unreachable".to_owned(),
+            reason: some("no answer"),
+        },
+        Happening::Malformed {
+            protocol: "OTA-WSP".to_owned(),
+            server: "192.0.2.7".to_owned(),
+            verdict: "truncated".to_owned(),
+            length: 3,
+            detail: "ends early".to_owned(),
+        },
+        Happening::Missed { count: 3 },
+    ];
+    let watched = happenings.into_iter();
+    watched.map(|what| Watched { time: 5, what }).collect()
+}
+
 struct OpenFetch(Fake);
 
 impl Drop for OpenFetch {
@@ -173,9 +300,39 @@ fn servers() -> Vec<ServerAnswer> {
     }]
 }
 
+/// The story of an event, with every member that it may have.
+fn story(id: String) -> EventStory {
+    EventStory {
+        id,
+        state: "waiting".to_owned(),
+        detail: "it waits".to_owned(),
+        registration_id: Some("0000000000000007".to_owned()),
+        owner: Some("uid:1000".to_owned()),
+        push_application_id: Some("x-wap-application:mms.ua".to_owned()),
+        application_id: Some("urn:example:app".to_owned()),
+        content_type: Some("text/plain".to_owned()),
+        content_length: Some(1),
+        server: Some("192.0.2.7".to_owned()),
+        received_at: Some(1_700_000_000_000),
+        attempts: Some(2),
+        failures: Some(1),
+        not_before: Some(1_700_000_005_000),
+        expires_at: Some(1_700_000_009_000),
+        handler_attempts: vec![HandlerAttempt {
+            time: 1_700_000_000_001,
+            attempt: 1,
+            scheme: "exec".to_owned(),
+            outcome: "exit status 75".to_owned(),
+            output: "no network".to_owned(),
+            took: 12,
+        }],
+    }
+}
+
 impl PushService for Fake {
     type Event = FakeEvent;
     type Events = FakeEvents;
+    type Watching = FakeWatching;
 
     async fn register(
         &self,
@@ -188,7 +345,7 @@ impl PushService for Fake {
             .insert(request.push_application_id.clone(), (caller.owner, request));
         Ok(RegistrationAnswer {
             result: "success".to_owned(),
-            handler_secret: None,
+            handler_secret: Some("whsec_AQID".to_owned()),
             registration_id: "0000000000000007".to_owned(),
             servers: servers(),
         })
@@ -232,6 +389,12 @@ impl PushService for Fake {
                 waiting_events: state.waiting.len(),
                 unacknowledged_events: 0,
                 connected: state.open_streams > 0,
+                handler_state: Some(HandlerState {
+                    state: "resting".to_owned(),
+                    failures: 2,
+                    until: Some(9),
+                    reason: Some("nobody is there".to_owned()),
+                }),
             })
             .collect())
     }
@@ -289,6 +452,54 @@ impl PushService for Fake {
         Ok(answer)
     }
 
+    async fn dead_letters(
+        &self,
+        caller: Caller,
+        query: DeadLetterQuery,
+    ) -> Result<Vec<DeadLetter>, Refusal> {
+        self.enter(&caller)?;
+        self.state().letters.push(query);
+        Ok(vec![DeadLetter {
+            id: "0000000000000001".to_owned(),
+            registration_id: "0000000000000007".to_owned(),
+            owner: "uid:1000".to_owned(),
+            push_application_id: "x-wap-application:mms.ua".to_owned(),
+            application_id: Some("urn:example:app".to_owned()),
+            content_type: "text/plain".to_owned(),
+            content_length: 1,
+            protocol: "OTA-WSP".to_owned(),
+            server: "192.0.2.7".to_owned(),
+            received_at: 1_700_000_000_000,
+            attempts: 3,
+            reason: Some("exit status 3".to_owned()),
+        }])
+    }
+
+    async fn settle_dead_letters(
+        &self,
+        caller: Caller,
+        request: SettleDeadLetters,
+    ) -> Result<SettleAnswer, Refusal> {
+        self.enter(&caller)?;
+        let unknown = request.ids.iter().filter(|id| id.len() != 16).map(|id| {
+            let detail = format!("`{id}` is no dead letter of yours");
+            (id.clone(), "notRegistered".to_owned(), detail)
+        });
+        let refused: Vec<_> = unknown.collect();
+        let settled = request.ids.len() - refused.len();
+        self.state().settled.push(request);
+        Ok(SettleAnswer { settled, refused })
+    }
+
+    async fn watch(&self, caller: Caller, query: WatchQuery) -> Result<FakeWatching, Refusal> {
+        self.enter(&caller)?;
+        self.change(|state| {
+            state.watches.push(query);
+            state.open_watches += 1;
+        });
+        Ok(FakeWatching(self.clone()))
+    }
+
     async fn status(&self, caller: Caller) -> Result<Status, Refusal> {
         self.enter(&caller)?;
         Ok(Status {
@@ -329,6 +540,7 @@ impl PushService for Fake {
                 verdict: "noSuchApplication".to_owned(),
                 steps: vec![format!("nobody is registered for {id}")],
             }),
+            event: request.event_id.map(story),
             recent: vec![Refused {
                 received_at: 2,
                 verdict: "contentType".to_owned(),

@@ -146,6 +146,7 @@ pub(crate) async fn explain(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let request = ExplainRequest {
+        event_id: None,
         push_application_id: arguments.id.clone(),
         content_type: arguments.content_type.clone(),
         server: arguments.server.clone(),
