@@ -84,6 +84,7 @@ impl Counters {
             Occurrence::Delayed { .. } => self.delayed += 1,
             Occurrence::Died { .. } => self.died += 1,
             Occurrence::Replayed { .. }
+            | Occurrence::CopyDropped { .. }
             | Occurrence::HandlerFailed { .. }
             | Occurrence::RegistrationChanged { .. } => {}
             Occurrence::Expired { .. } => self.expired += 1,

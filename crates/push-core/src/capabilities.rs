@@ -105,7 +105,7 @@ fn add(capabilities: &mut Capabilities, record: &RegistrationRecord, tells_apart
             .applications
             .insert(record.push_application_id.clone());
     }
-    if tells_apart {
+    if tells_apart && !record.observes {
         capabilities.instances.extend(record.application_id.clone());
     }
     match &record.accept {

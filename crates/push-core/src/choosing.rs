@@ -170,6 +170,9 @@ impl PushClient {
             records if self.best_listing(records, origin, None) == Listing::Unlisted => {
                 PushRefusal::ServerNotListed
             }
+            [_, _, ..] if named.is_some() && self.has_observer_with_room(announced) => {
+                return Ok(());
+            }
             [_, _, ..] if named.is_some() => return Err(PushRefusal::Ambiguous),
             records => {
                 let octets = octets_of(announced);
@@ -181,6 +184,9 @@ impl PushClient {
                 };
             }
         };
+        if self.has_observer_with_room(announced) {
+            return Ok(());
+        }
         let fitting = match possible.as_slice() {
             [record] => Some(*record),
             [] | [_, ..] => None,

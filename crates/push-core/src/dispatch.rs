@@ -42,6 +42,16 @@ pub(crate) enum Judgement {
     Refused(PushRefusal),
 }
 
+impl Judgement {
+    /// The registration that takes the push.
+    pub(crate) const fn taker(&self) -> Option<&Arc<RegistrationRecord>> {
+        match self {
+            Self::For(record) => Some(record),
+            Self::Unmatched | Self::Refused(_) => None,
+        }
+    }
+}
+
 impl PushClient {
     /// Judges a push by the registrations; changes nothing.
     pub(crate) fn judge(&self, push: &ReceivedPush, steps: &mut impl Steps) -> Judgement {
@@ -228,7 +238,7 @@ impl PushClient {
         self.instance_fits(record, origin) && self.profile_fits(record, origin)
     }
 
-    fn profile_fits(&self, record: &RegistrationRecord, origin: &Origin) -> bool {
+    pub(crate) fn profile_fits(&self, record: &RegistrationRecord, origin: &Origin) -> bool {
         let Some(protocol) = self.settings.protocols.get(&origin.protocol) else {
             return false;
         };

@@ -1,11 +1,13 @@
 //! How a push would be judged, in words.
 
+use std::sync::Arc;
+
 use push_message::{Origin, Owner, PushApplicationId, ReceivedPush};
 
 use crate::client::PushClient;
 use crate::dispatch::{Judgement, Silent, Steps, addressee};
 use crate::journal::octets_of;
-use crate::{Addressing, Ambiguous, PushRefusal, RegistrationId};
+use crate::{Addressing, Ambiguous, PushRefusal, RegistrationId, RegistrationRecord};
 
 /// How a push would be judged at present. Duplicates are left out, because they are a matter of what came before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,8 +117,18 @@ impl PushClient {
     /// How this push would be judged if it came now; nothing is changed.
     pub fn explain(&self, push: &ReceivedPush) -> Explanation {
         let mut told = Told::default();
-        let verdict = match self.judge(push, &mut told) {
-            Judgement::For(record) if !self.has_room(&record, octets_of(push)) => {
+        let judgement = self.judge(push, &mut told);
+        let observers = self.observers_beside(push, &judgement);
+        explain_observers(&observers, &mut told);
+        let has_room = |record: &Arc<RegistrationRecord>| self.has_room(record, octets_of(push));
+        let verdict = match judgement {
+            Judgement::Unmatched | Judgement::Refused(_) if !observers.is_empty() => {
+                let taking = observers.iter().find(|record| has_room(record));
+                taking.map_or(ExplainedVerdict::Refused(PushRefusal::NoRoom), |record| {
+                    ExplainedVerdict::Accepted(record.id)
+                })
+            }
+            Judgement::For(record) if !has_room(&record) => {
                 told.step(|| "as many events wait for the application as there may be".to_owned());
                 ExplainedVerdict::Refused(PushRefusal::NoRoom)
             }
@@ -140,5 +152,16 @@ impl PushClient {
             verdict,
             steps: told.0,
         }
+    }
+}
+
+fn explain_observers(observers: &[Arc<RegistrationRecord>], steps: &mut impl Steps) {
+    for record in observers {
+        steps.step(|| {
+            format!(
+                "registration {} of {} observes {} and gets a copy",
+                record.id, record.owner, record.push_application_id
+            )
+        });
     }
 }

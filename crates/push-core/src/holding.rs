@@ -7,8 +7,8 @@ use push_message::ReceivedPush;
 use crate::client::PushClient;
 use crate::dispatch::{Judgement, Silent};
 use crate::journal::{Event, Stage, octets_of};
-use crate::pending::{PushWrite, Write};
-use crate::taking::{Arrival, insertion, new_event, remembrances, removal_of};
+use crate::pending::{PushWrite, Stored, Write};
+use crate::taking::{Arrival, insertion, new_event, removal_of};
 use crate::{Change, EventId, Now, PushRefusal, RegistrationId, Verdict, fingerprint};
 
 impl PushClient {
@@ -44,19 +44,23 @@ impl PushClient {
             ..new_event(Arc::clone(&push), None, octets)
         };
         self.journal.insert_held(id, event);
-        let mut write = self.push_write(ticket, &push, id, fingerprints);
+        let stored = Stored {
+            event: id,
+            fingerprints,
+            suppression: 0,
+        };
+        let mut write = self.push_write(ticket, &push, stored, Vec::new());
         write.decision.verdict = Verdict::Held { event: id };
         let mut changes = vec![insertion(id, None, push)];
         changes.extend(removal_of(segments));
-        let windows = [self.duplicate_window_millis(), 0];
-        changes.extend(remembrances(fingerprints, windows, now));
+        changes.extend(self.remembrances_of(&stored, now));
         let persist = self.persist(changes, Write::Hold(write));
-        self.remember_in_flight(persist, fingerprints, windows, now);
+        self.remember_in_flight(persist, &stored, now);
     }
 
     /// The push is durable and nobody's; perhaps somebody has registered meanwhile.
     pub(crate) fn hold_written(&mut self, write: PushWrite, now: Now) {
-        let event = write.event;
+        let event = write.stored.event;
         self.settle_push(write);
         if self.journal.get(event).is_some() {
             self.journal.hold(event);

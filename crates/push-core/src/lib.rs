@@ -25,6 +25,7 @@ mod holding;
 mod ids;
 mod input;
 mod journal;
+mod observing;
 mod output;
 mod pending;
 mod places;

@@ -303,6 +303,11 @@ pub enum Occurrence {
         /// The registration that it waited for; none if it was held for nobody.
         registration: Option<RegistrationId>,
     },
+    /// An observer had no room for its copy of a push that was accepted for others.
+    CopyDropped {
+        /// The observer.
+        registration: RegistrationId,
+    },
     /// A dead letter waits for its application again.
     Replayed {
         /// The event.

@@ -48,11 +48,22 @@ pub(crate) enum Write {
 pub(crate) struct PushWrite {
     pub(crate) ticket: RequestTicket,
     pub(crate) decision: Decision,
+    /// The event of the application that it is for.
+    pub(crate) stored: Stored,
+    /// Those of observers.
+    pub(crate) copies: Vec<Stored>,
+    /// The same transmission again, judged like this one once it is durable.
+    pub(crate) repeats: Vec<Reply>,
+}
+
+/// An event on its way into the journal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stored {
     pub(crate) event: EventId,
     /// The transmission, and the content where that counts.
     pub(crate) fingerprints: [Option<Fingerprint>; 2],
-    /// The same transmission again, judged like this one once it is durable.
-    pub(crate) repeats: Vec<Reply>,
+    /// For how many milliseconds the content counts.
+    pub(crate) suppression: u64,
 }
 
 /// A verdict on its way to the driver.

@@ -32,6 +32,7 @@ pub(crate) struct Registry {
     active: BTreeMap<RegistrationId, Arc<RegistrationRecord>>,
     candidates: BTreeMap<RegistrationId, Candidate>,
     departures: BTreeMap<RegistrationId, Departure>,
+    observers: BTreeSet<RegistrationId>,
     /// Candidates too.
     by_application: BTreeSet<(u64, RegistrationId)>,
     by_owner: BTreeSet<(u64, RegistrationId)>,
@@ -119,6 +120,19 @@ impl Registry {
         self.all().filter(|record| self.takes(record))
     }
 
+    /// Whether any registration in force observes.
+    pub(crate) fn has_observers(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
+    /// Every observer that takes copies, the earliest first.
+    pub(crate) fn observing(&self) -> impl Iterator<Item = &Arc<RegistrationRecord>> {
+        let observers = self.observers.iter();
+        observers
+            .filter(|id| !self.is_ending(**id))
+            .filter_map(|id| self.active.get(id))
+    }
+
     fn takes(&self, record: &RegistrationRecord) -> bool {
         !record.observes && !self.is_ending(record.id)
     }
@@ -172,6 +186,9 @@ impl Registry {
             .insert((fingerprint::of_text(record.owner.as_str()), id));
         self.index_ports(&record);
         *self.owners.entry(record.owner.clone()).or_default() += 1;
+        if record.observes {
+            self.observers.insert(id);
+        }
         self.active.insert(id, record);
     }
 
@@ -182,6 +199,7 @@ impl Registry {
         self.by_owner
             .remove(&(fingerprint::of_text(record.owner.as_str()), id));
         self.departures.remove(&id);
+        self.observers.remove(&id);
         self.forget_ports(&record);
         self.release(&record.owner);
         Some(record)

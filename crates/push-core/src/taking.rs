@@ -10,11 +10,12 @@ use push_message::ReceivedPush;
 use crate::client::{PushClient, later};
 use crate::dispatch::{Judgement, Silent};
 use crate::journal::{Event, Stage, octets_of};
-use crate::pending::{PushWrite, Reply, Write};
+use crate::pending::{PushWrite, Reply, Stored, Write};
 use crate::timers::Timer;
 use crate::{
     Change, Decision, EventId, EventRecord, EventState, Fingerprint, Now, Occurrence, Output,
-    PersistTicket, PushRefusal, RegistrationRecord, RequestTicket, SegmentId, Verdict, fingerprint,
+    PersistTicket, PushRefusal, RegistrationId, RegistrationRecord, RequestTicket, SegmentId,
+    Verdict, fingerprint,
 };
 
 /// A push that came in.
@@ -29,7 +30,13 @@ pub(crate) struct Arrival {
 impl PushClient {
     /// Takes a push: judges it, and writes it down where somebody is to have it.
     pub(crate) fn take_push(&mut self, arrival: Arrival, now: Now) {
-        match self.judge(&arrival.push, &mut Silent) {
+        let judgement = self.judge(&arrival.push, &mut Silent);
+        let observers = self.observers_beside(&arrival.push, &judgement);
+        if !observers.is_empty() {
+            let application = judgement.taker();
+            return self.take_observed(arrival, application, &observers, now);
+        }
+        match judgement {
             Judgement::For(record) => self.take_for(arrival, &record, now),
             Judgement::Unmatched if self.holds(&arrival.push) => self.take_held(arrival, now),
             Judgement::Unmatched => self.refuse_push(arrival, PushRefusal::NoSuchApplication),
@@ -63,14 +70,18 @@ impl PushClient {
             ..new_event(Arc::clone(&push), Some(record.id), octets)
         };
         self.journal.insert_queued(id, &record.owner, event);
-        let write = self.push_write(ticket, &push, id, fingerprints);
+        let stored = Stored {
+            event: id,
+            fingerprints,
+            suppression: suppression.unwrap_or(0),
+        };
+        let write = self.push_write(ticket, &push, stored, Vec::new());
         let mut changes = Vec::with_capacity(2 + fingerprints.len());
         changes.push(insertion(id, Some(record.id), push));
         changes.extend(removal_of(segments));
-        let windows = [self.duplicate_window_millis(), suppression.unwrap_or(0)];
-        changes.extend(remembrances(fingerprints, windows, now));
+        changes.extend(self.remembrances_of(&stored, now));
         let persist = self.persist(changes, Write::Push(write));
-        self.remember_in_flight(persist, fingerprints, windows, now);
+        self.remember_in_flight(persist, &stored, now);
     }
 
     /// Judges a transmission again, or content again, like the first; gives anything else back.
@@ -174,26 +185,25 @@ impl PushClient {
         &self,
         ticket: RequestTicket,
         push: &ReceivedPush,
-        event: EventId,
-        fingerprints: [Option<Fingerprint>; 2],
+        stored: Stored,
+        copies: Vec<Stored>,
     ) -> PushWrite {
+        let verdict = Verdict::Accepted {
+            event: stored.event,
+            waits: true,
+        };
         PushWrite {
             ticket,
-            decision: self.decision(push, Verdict::Accepted { event, waits: true }),
-            event,
-            fingerprints,
+            decision: self.decision(push, verdict),
+            stored,
+            copies,
             repeats: Vec::new(),
         }
     }
 
-    pub(crate) fn remember_in_flight(
-        &mut self,
-        ticket: PersistTicket,
-        fingerprints: [Option<Fingerprint>; 2],
-        windows: [u64; 2],
-        now: Now,
-    ) {
-        for (fingerprint, window) in fingerprints.into_iter().zip(windows) {
+    pub(crate) fn remember_in_flight(&mut self, ticket: PersistTicket, stored: &Stored, now: Now) {
+        let windows = self.windows_of(stored);
+        for (fingerprint, window) in stored.fingerprints.into_iter().zip(windows) {
             if let Some(fingerprint) = fingerprint {
                 self.duplicates.remember(
                     fingerprint,
@@ -206,28 +216,58 @@ impl PushClient {
         }
     }
 
+    /// For how many milliseconds a transmission and its content count.
+    fn windows_of(&self, stored: &Stored) -> [u64; 2] {
+        [self.duplicate_window_millis(), stored.suppression]
+    }
+
+    /// The changes that remember what an event was made of.
+    pub(crate) fn remembrances_of(
+        &self,
+        stored: &Stored,
+        now: Now,
+    ) -> impl Iterator<Item = Change> + use<> {
+        let fingerprints = stored.fingerprints.into_iter();
+        let windows = self.windows_of(stored);
+        fingerprints
+            .zip(windows)
+            .filter_map(move |(fingerprint, window)| {
+                Some(Change::Remember {
+                    fingerprint: fingerprint?,
+                    until: later(now.unix, std::time::Duration::from_millis(window)),
+                })
+            })
+    }
+
     pub(crate) fn duplicate_window_millis(&self) -> u64 {
         u64::try_from(self.settings.duplicate_window.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The push is durable: it is acknowledged, and delivered.
     pub(crate) fn push_written(&mut self, mut write: PushWrite, now: Now) {
-        let event = write.event;
-        let Some(stored) = self.journal.get_mut(event) else {
-            self.settle_push(write);
-            return;
-        };
-        stored.stage = Stage::Waiting;
-        let (registration, expires) = (stored.registration, stored.expires);
-        self.timers.start(expires, Timer::Expiry(event));
-        // Behind another one it has to wait, whoever is there to take it.
-        let next = registration.filter(|id| self.journal.is_first(*id, event));
-        let waits = next.is_none_or(|registration| !self.is_taken(registration));
-        write.decision.verdict = Verdict::Accepted { event, waits };
+        let next = self.begin_waiting(write.stored.event);
+        if let Verdict::Accepted { waits, .. } = &mut write.decision.verdict {
+            *waits = next.is_none_or(|registration| !self.is_taken(registration));
+        }
+        let copies = std::mem::take(&mut write.copies);
         self.settle_push(write);
         if let Some(registration) = next {
             self.pump(registration, now);
         }
+        for copy in copies {
+            if let Some(registration) = self.begin_waiting(copy.event) {
+                self.pump(registration, now);
+            }
+        }
+    }
+
+    /// An event is durable; says whose it is, unless it has to wait behind another one, whoever is there to take it.
+    fn begin_waiting(&mut self, event: EventId) -> Option<RegistrationId> {
+        let stored = self.journal.get_mut(event)?;
+        stored.stage = Stage::Waiting;
+        let (registration, expires) = (stored.registration, stored.expires);
+        self.timers.start(expires, Timer::Expiry(event));
+        registration.filter(|id| self.journal.is_first(*id, event))
     }
 
     /// Judges a durable push and its repeats.
@@ -241,14 +281,8 @@ impl PushClient {
 
     /// The push could not be written: it and its repeats are refused, and nothing of them is left.
     pub(crate) fn push_not_written(&mut self, ticket: PersistTicket, write: PushWrite, now: Now) {
-        for fingerprint in write.fingerprints.into_iter().flatten() {
-            self.duplicates.retract(fingerprint, ticket);
-        }
-        let event = self.journal.get(write.event);
-        let registration = event.and_then(|event| event.registration);
-        self.forget_event(write.event);
-        if let Some(registration) = registration {
-            self.pump(registration, now);
+        for stored in std::iter::once(&write.stored).chain(&write.copies) {
+            self.retract(ticket, stored, now);
         }
         self.pending.repeats -= write.repeats.len();
         self.offer_again(Reply {
@@ -258,6 +292,19 @@ impl PushClient {
         });
         for reply in write.repeats {
             self.offer_again(reply);
+        }
+    }
+
+    /// Takes back an event that could not be written.
+    fn retract(&mut self, ticket: PersistTicket, stored: &Stored, now: Now) {
+        for fingerprint in stored.fingerprints.into_iter().flatten() {
+            self.duplicates.retract(fingerprint, ticket);
+        }
+        let event = self.journal.get(stored.event);
+        let registration = event.and_then(|event| event.registration);
+        self.forget_event(stored.event);
+        if let Some(registration) = registration {
+            self.pump(registration, now);
         }
     }
 
@@ -331,7 +378,7 @@ impl PushClient {
 
 pub(crate) fn new_event(
     push: Arc<ReceivedPush>,
-    registration: Option<crate::RegistrationId>,
+    registration: Option<RegistrationId>,
     octets: usize,
 ) -> Event {
     Event {
@@ -350,7 +397,7 @@ pub(crate) fn new_event(
 
 pub(crate) fn insertion(
     id: EventId,
-    registration: Option<crate::RegistrationId>,
+    registration: Option<RegistrationId>,
     push: Arc<ReceivedPush>,
 ) -> Change {
     Change::InsertEvent(EventRecord {
@@ -384,20 +431,4 @@ const fn is_for_good(verdict: Verdict) -> bool {
             | PushRefusal::ServerNotListed,
         ) => true,
     }
-}
-
-pub(crate) fn remembrances(
-    fingerprints: [Option<Fingerprint>; 2],
-    windows: [u64; 2],
-    now: Now,
-) -> impl Iterator<Item = Change> {
-    fingerprints
-        .into_iter()
-        .zip(windows)
-        .filter_map(move |(fingerprint, window)| {
-            Some(Change::Remember {
-                fingerprint: fingerprint?,
-                until: later(now.unix, std::time::Duration::from_millis(window)),
-            })
-        })
 }

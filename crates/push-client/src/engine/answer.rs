@@ -240,6 +240,9 @@ impl Engine {
             }
             Occurrence::Completed { event } => tracing::debug!(%event, "event accepted"),
             Occurrence::Delayed { event, .. } => tracing::debug!(%event, "event put off"),
+            Occurrence::CopyDropped { registration } => {
+                tracing::info!(%registration, "an observer has no room for its copy of a push");
+            }
             Occurrence::Replayed { event } => {
                 tracing::info!(%event, "dead letter is delivered again");
             }
