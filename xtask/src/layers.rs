@@ -184,6 +184,7 @@ const RULES: &[Rule] = &[
             "push-api",
             "push-client",
             "push-core",
+            "push-handlers",
             "push-http",
             "push-message",
             "push-ota",

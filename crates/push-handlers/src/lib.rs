@@ -6,6 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+mod flow;
+mod host;
+mod job;
+mod runner;
 mod scheme;
+mod settings;
 
+pub use host::Handlers;
+pub use runner::Runner;
 pub use scheme::{Answer, Answering, Handed, Handler, Opened, Scheme, Unreachable};
+pub use settings::RunnerSettings;

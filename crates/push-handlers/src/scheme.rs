@@ -102,6 +102,18 @@ pub struct Handed {
     pub output: String,
 }
 
+impl Handed {
+    /// What became of an event, with nothing more to say of it.
+    pub fn new(outcome: Outcome, said: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            after: None,
+            said: said.into(),
+            output: String::new(),
+        }
+    }
+}
+
 /// What an answer comes to: what the application said, or that it could not be reached after all.
 pub type Answer = Result<Handed, Unreachable>;
 

@@ -8,13 +8,17 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 
 use push_client::http::{Authentication, Connect, Ppg};
 use push_client::modem::{ModemManager, Ofono};
 use push_client::sessions::{SessionGateway, Start};
 use push_client::sip::{AgentSettings, Transport};
 use push_client::smpp::{Smpp, SmppError};
-use push_client::{BuildError, Builder, Client, Durability, Engine, EngineError};
+use push_client::{
+    BuildError, Builder, Client, Durability, Engine, EngineError, HandlerHost, HandlerSeam,
+};
+use push_handlers::{Handlers, Runner};
 use push_http::{HttpSettings, InvalidTokens, Tokens};
 use rustix::fs::Mode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -104,6 +108,7 @@ pub enum DaemonError {
 pub struct Daemon {
     client: Client,
     engine: Engine,
+    runner: Runner,
     api: Option<(UnixListener, Option<BoundSocket>)>,
     tcp: Option<(std::net::TcpListener, Tokens)>,
     http: HttpSettings,
@@ -151,7 +156,10 @@ impl Daemon {
             make_state_directory(&config.general.state_dir)?;
         }
         let tcp = open_tcp(config)?;
-        let (client, engine) = build(&wiring)?;
+        let handlers = Arc::new(Handlers::new(wiring.handlers.schemes.clone()));
+        let (seam, wanted) = push_client::handlers(Arc::clone(&handlers) as Arc<dyn HandlerHost>);
+        let (client, engine) = build(&wiring, seam)?;
+        let runner = Runner::new(handlers, wanted, client.clone(), wiring.handlers.runner);
         // The socket comes last: what connects to it finds everything else in place.
         let api = match manager.api {
             Some(listener) => Some((listener, None)),
@@ -160,6 +168,7 @@ impl Daemon {
         Ok(Self {
             client,
             engine,
+            runner,
             api,
             tcp,
             http: wiring.http,
@@ -183,6 +192,7 @@ impl Daemon {
         let Self {
             client,
             engine,
+            runner,
             api,
             tcp,
             http,
@@ -198,16 +208,23 @@ impl Daemon {
         for listener in listeners(&client, api, tcp, &http, &stopped)? {
             listening.spawn(listener);
         }
+        let mut handlers = tokio::spawn(runner.run(until(stopped.clone())));
         announce(&client, &gateways, &session_gateways, sip.as_ref());
         let ended_early = tokio::select! {
             () = ordered_to_end(signals) => None,
             Some(ended) = listening.join_next() => Some(format!("an interface for applications: {ended:?}")),
+            ended = &mut handlers => Some(format!("the event handlers: {ended:?}")),
             ended = &mut engine => Some(format!("the engine: {ended:?}")),
         };
         notify_stopping();
         stop.send_replace(true);
         while listening.join_next().await.is_some() {}
         drop(bound);
+        if !handlers.is_finished() {
+            handlers
+                .await
+                .map_err(|error| DaemonError::Ended(error.to_string()))?;
+        }
         if let Some(what) = ended_early {
             client.shut_down().await;
             return Err(DaemonError::Ended(what));
@@ -221,7 +238,7 @@ impl Daemon {
     }
 }
 
-fn build(wiring: &Wiring) -> Result<(Client, Engine), DaemonError> {
+fn build(wiring: &Wiring, handlers: HandlerSeam) -> Result<(Client, Engine), DaemonError> {
     let mut builder = Builder::new()
         .core_settings(wiring.core.clone())
         .client_settings(wiring.client.clone())
@@ -231,6 +248,7 @@ fn build(wiring: &Wiring) -> Result<(Client, Engine), DaemonError> {
         .ota_http(wiring.ota_http.clone())
         .short_messages(wiring.short_messages.clone())
         .session_initiation(wiring.session_initiation.clone())
+        .handlers(handlers)
         .store(&wiring.database);
     for centre in &wiring.message_centres {
         builder = builder.source(Smpp::new(centre.clone())?);

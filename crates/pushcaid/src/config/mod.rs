@@ -2,6 +2,7 @@
 
 mod contact;
 mod document;
+mod handlers;
 mod ota_http;
 mod ota_sip;
 mod ota_wsp;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use section::{Section, section};
 
 pub use document::ConfigError;
+pub use handlers::{Handlers, HandlersWiring};
 pub use ota_http::{
     AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
     SirPreferenceName, UnknownContextName, Version,
@@ -268,6 +270,8 @@ pub struct Config {
     pub applications: Applications,
     /// `[delivery]`
     pub delivery: Delivery,
+    /// `[handlers]`
+    pub handlers: Handlers,
     /// `[queue]`
     pub queue: Queue,
     /// `[duplicates]`
@@ -281,7 +285,7 @@ pub struct Config {
 }
 
 /// Every section, in the order in which they are documented.
-pub(crate) const SECTIONS: [Section; 20] = [
+pub(crate) const SECTIONS: [Section; 21] = [
     General::SECTION,
     Api::SECTION,
     Http::SECTION,
@@ -297,6 +301,7 @@ pub(crate) const SECTIONS: [Section; 20] = [
     OfonoTable::SECTION,
     Applications::SECTION,
     Delivery::SECTION,
+    Handlers::SECTION,
     Queue::SECTION,
     Duplicates::SECTION,
     Store::SECTION,

@@ -13,7 +13,7 @@ use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplic
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::value::Span;
-use super::{Config, DurabilityName, LimitedEntry, SipWiring, WhitelistEntry};
+use super::{Config, DurabilityName, HandlersWiring, LimitedEntry, SipWiring, WhitelistEntry};
 
 /// The settings of the parts, every value of the configuration parsed.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub struct Wiring {
     pub modem_manager: Option<ModemManagerSettings>,
     /// Of pushes from oFono, where they are taken.
     pub ofono: Option<OfonoSettings>,
+    /// Of event handlers.
+    pub handlers: HandlersWiring,
     /// Of the interface for applications.
     pub http: HttpSettings,
     /// The mode of the Unix socket.
@@ -139,6 +141,9 @@ impl Config {
             message_centres: self.sms.message_centres()?,
             modem_manager: self.modem_manager()?,
             ofono: self.ofono()?,
+            handlers: self
+                .handlers
+                .wiring(self.delivery.acknowledgement_timeout)?,
             http: self.http_settings(),
             socket_mode: socket_mode(&self.api.socket_mode)?,
             log: log_targets(&self.log.level)?,
@@ -224,6 +229,7 @@ impl Config {
         let Self {
             applications,
             delivery,
+            handlers,
             queue,
             duplicates,
             engine,
@@ -253,6 +259,9 @@ impl Config {
             max_attempts: delivery.max_attempts,
             backoff_base: delivery.backoff_base.0,
             backoff_limit: delivery.backoff_limit.0,
+            handler_backoff_base: handlers.backoff_base.0,
+            handler_backoff_limit: handlers.backoff_limit.0,
+            activation_timeout: handlers.activation_timeout.0,
             max_window: delivery.max_window,
             max_completed: delivery.max_completed,
             max_subscribers_per_owner: delivery.max_subscribers_per_owner,

@@ -1,0 +1,255 @@
+//! The events of one handler that are under way: each until it is answered, each answer until it is written down.
+
+use std::collections::VecDeque;
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use push_client::{
+    Acknowledgement, Boxed, Client, Event, EventId, HandlerReport, Outcome, RegistrationRecord,
+};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::host::scheme_name;
+use crate::{Answer, Answering, Handed, RunnerSettings, Unreachable};
+
+/// An event that a handler has.
+#[derive(Debug)]
+struct UnderWay {
+    event: EventId,
+    attempt: u32,
+    since: Instant,
+    answer: oneshot::Receiver<Answer>,
+}
+
+/// The events of one handler that are under way.
+pub(crate) struct Flow<'a> {
+    client: &'a Client,
+    record: &'a Arc<RegistrationRecord>,
+    settings: &'a RunnerSettings,
+    scheme: Box<str>,
+    under_way: VecDeque<UnderWay>,
+    /// What was answered, and is not on its way to the engine.
+    answered: Vec<(Acknowledgement, HandlerReport)>,
+    acknowledging: Option<Boxed<'a, ()>>,
+    /// When the oldest event that is under way has had its time.
+    overdue: Pin<Box<Sleep>>,
+}
+
+impl<'a> Flow<'a> {
+    pub(crate) fn new(
+        client: &'a Client,
+        record: &'a Arc<RegistrationRecord>,
+        settings: &'a RunnerSettings,
+    ) -> Self {
+        let handler = record.event_handler.as_deref().unwrap_or_default();
+        Self {
+            client,
+            record,
+            settings,
+            scheme: scheme_name(handler).unwrap_or_default().into(),
+            under_way: VecDeque::new(),
+            answered: Vec::new(),
+            acknowledging: None,
+            overdue: Box::pin(sleep_until(Instant::now())),
+        }
+    }
+
+    /// How many events are not answered.
+    pub(crate) fn len(&self) -> usize {
+        self.under_way.len()
+    }
+
+    /// Whether everything is answered, and every answer written down.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.under_way.is_empty() && self.answered.is_empty() && self.acknowledging.is_none()
+    }
+
+    /// Notes that the handler is given this event; says where its answer goes.
+    pub(crate) fn depart(&mut self, event: &Event) -> Answering {
+        let (answering, answer) = Answering::new();
+        let since = Instant::now();
+        if self.under_way.is_empty() {
+            let end = self.end_of(since);
+            self.overdue.as_mut().reset(end);
+        }
+        self.under_way.push_back(UnderWay {
+            event: event.id(),
+            attempt: event.attempt(),
+            since,
+            answer,
+        });
+        answering
+    }
+
+    /// Settles an event that the handler did not take in time.
+    pub(crate) fn give_up(&mut self, event: EventId) {
+        let found = self.under_way.iter().position(|one| one.event == event);
+        if let Some(given_up) = found.and_then(|index| self.under_way.remove(index)) {
+            self.late(&given_up);
+        }
+    }
+
+    /// Waits until an event is answered, or answers are written down; for ever where nothing is under way. Safe to cancel.
+    ///
+    /// # Errors
+    /// The application cannot be reached; nothing is said of what it has.
+    pub(crate) async fn progress(&mut self) -> Result<(), Unreachable> {
+        poll_fn(|context| self.poll_progress(context)).await
+    }
+
+    /// Writes down what was answered.
+    pub(crate) async fn write_down(&mut self) {
+        while self.acknowledging.is_some() || !self.answered.is_empty() {
+            poll_fn(|context| {
+                if self.poll_acknowledging(context) {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
+        }
+    }
+
+    fn poll_progress(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Unreachable>> {
+        let answered = self.poll_answers(context)?;
+        let overdue = self.poll_overdue(context);
+        let written = self.poll_acknowledging(context);
+        if answered || overdue || written {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn poll_answers(&mut self, context: &mut Context<'_>) -> Result<bool, Unreachable> {
+        let mut any = false;
+        let mut index = 0;
+        while let Some(one) = self.under_way.get_mut(index) {
+            let Poll::Ready(answer) = Pin::new(&mut one.answer).poll(context) else {
+                index += 1;
+                continue;
+            };
+            if let Some(one) = self.under_way.remove(index) {
+                self.settle(&one, answer.unwrap_or_else(|_| Ok(unanswered())))?;
+            }
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn poll_overdue(&mut self, context: &mut Context<'_>) -> bool {
+        let mut any = false;
+        while let Some(oldest) = self.under_way.front() {
+            let end = self.end_of(oldest.since);
+            if self.overdue.deadline() != end {
+                self.overdue.as_mut().reset(end);
+            }
+            if self.overdue.as_mut().poll(context).is_pending() {
+                break;
+            }
+            if let Some(oldest) = self.under_way.pop_front() {
+                self.late(&oldest);
+            }
+            any = true;
+        }
+        any
+    }
+
+    /// Whether answers have been written down. Those that came meanwhile are on their way then.
+    fn poll_acknowledging(&mut self, context: &mut Context<'_>) -> bool {
+        let mut any = false;
+        loop {
+            if self.acknowledging.is_none() && !self.answered.is_empty() {
+                let answered = std::mem::take(&mut self.answered);
+                self.acknowledging = Some(acknowledge(self.client, self.record, answered));
+            }
+            let Some(acknowledging) = &mut self.acknowledging else {
+                return any;
+            };
+            if acknowledging.as_mut().poll(context).is_pending() {
+                return any;
+            }
+            self.acknowledging = None;
+            any = true;
+        }
+    }
+
+    fn settle(&mut self, one: &UnderWay, answer: Answer) -> Result<(), Unreachable> {
+        let Handed {
+            outcome,
+            after,
+            said,
+            output,
+        } = answer?;
+        let acknowledgement = Acknowledgement {
+            event: one.event,
+            outcome,
+            after,
+        };
+        let report = HandlerReport {
+            event: one.event,
+            registration: self.record.id,
+            attempt: one.attempt,
+            scheme: self.scheme.clone(),
+            outcome: said.into(),
+            output: shortened(output, self.settings.kept_output).into(),
+            took: one.since.elapsed(),
+        };
+        self.answered.push((acknowledgement, report));
+        Ok(())
+    }
+
+    fn late(&mut self, one: &UnderWay) {
+        let said = format!("no answer within {:?}", self.settings.event_timeout);
+        let late = Handed::new(Outcome::Later, said);
+        // What is not `Unreachable` is no error.
+        self.settle(one, Ok(late)).ok();
+    }
+
+    fn end_of(&self, since: Instant) -> Instant {
+        since + self.settings.event_timeout.min(LONGEST)
+    }
+}
+
+/// What is added to an instant without care.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
+fn unanswered() -> Handed {
+    Handed::new(Outcome::Later, "ended without an answer")
+}
+
+/// Tells the engine what became of events; returns once that is durable.
+fn acknowledge<'a>(
+    client: &'a Client,
+    record: &'a RegistrationRecord,
+    answered: Vec<(Acknowledgement, HandlerReport)>,
+) -> Boxed<'a, ()> {
+    Box::pin(async move {
+        let mut acknowledgements = Vec::with_capacity(answered.len());
+        for (acknowledgement, report) in answered {
+            client.report_handler(report).await;
+            acknowledgements.push(acknowledgement);
+        }
+        let written = client.acknowledge_as(record.owner.clone(), acknowledgements);
+        match written.await {
+            Ok(refused) => {
+                for (event, refusal) in refused {
+                    tracing::debug!(%event, %refusal, "an answer came too late");
+                }
+            }
+            // The engine waits for them as before, and delivers them again.
+            Err(refusal) => tracing::warn!(%refusal, "answers of a handler are not written down"),
+        }
+    })
+}
+
+/// The first octets of a text, so many at most, cut between characters.
+fn shortened(mut text: String, most: usize) -> String {
+    text.truncate(text.floor_char_boundary(most));
+    text
+}

@@ -1,0 +1,92 @@
+//! Which schemes there are, and what they say of a handler before it is taken.
+
+use std::sync::Arc;
+
+use push_api::Caller;
+use push_client::{Boxed, HandlerHost, RegistrationId};
+use push_message::{Reason, Refusal};
+
+use crate::Scheme;
+
+/// The option of Push-CAI that names an event handler.
+pub(crate) const OPTION: &str = "eventHandler";
+
+/// The schemes of event handlers that are served (Push-CAI 5.1, `eventHandler`).
+#[derive(Debug, Default)]
+pub struct Handlers {
+    schemes: Vec<Arc<dyn Scheme>>,
+}
+
+impl Handlers {
+    /// These. Where two know the same name, the first is asked.
+    pub fn new(schemes: Vec<Arc<dyn Scheme>>) -> Self {
+        Self { schemes }
+    }
+
+    /// Who serves a handler.
+    pub fn scheme_of(&self, handler: &str) -> Option<&Arc<dyn Scheme>> {
+        let name = scheme_name(handler)?;
+        self.schemes
+            .iter()
+            .find(|scheme| scheme.names().contains(&name.as_str()))
+    }
+
+    fn names(&self, public: bool) -> Vec<String> {
+        let fitting = self
+            .schemes
+            .iter()
+            .filter(|scheme| scheme.is_public() == public);
+        fitting
+            .flat_map(|scheme| scheme.names().iter().map(|name| (*name).to_owned()))
+            .collect()
+    }
+
+    fn unknown(&self, handler: &str) -> Refusal {
+        let Some(name) = scheme_name(handler) else {
+            let detail = format!("`{handler}` has no scheme; write it as `exec:NAME`");
+            return Refusal::of_option(Reason::InvalidRequest, OPTION, detail);
+        };
+        let served = self.names(true);
+        let detail = if served.is_empty() {
+            format!(
+                "event handlers `{name}:` are not served here, nor are others; take events over a connection"
+            )
+        } else {
+            format!(
+                "event handlers `{name}:` are not served here; those that are: {}:",
+                served.join(":, ")
+            )
+        };
+        Refusal::of_option(Reason::UnsupportedOption, OPTION, detail)
+    }
+}
+
+impl HandlerHost for Handlers {
+    fn schemes(&self) -> Vec<String> {
+        self.names(true)
+    }
+
+    fn own_schemes(&self) -> Vec<String> {
+        self.names(false)
+    }
+
+    fn check<'a>(&'a self, caller: &'a Caller, handler: &'a str) -> Boxed<'a, Result<(), Refusal>> {
+        match self.scheme_of(handler) {
+            Some(scheme) if scheme.is_public() => scheme.check(caller, handler),
+            Some(_) | None => {
+                let refusal = self.unknown(handler);
+                Box::pin(async move { Err(refusal) })
+            }
+        }
+    }
+
+    fn secret(&self, registration: RegistrationId, handler: &str) -> Option<String> {
+        self.scheme_of(handler)?.secret(registration, handler)
+    }
+}
+
+/// The scheme of a handler, in lower case.
+pub(crate) fn scheme_name(handler: &str) -> Option<String> {
+    let (name, _) = handler.split_once(':')?;
+    Some(name.to_ascii_lowercase())
+}

@@ -1,0 +1,217 @@
+//! One registration whose handler is at work: opened, given its events in order, closed.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use push_client::{Client, Event, Events, RegistrationRecord};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::flow::Flow;
+use crate::{Handler, Opened, RunnerSettings, Scheme, Unreachable};
+
+/// For how long an open handler waits for the next event at least: the engine sends one after the answer to the last.
+const LEAST_LINGER: Duration = Duration::from_millis(50);
+
+/// One registration whose handler is at work.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) client: Client,
+    pub(crate) settings: RunnerSettings,
+    pub(crate) scheme: Arc<dyn Scheme>,
+    pub(crate) record: Arc<RegistrationRecord>,
+    pub(crate) probe: bool,
+    /// True once the handler is not wanted any more.
+    pub(crate) let_go: watch::Receiver<bool>,
+    /// Whether others wait for their turn.
+    pub(crate) others_wait: watch::Receiver<bool>,
+    /// Its place among those at work.
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+impl Job {
+    /// Works until nothing is left to do, it is somebody else's turn, or the application cannot be reached.
+    pub(crate) async fn run(mut self) {
+        let limit = self.settings.event_timeout;
+        let scheme = Arc::clone(&self.scheme);
+        let record = Arc::clone(&self.record);
+        let opened = tokio::select! {
+            biased;
+            () = until(&mut self.let_go) => return,
+            opened = timeout(limit, scheme.open(&record)) => opened,
+        };
+        match opened {
+            Ok(Ok(Opened::Handler(handler))) => self.serve(handler).await,
+            Ok(Ok(Opened::Started { within })) => self.await_application(within).await,
+            Ok(Err(unreachable)) => self.fail(unreachable).await,
+            Err(_) => {
+                let reason = format!("it was not reached within {limit:?}");
+                self.fail(Unreachable::new(reason)).await;
+            }
+        }
+    }
+
+    async fn serve(self, mut handler: Box<dyn Handler>) {
+        let window = if self.probe {
+            1
+        } else {
+            handler.window().max(1)
+        };
+        let events = match self.client.events_of_handler(&self.record, window).await {
+            Ok(events) => events,
+            Err(refusal) => return self.fail(Unreachable::new(refusal.to_string())).await,
+        };
+        let mut work = Work {
+            flow: Flow::new(&self.client, &self.record, &self.settings),
+            let_go: self.let_go.clone(),
+            others_wait: self.others_wait.clone(),
+            window: usize::try_from(window).unwrap_or(usize::MAX),
+            // A probe is one event.
+            turn: if self.probe { 1 } else { u32::MAX },
+            events,
+        };
+        let ended = work.carry_out(handler.as_mut(), &self.settings).await;
+        work.flow.write_down().await;
+        // Before the stream ends, or the engine would ask for the handler again.
+        if let Err(unreachable) = ended {
+            self.fail(unreachable).await;
+        }
+    }
+
+    /// The application was started: it is to connect by itself, without a place of its own here.
+    async fn await_application(self, within: Duration) {
+        let Self {
+            client,
+            record,
+            mut let_go,
+            place,
+            ..
+        } = self;
+        drop(place);
+        tokio::select! {
+            () = until(&mut let_go) => {}
+            () = sleep(within) => {
+                let reason = format!("it was started, but took no events within {within:?}");
+                client.handler_failed(record.id, reason, None).await;
+            }
+        }
+    }
+
+    async fn fail(&self, unreachable: Unreachable) {
+        let Unreachable { reason, after } = unreachable;
+        tracing::debug!(registration = %self.record.id, %reason, "a handler is not reached");
+        self.client
+            .handler_failed(self.record.id, reason, after)
+            .await;
+    }
+}
+
+/// The events of an open handler.
+struct Work<'a> {
+    flow: Flow<'a>,
+    let_go: watch::Receiver<bool>,
+    others_wait: watch::Receiver<bool>,
+    window: usize,
+    /// How many events it may still be given, whoever waits.
+    turn: u32,
+    events: Events,
+}
+
+/// What happened next.
+enum Next {
+    Event(Event),
+    /// No more events are taken.
+    Enough,
+    Progress,
+}
+
+impl Work<'_> {
+    async fn carry_out(
+        &mut self,
+        handler: &mut dyn Handler,
+        settings: &RunnerSettings,
+    ) -> Result<(), Unreachable> {
+        let linger = handler.linger().max(LEAST_LINGER);
+        let mut given = 0_u32;
+        loop {
+            let turn = if *self.others_wait.borrow() {
+                settings.events_per_turn.min(self.turn)
+            } else {
+                self.turn
+            };
+            if given >= turn {
+                break;
+            }
+            match self.next(linger).await? {
+                Next::Event(event) => {
+                    given = given.saturating_add(1);
+                    if !self.give(event, handler, settings).await? {
+                        break;
+                    }
+                }
+                Next::Enough => break,
+                Next::Progress => {}
+            }
+        }
+        while !self.flow.is_idle() {
+            self.flow.progress().await?;
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self, linger: Duration) -> Result<Next, Unreachable> {
+        let has_room = self.flow.len() < self.window;
+        let is_idle = self.flow.is_idle();
+        let Self {
+            flow,
+            let_go,
+            others_wait,
+            events,
+            ..
+        } = self;
+        tokio::select! {
+            biased;
+            progress = flow.progress() => progress.map(|()| Next::Progress),
+            () = until(let_go) => Ok(Next::Enough),
+            event = events.next_event(), if has_room => Ok(event.map_or(Next::Enough, Next::Event)),
+            () = sleep(linger), if is_idle => Ok(Next::Enough),
+            () = after(LEAST_LINGER, others_wait), if is_idle => Ok(Next::Enough),
+        }
+    }
+
+    /// Gives an event to the handler, and takes answers on others meanwhile; says whether the handler takes more.
+    async fn give(
+        &mut self,
+        event: Event,
+        handler: &mut dyn Handler,
+        settings: &RunnerSettings,
+    ) -> Result<bool, Unreachable> {
+        let id = event.id();
+        let answering = self.flow.depart(&event);
+        let mut taking = pin!(handler.take(event, answering));
+        let end = Instant::now() + settings.event_timeout;
+        loop {
+            tokio::select! {
+                biased;
+                taken = &mut taking => return taken.map(|()| true),
+                progress = self.flow.progress() => progress?,
+                () = tokio::time::sleep_until(end) => {
+                    self.flow.give_up(id);
+                    return Ok(false);
+                }
+            }
+        }
+    }
+}
+
+/// Waits until it is true, or nobody is left to say so.
+async fn until(condition: &mut watch::Receiver<bool>) {
+    condition.wait_for(|is_so| *is_so).await.ok();
+}
+
+/// Waits so long at least, and until it is true.
+async fn after(least: Duration, condition: &mut watch::Receiver<bool>) {
+    sleep(least).await;
+    until(condition).await;
+}

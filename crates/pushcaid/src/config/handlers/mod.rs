@@ -1,0 +1,99 @@
+//! `[handlers]` and the tables within: the ways to start applications when their events wait.
+
+use std::sync::Arc;
+
+use push_core::Settings;
+use push_handlers::{RunnerSettings, Scheme};
+
+use super::section::section;
+use super::value::{Octets, Span};
+use super::wiring::{Wrong, wrong};
+
+section! {
+    /// Event handlers: applications that are reached where they live when their events wait. These bounds are common to all.
+    Handlers, "handlers" {
+        /// Registrations whose handlers are at work at a time; the others wait for their turn.
+        max_at_work: usize = RunnerSettings::default().max_at_work,
+        /// Events that one handler is given before it makes room for those that wait.
+        events_per_turn: u32 = RunnerSettings::default().events_per_turn,
+        /// How long it may take to reach an application, and how long an application may take to answer on an event before the
+        /// event counts as `later`. Less than `[delivery] acknowledgement_timeout`.
+        event_timeout: Span = Span(RunnerSettings::default().event_timeout),
+        /// For how long a handler rests that could not be reached; it doubles with each failure in a row.
+        backoff_base: Span = Span(Settings::default().handler_backoff_base),
+        /// The longest that a handler rests by itself; a webhook may ask for more.
+        backoff_limit: Span = Span(Settings::default().handler_backoff_limit),
+        /// How long it may take until an application takes its events once its handler was asked for; then the handler counts as
+        /// failed.
+        activation_timeout: Span = Span(Settings::default().activation_timeout),
+        /// How long what is under way may take when the daemon ends.
+        stop_timeout: Span = Span(RunnerSettings::default().stop_timeout),
+        /// Octets of what a handler said on an event that are kept for `pushcai explain`.
+        kept_output: Octets = Octets(RunnerSettings::default().kept_output),
+    }
+}
+
+/// What the handlers of the daemon are made from.
+#[derive(Debug)]
+pub struct HandlersWiring {
+    /// The bounds that are common to all.
+    pub runner: RunnerSettings,
+    /// Those that are served.
+    pub schemes: Vec<Arc<dyn Scheme>>,
+}
+
+impl Handlers {
+    /// The handlers, where an application may take so long to acknowledge.
+    pub(super) fn wiring(&self, acknowledgement_timeout: Span) -> Result<HandlersWiring, Wrong> {
+        Ok(HandlersWiring {
+            runner: self.runner(acknowledgement_timeout)?,
+            schemes: Vec::new(),
+        })
+    }
+
+    fn refuse_nothing(&self) -> Result<(), Wrong> {
+        let spans = [
+            ("event_timeout", self.event_timeout),
+            ("backoff_base", self.backoff_base),
+            ("backoff_limit", self.backoff_limit),
+            ("activation_timeout", self.activation_timeout),
+        ];
+        if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
+            return Err(wrong("handlers", key)(&"at least 1 ms is taken"));
+        }
+        let numbers = [
+            ("max_at_work", self.max_at_work),
+            ("events_per_turn", self.events_per_turn as usize),
+        ];
+        match numbers.into_iter().find(|(_, number)| *number == 0) {
+            Some((key, _)) => Err(wrong("handlers", key)(&"at least 1 is taken")),
+            None => Ok(()),
+        }
+    }
+
+    fn runner(&self, acknowledgement_timeout: Span) -> Result<RunnerSettings, Wrong> {
+        let Self {
+            max_at_work,
+            events_per_turn,
+            event_timeout,
+            stop_timeout,
+            kept_output,
+            ..
+        } = self;
+        self.refuse_nothing()?;
+        if event_timeout.0 >= acknowledgement_timeout.0 {
+            let message = format!(
+                "{event_timeout} is no less than [delivery] acknowledgement_timeout, {acknowledgement_timeout}: an event would be \
+                 delivered again while its handler is at work on it"
+            );
+            return Err(wrong("handlers", "event_timeout")(&message));
+        }
+        Ok(RunnerSettings {
+            max_at_work: *max_at_work,
+            events_per_turn: *events_per_turn,
+            event_timeout: event_timeout.0,
+            stop_timeout: stop_timeout.0,
+            kept_output: kept_output.0,
+        })
+    }
+}
