@@ -175,7 +175,10 @@ impl PushClient {
         let taker = self.forget_event(event);
         self.completed
             .add(event, owner.clone(), self.settings.max_completed);
-        self.occurred(Occurrence::Completed { event });
+        self.occurred(Occurrence::Completed {
+            event,
+            registration,
+        });
         if let Some(registration) = registration {
             self.pump(registration, now);
         }

@@ -17,6 +17,7 @@ mod delivery;
 mod deregistering;
 mod dispatch;
 mod duplicates;
+mod event_views;
 mod explain;
 mod fetching;
 mod fingerprint;
@@ -49,6 +50,7 @@ mod views;
 mod whitelist;
 
 pub use client::PushClient;
+pub use event_views::{EventStage, EventView};
 pub use explain::{ExplainedVerdict, Explanation, Recipient};
 pub use ids::{EventId, PersistTicket, RegistrationId, RequestTicket, SegmentId, SubscriberId};
 pub use input::{

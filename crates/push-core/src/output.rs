@@ -283,6 +283,8 @@ pub enum Occurrence {
     Completed {
         /// The event.
         event: EventId,
+        /// The registration that it was for.
+        registration: Option<RegistrationId>,
     },
     /// An event will be tried again.
     Delayed {

@@ -238,7 +238,7 @@ impl Engine {
             Occurrence::Delivered { event, attempt } => {
                 tracing::debug!(%event, attempt, "event delivered");
             }
-            Occurrence::Completed { event } => tracing::debug!(%event, "event accepted"),
+            Occurrence::Completed { event, .. } => tracing::debug!(%event, "event accepted"),
             Occurrence::Delayed { event, .. } => tracing::debug!(%event, "event put off"),
             Occurrence::CopyDropped { registration } => {
                 tracing::info!(%registration, "an observer has no room for its copy of a push");
