@@ -35,8 +35,21 @@ impl Running {
     ///
     /// The program cannot be started.
     pub fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
+        Self::start_with_input(name, command, Stdio::null())
+    }
+
+    /// As [`Running::start`], with `input` as its standard input.
+    ///
+    /// # Errors
+    ///
+    /// The program cannot be started.
+    pub fn start_with_input(
+        name: &str,
+        command: &mut Command,
+        input: Stdio,
+    ) -> anyhow::Result<Self> {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

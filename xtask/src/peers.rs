@@ -46,6 +46,31 @@ const PEERS: &[Peer] = &[
         used_for: "sources of short messages on D-Bus",
     },
     Peer {
+        program: "dbus-broker",
+        package: "dbus-broker",
+        used_for: "conformance with the other message bus",
+    },
+    Peer {
+        program: "busctl",
+        package: "systemd",
+        used_for: "the documented examples of D-Bus",
+    },
+    Peer {
+        program: "gdbus",
+        package: "libglib2.0-bin",
+        used_for: "the documented examples of D-Bus",
+    },
+    Peer {
+        program: "python3/dist-packages/dbus/__init__.py",
+        package: "python3-dbus",
+        used_for: "applications in Python on D-Bus",
+    },
+    Peer {
+        program: "python3/dist-packages/gi/__init__.py",
+        package: "python3-gi",
+        used_for: "applications in Python on D-Bus",
+    },
+    Peer {
         program: "ofonod",
         package: "ofono",
         used_for: "conformance with oFono",

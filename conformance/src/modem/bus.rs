@@ -102,24 +102,7 @@ impl Bus {
         B: Serialize + Type,
         R: DeserializeOwned + Type,
     {
-        let Target {
-            service,
-            path,
-            interface,
-        } = target;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(async {
-            let connection = connection::Builder::address(self.address.as_str())
-                .method_timeout(PATIENCE)
-                .build()
-                .await?;
-            let answer = connection
-                .call_method(Some(service), path, Some(interface), method, body)
-                .await?;
-            Ok(answer.body().deserialize()?)
-        })
+        call_at(&self.address, target, method, body)
     }
 
     /// A directory that ends with the bus.
@@ -134,6 +117,36 @@ impl Bus {
             .env("DBUS_SYSTEM_BUS_ADDRESS", &self.address)
             .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
     }
+}
+
+/// Calls a method on the bus at `address`, and gives what it returns.
+///
+/// # Errors
+///
+/// The call fails, or returns something else.
+pub fn call_at<B, R>(address: &str, target: Target<'_>, method: &str, body: &B) -> anyhow::Result<R>
+where
+    B: Serialize + Type,
+    R: DeserializeOwned + Type,
+{
+    let Target {
+        service,
+        path,
+        interface,
+    } = target;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let connection = connection::Builder::address(address)
+            .method_timeout(PATIENCE)
+            .build();
+        let connection = tokio::time::timeout(PATIENCE, connection).await??;
+        let answer = connection
+            .call_method(Some(service), path, Some(interface), method, body)
+            .await?;
+        Ok(answer.body().deserialize()?)
+    })
 }
 
 fn configuration_of(socket: &Path) -> String {

@@ -1,0 +1,3 @@
+//! Applications on D-Bus, on both message buses: dbus-daemon and dbus-broker.
+
+mod buses;
