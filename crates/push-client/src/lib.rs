@@ -68,8 +68,9 @@ pub use push_core::{
     PushRefusal, RegistrationId, RegistrationRecord, RegistrationRequest, Selector, Settings,
     Verdict,
 };
+pub use push_ota::sms::sent;
 pub use push_ota::wsp::connectionless::Limits as DatagramLimits;
-pub use push_ota::wsp::{session, sessions};
+pub use push_ota::wsp::{rewritten, session, sessions};
 pub use push_ota::{http, sia, sip, wtp};
 pub use push_store::{StoreError, StoreSettings};
 pub use settings::{ClientSettings, Durability};

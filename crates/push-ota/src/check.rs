@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderName, HeaderValue, Method, Request, StatusCode};
-use push_message::{InitiatorTrust, PushMessage, UnixMillis};
+use push_message::{InitiatorTrust, PushApplicationId, PushMessage, UnixMillis};
 
 use crate::http::framing::model::{self, End};
 use crate::http::framing::{Framing, FramingLimits};
@@ -342,6 +342,42 @@ pub fn check_sdp(data: &[u8]) {
     }
 }
 
+/// A connectionless Push PDU: what it says is written as one again that says the same.
+pub fn check_rewritten(data: &[u8]) {
+    let limits = crate::wsp::connectionless::Limits::default();
+    let Ok((transaction, message)) = crate::wsp::connectionless::unit_push(data, &limits) else {
+        return;
+    };
+    let written = crate::wsp::rewritten::unit_push(&message, transaction)
+        .unwrap_or_else(|error| panic!("{message:?} cannot be written: {error}"));
+    // A number of more than 32 bits has no text that is an id.
+    let named = message.headers.get("X-Wap-Application-Id");
+    if named.is_some_and(|name| {
+        PushApplicationId::parse(name)
+            .ok()
+            .is_none_or(|id| Some(id) != message.application)
+    }) {
+        return;
+    }
+    let limits = crate::wsp::connectionless::Limits {
+        datagram_length: usize::MAX,
+        headers_length: usize::MAX,
+        ..limits
+    };
+    let again = crate::wsp::connectionless::unit_push(written.octets(), &limits)
+        .unwrap_or_else(|error| panic!("{written:?}: {error}"));
+    let shown =
+        |message: &PushMessage| format!("{:?}; {:?}", message.headers, message.content_type);
+    assert_eq!(
+        shown(&again.1),
+        shown(&message),
+        "{:02x?} became {:02x?}",
+        data,
+        written.octets()
+    );
+    assert_eq!(again, (transaction, message));
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -461,6 +497,37 @@ mod tests {
         ) {
             let text = format!("HTTP/1.1 200 OK\r\n{}\r\n", lines.concat());
             check_http_entity(&[text.as_bytes(), &content].concat());
+        }
+    }
+
+    #[test]
+    fn pushes_of_the_corpus_are_rewritten_whole_cut_and_changed() {
+        for octets in corpus("unit_push") {
+            check_rewritten(&octets);
+            (0..octets.len()).for_each(|length| check_rewritten(&octets[..length]));
+            for position in 0..octets.len().min(64) {
+                for octet in [
+                    0x00, 0x01, 0x1E, 0x1F, 0x20, 0x22, 0x2C, 0x7F, 0x80, 0x81, 0xFF,
+                ] {
+                    let mut changed = octets.clone();
+                    changed[position] = octet;
+                    check_rewritten(&changed);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_push_that_is_understood_is_rewritten(content_type in prop_oneof![Just(0x83_u8), Just(0xAE), Just(0xBE)], headers in prop::collection::vec(prop_oneof![
+            4 => 0x80..=0xD0_u8,
+            3 => 0x00..=0x08_u8,
+            2 => 0x61..=0x66_u8,
+            1 => prop_oneof![Just(0x1F), Just(0x22), Just(0x7F), Just(0x20), Just(b'='), Just(b',')],
+            1 => any::<u8>(),
+        ], 0..60)) {
+            let length = u8::try_from(headers.len() + 1).unwrap();
+            check_rewritten(&[&[7, 6, length, content_type], &headers[..], b"body"].concat());
         }
     }
 }

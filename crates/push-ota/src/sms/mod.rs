@@ -19,6 +19,6 @@ pub use contract::{
     Settlement, Ticket, Verdict, WholeMessage,
 };
 pub use reassembler::Reassembler;
-pub use receive::receive;
+pub use receive::{receive, sent};
 pub use segment::{NotASegment, Originator, Segment};
 pub use wap_wire::sms::{Concatenation, Ports, Width};

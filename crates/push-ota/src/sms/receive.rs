@@ -2,6 +2,7 @@
 
 use push_message::{
     Bearer, Origin, Protocol, ReceivedPush, ServerAddress, ShortMessageOrigin, TransactionId,
+    UnixMillis,
 };
 
 use super::{Concatenation, Originator, WholeMessage, Width};
@@ -78,4 +79,16 @@ fn transaction(message: &WholeMessage, tid: u8) -> TransactionId {
         octets.extend(reference.to_be_bytes());
     }
     octets.into()
+}
+
+/// The time stamp of the SMS centre on the short message that brought a push, where its source showed one.
+pub fn sent(origin: &Origin) -> Option<UnixMillis> {
+    origin.short_message.as_ref()?;
+    // A transaction identifier, the time stamp, and three octets of a reference; the time stamp may be missing.
+    match &*origin.transaction {
+        [_, stamp @ .., _, _, _] | [_, stamp @ ..] if stamp.len() == 8 => Some(stamp),
+        _ => None,
+    }
+    .and_then(|stamp| stamp.try_into().ok())
+    .map(|stamp| UnixMillis(u64::from_be_bytes(stamp)))
 }

@@ -34,9 +34,38 @@ fn a_whole_message_is_a_push() {
     );
     assert_eq!(origin.server, ServerAddress::E164("+4917099999".into()));
     assert!(!origin.answerable);
+    assert_eq!(sent(&origin), Some(UnixMillis(STAMP)));
     let shown = origin.short_message.expect("what the bearer shows");
     assert_eq!(shown.originator.as_deref(), Some("+15551234567"));
     assert_eq!(&*shown.device, "modem0");
+}
+
+#[test]
+fn the_time_stamp_is_known_of_whole_messages_and_of_segmented_ones_and_of_no_other_push() {
+    let concatenation = Some(Concatenation {
+        reference: 7,
+        width: Width::Sixteen,
+        total: 2,
+        sequence: 1,
+    });
+    for concatenation in [None, concatenation] {
+        for stamp in [None, Some(UnixMillis(STAMP))] {
+            let message = WholeMessage {
+                sent: stamp,
+                concatenation,
+                ..push()
+            };
+            let origin = receive(&message, &Limits::default())
+                .expect("a push")
+                .origin;
+            assert_eq!(sent(&origin), stamp);
+            let elsewhere = push_message::Origin {
+                short_message: None,
+                ..origin
+            };
+            assert_eq!(sent(&elsewhere), None);
+        }
+    }
 }
 
 #[test]
