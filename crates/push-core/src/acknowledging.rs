@@ -155,6 +155,10 @@ impl PushClient {
 
     fn carry_out(&mut self, event: EventId, settlement: &Settlement, owner: &Owner, now: Now) {
         let is_dead = self.journal.dead().contains(&event);
+        let registration = self.journal.get(event).and_then(|event| event.registration);
+        if let Some(registration) = registration {
+            self.handler_answered(registration);
+        }
         match settlement.state {
             None => self.complete(event, owner, now),
             Some(_) if is_dead => {}

@@ -158,7 +158,7 @@ impl PushClient {
                 Timer::Announcement(ticket) => self.announcement_overdue(ticket, now),
                 Timer::Resolution => self.resolve_again(now),
                 Timer::Port(port) => self.open_again(port),
-                Timer::Handler(registration) => self.handler_rested(registration, now),
+                Timer::Handler(registration) => self.handler_due(registration, now),
             }
         }
     }

@@ -23,9 +23,11 @@ impl PushClient {
         while let Some((event, not_before)) = self.next_for(registration) {
             if not_before > now.monotonic {
                 self.start_resumption(registration, not_before);
-                return;
+                break;
             }
             match self.subscribers.taker(&record) {
+                // A fetch is the application's own, which goes before its handler.
+                Taker::Ready(subscriber) if self.yields_to_fetch(&record, subscriber, now) => {}
                 Taker::Ready(subscriber) => self.send(event, &record, subscriber, now),
                 Taker::Full(subscriber) => {
                     if let Some(subscriber) = self.subscribers.get_mut(subscriber) {
@@ -37,12 +39,13 @@ impl PushClient {
                 }
                 Taker::Nobody => {
                     if !self.serve_fetch(&record, now) {
-                        self.want_handler(&record);
+                        self.want_handler(&record, now);
                         return;
                     }
                 }
             }
         }
+        self.relent(registration, now);
     }
 
     /// Whether somebody is there to take an event of a registration at once.

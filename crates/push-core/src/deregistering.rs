@@ -179,6 +179,7 @@ impl PushClient {
             .into_iter()
             .filter_map(|event| self.forget_event(event))
             .collect();
+        self.end_handler(record.id, now);
         self.pump(record.id, now);
         for taker in takers {
             self.unblock(Some(taker), now);

@@ -11,6 +11,7 @@ use crate::subscribers::{Selection, WaitingFetch};
 use crate::timers::Timer;
 use crate::{
     Answer, Delivery, EventId, Now, RegistrationId, RegistrationRecord, RequestTicket, Selector,
+    SubscriberId,
 };
 
 impl PushClient {
@@ -71,6 +72,18 @@ impl PushClient {
         true
     }
 
+    /// Gives what waits to a fetch rather than to a connection that is an event handler's; says whether there was one.
+    pub(crate) fn yields_to_fetch(
+        &mut self,
+        record: &RegistrationRecord,
+        subscriber: SubscriberId,
+        now: Now,
+    ) -> bool {
+        self.subscribers.waiting_fetches() > 0
+            && self.subscribers.is_handlers(subscriber)
+            && self.serve_fetch(record, now)
+    }
+
     /// Takes what an owner may have by now, in order of arrival over its registrations.
     fn take(
         &mut self,
@@ -97,6 +110,9 @@ impl PushClient {
             let record = self.registry.get(registration).map(Arc::clone);
             taken.extend(record.and_then(|record| self.hand_over(event, &record, None, now)));
             heads.extend(ready(self, registration));
+        }
+        for record in selected {
+            self.relent(record.id, now);
         }
         taken
     }

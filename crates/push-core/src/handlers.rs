@@ -1,24 +1,26 @@
 //! Event handlers (Push-CAI 5.1, `eventHandler`): who is asked for when events wait and nobody is there to take them.
 //!
 //! The machine knows no handler but by its registration: it asks the driver to activate it, and the driver attaches a connection on
-//! its behalf. What the handler says of an event is an acknowledgement like any other; that it cannot be reached says
-//! nothing of the event, and rests the handler alone.
+//! its behalf, or starts the application, which attaches one of its own. What the handler says of an event is an acknowledgement
+//! like any other; that it cannot be reached says nothing of the event, and rests the handler alone, longer with each failure
+//! in a row. An application that takes its events itself goes before its handler.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use push_message::UnixMillis;
+use push_message::{Owner, Reason, Refusal, UnixMillis};
 
 use crate::client::{PushClient, later};
+use crate::subscribers::Selection;
 use crate::timers::Timer;
 use crate::{
-    HandlerStage, HandlerState, Now, Occurrence, Output, RegistrationId, RegistrationRecord,
-    SubscriberId,
+    EventId, HandlerStage, HandlerState, Now, Occurrence, Output, RegistrationId,
+    RegistrationRecord, SubscriberId,
 };
 
-/// How it stands with the handler of one registration. There is none while nobody wants it and it works.
-#[derive(Debug, Default)]
+/// How it stands with the handler of one registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Standing {
     /// How often in a row it could not be reached.
     failures: u32,
@@ -31,56 +33,193 @@ enum Stage {
     /// Nobody wants it.
     #[default]
     Idle,
-    /// The driver was asked for it.
-    Wanted,
+    /// The driver was asked for it; it has until then.
+    Wanted(Duration),
     /// This connection takes its events.
     Attached(SubscriberId),
+    /// This connection has events under way, and gets no more: the application takes its events itself.
+    Leaving(SubscriberId),
     /// It is left alone until then, by both clocks.
     Resting(Duration, UnixMillis),
 }
 
-/// Every handler that is at work, wanted, or has failed.
+/// Every handler that is at work, wanted, or has failed. There is none where nobody wants it and it works.
 #[derive(Debug, Default)]
 pub(crate) struct Handlers(BTreeMap<RegistrationId, Standing>);
 
+impl Handlers {
+    fn get(&self, registration: RegistrationId) -> Standing {
+        self.0.get(&registration).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, registration: RegistrationId, standing: Standing) {
+        if standing == Standing::default() {
+            self.0.remove(&registration);
+        } else {
+            self.0.insert(registration, standing);
+        }
+    }
+
+    fn set_stage(&mut self, registration: RegistrationId, stage: Stage) {
+        let Standing { failures, .. } = self.get(registration);
+        self.set(registration, Standing { failures, stage });
+    }
+}
+
 impl PushClient {
-    /// Events of a registration wait and nobody takes them: its handler is asked for, if it has one.
-    pub(crate) fn want_handler(&mut self, record: &Arc<RegistrationRecord>) {
-        if record.event_handler.is_none() {
+    /// Events of a registration wait and nobody takes them: its handler is asked for, if it has one that is served.
+    pub(crate) fn want_handler(&mut self, record: &Arc<RegistrationRecord>, now: Now) {
+        let Some(handler) = record.event_handler.as_deref() else {
+            return;
+        };
+        let Standing { failures, stage } = self.handlers.get(record.id);
+        if stage != Stage::Idle || !self.serves_handler(handler) {
             return;
         }
-        let standing = self.handlers.0.entry(record.id).or_default();
-        if standing.stage != Stage::Idle {
-            return;
-        }
-        standing.stage = Stage::Wanted;
-        let probe = standing.failures > 0;
+        let deadline = now
+            .monotonic
+            .saturating_add(self.settings.activation_timeout);
+        self.timers.start(deadline, Timer::Handler(record.id));
+        self.handlers.set_stage(record.id, Stage::Wanted(deadline));
         self.outputs.push_back(Output::Activate {
             record: Arc::clone(record),
-            probe,
+            probe: failures > 0,
         });
     }
 
-    /// A connection takes events on behalf of a handler.
+    /// Whether handlers of this one's scheme are served.
+    pub(crate) fn serves_handler(&self, handler: &str) -> bool {
+        let scheme = handler.split(':').next().unwrap_or_default();
+        let mut served = self.settings.handler_schemes.iter();
+        served.any(|served| served.eq_ignore_ascii_case(scheme))
+    }
+
+    /// Nothing waits that a handler could take at once: one that was asked for is wanted no longer.
+    pub(crate) fn relent(&mut self, registration: RegistrationId, now: Now) {
+        if self.handlers.0.is_empty() {
+            return;
+        }
+        let Stage::Wanted(deadline) = self.handlers.get(registration).stage else {
+            return;
+        };
+        let next = self.next_for(registration);
+        if next.is_none_or(|(_, not_before)| not_before > now.monotonic) {
+            self.timers.stop(deadline, Timer::Handler(registration));
+            self.handlers.set_stage(registration, Stage::Idle);
+            self.deactivate(registration);
+        }
+    }
+
+    fn deactivate(&mut self, registration: RegistrationId) {
+        self.outputs.push_back(Output::Deactivate { registration });
+    }
+
+    /// Whether a connection may take the events of a registration on behalf of its handler.
+    pub(crate) fn admit_handler(
+        &self,
+        owner: &Owner,
+        registration: RegistrationId,
+    ) -> Result<(), Refusal> {
+        let record = self.registry.get(registration);
+        let has_handler =
+            record.is_some_and(|record| record.owner == *owner && record.event_handler.is_some());
+        if !has_handler {
+            return Err(has_ended(registration));
+        }
+        match self.handlers.get(registration).stage {
+            Stage::Resting(..) => Err(Refusal::new(
+                Reason::OptionNotAvailable,
+                format!(
+                    "the event handler of registration {registration} could not be reached and rests; it is asked for again"
+                ),
+            )),
+            Stage::Idle | Stage::Wanted(_) | Stage::Attached(_) | Stage::Leaving(_) => Ok(()),
+        }
+    }
+
+    /// A connection takes events on behalf of a handler; one that did so before is ended.
     pub(crate) fn handler_attached(
         &mut self,
         registration: RegistrationId,
         subscriber: SubscriberId,
+        now: Now,
     ) {
-        let standing = self.handlers.0.entry(registration).or_default();
-        standing.stage = Stage::Attached(subscriber);
-    }
-
-    /// A handler's connection is gone: it is asked for again when it is wanted again.
-    pub(crate) fn handler_detached(&mut self, registration: RegistrationId) {
-        if let Some(standing) = self.handlers.0.get_mut(&registration)
-            && matches!(standing.stage, Stage::Attached(_))
-        {
-            standing.stage = Stage::Idle;
+        let before = self.handlers.get(registration).stage;
+        self.handlers
+            .set_stage(registration, Stage::Attached(subscriber));
+        match before {
+            Stage::Wanted(deadline) => self.timers.stop(deadline, Timer::Handler(registration)),
+            Stage::Attached(former) | Stage::Leaving(former) => {
+                self.end_connection(registration, former, now);
+            }
+            Stage::Idle | Stage::Resting(..) => {}
+        }
+        let own = self.registry.get(registration);
+        if own.is_some_and(|record| self.subscribers.has_own(record)) {
+            self.give_way(registration);
         }
     }
 
-    /// A handler could not be reached: it rests.
+    /// A handler's connection is gone: it is asked for again when it is wanted again.
+    pub(crate) fn handler_detached(
+        &mut self,
+        registration: RegistrationId,
+        subscriber: SubscriberId,
+    ) {
+        match self.handlers.get(registration).stage {
+            Stage::Attached(own) | Stage::Leaving(own) if own == subscriber => {
+                self.handlers.set_stage(registration, Stage::Idle);
+            }
+            Stage::Idle
+            | Stage::Wanted(_)
+            | Stage::Attached(_)
+            | Stage::Leaving(_)
+            | Stage::Resting(..) => {}
+        }
+    }
+
+    /// An application takes its events itself: the handlers of the registrations that it means give way.
+    pub(crate) fn application_attached(&mut self, owner: &Owner, selection: &Selection) {
+        let is_meant = |id: &RegistrationId| {
+            let record = self.registry.get(*id);
+            record.is_some_and(|record| record.owner == *owner && selection.fits(record))
+        };
+        let meant: Vec<_> = self.handlers.0.keys().copied().filter(is_meant).collect();
+        for registration in meant {
+            self.give_way(registration);
+        }
+    }
+
+    /// What a handler's connection has under way stays there; the rest goes to the application.
+    fn give_way(&mut self, registration: RegistrationId) {
+        match self.handlers.get(registration).stage {
+            Stage::Wanted(deadline) => {
+                self.timers.stop(deadline, Timer::Handler(registration));
+                self.handlers.set_stage(registration, Stage::Idle);
+            }
+            Stage::Attached(subscriber) => {
+                self.handlers
+                    .set_stage(registration, Stage::Leaving(subscriber));
+                if let Some(connection) = self.subscribers.get_mut(subscriber) {
+                    connection.window = 0;
+                }
+            }
+            Stage::Idle | Stage::Leaving(_) | Stage::Resting(..) => return,
+        }
+        self.deactivate(registration);
+    }
+
+    /// Something was heard of an event: whoever has it can be reached.
+    pub(crate) fn handler_answered(&mut self, registration: RegistrationId) {
+        if self.handlers.0.is_empty() {
+            return;
+        }
+        let Standing { stage, .. } = self.handlers.get(registration);
+        self.handlers
+            .set(registration, Standing { failures: 0, stage });
+    }
+
+    /// A handler could not be reached: it rests. What it has under way waits again, as if it had not been given out.
     pub(crate) fn handler_failed(
         &mut self,
         registration: RegistrationId,
@@ -88,49 +227,138 @@ impl PushClient {
         after: Option<Duration>,
         now: Now,
     ) {
-        let Some(standing) = self.handlers.0.get_mut(&registration) else {
-            return;
+        let Standing { failures, stage } = self.handlers.get(registration);
+        let connection = match stage {
+            Stage::Idle | Stage::Resting(..) => return,
+            Stage::Wanted(deadline) => {
+                self.timers.stop(deadline, Timer::Handler(registration));
+                None
+            }
+            Stage::Attached(subscriber) | Stage::Leaving(subscriber) => Some(subscriber),
         };
-        standing.failures = standing.failures.saturating_add(1);
-        let (failures, stage) = (standing.failures, standing.stage);
-        if let Stage::Attached(subscriber) = stage {
-            self.unsubscribe(subscriber, now);
-        }
+        let failures = failures.saturating_add(1);
         let asked = after.unwrap_or_default().min(self.settings.event_lifetime);
         let rest = self.handler_backoff(failures).max(asked);
         let (at, until) = (now.monotonic + rest, later(now.unix, rest));
-        if let Some(standing) = self.handlers.0.get_mut(&registration) {
-            standing.stage = Stage::Resting(at, until);
-        }
+        let stage = Stage::Resting(at, until);
+        self.handlers
+            .set(registration, Standing { failures, stage });
         self.timers.start(at, Timer::Handler(registration));
         self.occurred(Occurrence::HandlerFailed {
             registration,
             until,
             reason,
         });
+        if let Some(subscriber) = connection {
+            self.unhand(subscriber);
+            self.end_connection(registration, subscriber, now);
+        }
+    }
+
+    /// Takes the last delivery of what is under way to a connection as not having been.
+    fn unhand(&mut self, subscriber: SubscriberId) {
+        let connection = self.subscribers.get_mut(subscriber);
+        let under_way: Vec<EventId> =
+            connection.map_or_else(Vec::new, |connection| connection.under_way.keys().collect());
+        for event in under_way {
+            if let Some(event) = self.journal.get_mut(event)
+                && event.settlement.is_none()
+            {
+                event.attempts = event.attempts.saturating_sub(1);
+                event.delivered = false;
+            }
+        }
+    }
+
+    /// Ends a connection that was attached for a handler.
+    fn end_connection(&mut self, registration: RegistrationId, subscriber: SubscriberId, now: Now) {
+        self.outputs.push_back(Output::SubscriptionRefused {
+            subscriber,
+            refusal: has_ended(registration),
+        });
+        self.unsubscribe(subscriber, now);
+    }
+
+    /// The deadline of a handler has passed: it has rested, or nobody answered for it.
+    pub(crate) fn handler_due(&mut self, registration: RegistrationId, now: Now) {
+        match self.handlers.get(registration).stage {
+            Stage::Wanted(_) => {
+                let limit = self.settings.activation_timeout.as_secs();
+                let reason = format!("nobody took its events within {limit} s");
+                self.deactivate(registration);
+                self.handler_failed(registration, reason, None, now);
+            }
+            Stage::Resting(..) => {
+                self.handlers.set_stage(registration, Stage::Idle);
+                self.pump(registration, now);
+            }
+            Stage::Idle | Stage::Attached(_) | Stage::Leaving(_) => {}
+        }
+    }
+
+    /// A registration came in the place of another: the former handler is done with, or is tried again at once where it is the
+    /// same.
+    pub(crate) fn replace_handler(
+        &mut self,
+        former: &RegistrationRecord,
+        record: &RegistrationRecord,
+        now: Now,
+    ) {
+        if former.event_handler != record.event_handler {
+            self.end_handler(record.id, now);
+        } else if let Stage::Resting(at, _) = self.handlers.get(record.id).stage {
+            self.timers.stop(at, Timer::Handler(record.id));
+            self.handlers.set_stage(record.id, Stage::Idle);
+        }
+    }
+
+    /// A registration is gone, or has its handler no longer: what is at work for it is ended, and its failures are forgotten.
+    pub(crate) fn end_handler(&mut self, registration: RegistrationId, now: Now) {
+        let Some(standing) = self.handlers.0.remove(&registration) else {
+            return;
+        };
+        match standing.stage {
+            Stage::Idle => {}
+            Stage::Resting(at, _) => self.timers.stop(at, Timer::Handler(registration)),
+            Stage::Wanted(deadline) => {
+                self.timers.stop(deadline, Timer::Handler(registration));
+                self.deactivate(registration);
+            }
+            Stage::Attached(subscriber) => {
+                self.deactivate(registration);
+                self.end_connection(registration, subscriber, now);
+            }
+            Stage::Leaving(subscriber) => self.end_connection(registration, subscriber, now),
+        }
+    }
+
+    /// Asks for the handlers of whatever waits at start.
+    pub(crate) fn restore_handlers(&mut self, now: Now) {
+        let with_handler = |record: &&Arc<RegistrationRecord>| record.event_handler.is_some();
+        let registrations = self.registry.all().filter(with_handler);
+        let registrations: Vec<_> = registrations.map(|record| record.id).collect();
+        for registration in registrations {
+            self.pump(registration, now);
+        }
     }
 
     /// How it stands with the handler of a registration, if it has one.
     pub(crate) fn handler_state(&self, record: &RegistrationRecord) -> Option<HandlerState> {
         record.event_handler.as_ref()?;
-        let standing = self.handlers.0.get(&record.id);
-        let stage = standing.map_or(Stage::Idle, |standing| standing.stage);
-        Some(HandlerState {
-            failures: standing.map_or(0, |standing| standing.failures),
-            stage: match stage {
-                Stage::Idle => HandlerStage::Idle,
-                Stage::Wanted => HandlerStage::Wanted,
-                Stage::Attached(_) => HandlerStage::Attached,
-                Stage::Resting(_, until) => HandlerStage::Resting { until },
-            },
-        })
+        let Standing { failures, stage } = self.handlers.get(record.id);
+        let stage = match stage {
+            Stage::Idle => HandlerStage::Idle,
+            Stage::Wanted(_) => HandlerStage::Wanted,
+            Stage::Attached(_) | Stage::Leaving(_) => HandlerStage::Attached,
+            Stage::Resting(_, until) => HandlerStage::Resting { until },
+        };
+        Some(HandlerState { failures, stage })
     }
+}
 
-    /// A handler has rested.
-    pub(crate) fn handler_rested(&mut self, registration: RegistrationId, now: Now) {
-        if let Some(standing) = self.handlers.0.get_mut(&registration) {
-            standing.stage = Stage::Idle;
-            self.pump(registration, now);
-        }
-    }
+fn has_ended(registration: RegistrationId) -> Refusal {
+    Refusal::new(
+        Reason::NotRegistered,
+        format!("registration {registration} has no event handler that is to take its events"),
+    )
 }

@@ -78,7 +78,8 @@ pub enum Output {
         /// The event.
         delivery: Delivery,
     },
-    /// Answer a [`Subscribe`](crate::Input::Subscribe) that cannot be taken; the connection gets no events.
+    /// Answer a [`Subscribe`](crate::Input::Subscribe) that cannot be taken, or end a connection that was attached for an event
+    /// handler; it gets no events any more.
     SubscriptionRefused {
         /// The connection.
         subscriber: SubscriberId,
@@ -95,8 +96,9 @@ pub enum Output {
         /// The handler failed the last time: one event is to be tried before more are.
         probe: bool,
     },
-    /// The event handler of a registration is wanted no longer: the registration has ended, or the application takes its events
-    /// itself.
+    /// The event handler of a registration is wanted no longer: the registration has ended or has another one, the application takes
+    /// its events itself, nothing waits any more, or it took [too long](crate::Settings::activation_timeout). What its connection
+    /// has under way may be finished, but where the connection was ended.
     Deactivate {
         /// The registration.
         registration: RegistrationId,

@@ -291,6 +291,7 @@ impl PushClient {
         if let Some(former) = former {
             self.remove_hosts(whitelist::hosts_of(&former.whitelist));
             self.release_ports(&former);
+            self.replace_handler(&former, &record, now);
         }
         self.answer(
             registering.ticket,

@@ -42,6 +42,7 @@ impl PushClient {
         // Whoever registered last may not have been given what waited, and what outlived its time is nobody's.
         self.handle_timeout(now);
         self.replay_held();
+        self.restore_handlers(now);
         let explicit: std::collections::BTreeSet<_> = self.explicit_protocols().collect();
         if !explicit.is_empty() {
             self.announce_only(&explicit);

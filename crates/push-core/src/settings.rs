@@ -62,8 +62,8 @@ pub struct Settings {
     pub handler_backoff_base: Duration,
     /// The longest that an event handler rests by itself; what it asks for may be longer.
     pub handler_backoff_limit: Duration,
-    /// How long it may take until somebody takes the events of a registration once its event handler was asked for; then the
-    /// handler counts as failed.
+    /// How long it may take until somebody takes the events of a registration once its event handler was asked for, the wait for
+    /// its turn included; then the handler counts as failed.
     pub activation_timeout: Duration,
     /// Unacknowledged events on one connection.
     pub max_window: u32,
@@ -208,7 +208,7 @@ impl Default for Settings {
             backoff_limit: Duration::from_hours(1),
             handler_backoff_base: Duration::from_secs(5),
             handler_backoff_limit: Duration::from_mins(15),
-            activation_timeout: Duration::from_mins(1),
+            activation_timeout: Duration::from_mins(10),
             max_window: 256,
             max_subscribers_per_owner: 64,
             duplicate_window: Duration::from_mins(5),

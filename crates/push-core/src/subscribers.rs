@@ -94,7 +94,7 @@ impl Subscribers {
             + self.fetches_by_owner.get(owner).map_or(0, Vec::len)
     }
 
-    fn is_handlers(&self, id: SubscriberId) -> bool {
+    pub(crate) fn is_handlers(&self, id: SubscriberId) -> bool {
         let connection = self.connections.get(&id);
         connection.is_some_and(|connection| connection.selection.handler_of.is_some())
     }
@@ -109,6 +109,12 @@ impl Subscribers {
 
     pub(crate) fn get_mut(&mut self, id: SubscriberId) -> Option<&mut Subscriber> {
         self.connections.get_mut(&id)
+    }
+
+    /// Whether an application takes events of a registration over a connection of its own.
+    pub(crate) fn has_own(&self, record: &RegistrationRecord) -> bool {
+        let first = self.first_for(record);
+        first.is_some_and(|id| !self.is_handlers(id))
     }
 
     /// The connection attached first whose selection fits; one of an event handler only where the application has none of its own.

@@ -31,9 +31,12 @@ impl PushClient {
                     under_way: Rising::default(),
                     blocked: BTreeSet::new(),
                 };
-                self.subscribers.attach(subscriber, attached);
                 if let Some(registration) = selector.handler_of {
-                    self.handler_attached(registration, subscriber);
+                    self.subscribers.attach(subscriber, attached);
+                    self.handler_attached(registration, subscriber, now);
+                } else {
+                    self.application_attached(owner, &attached.selection);
+                    self.subscribers.attach(subscriber, attached);
                 }
                 self.serve(subscriber, owner, after, now);
             }
@@ -51,6 +54,9 @@ impl PushClient {
         selector: &Selector,
     ) -> Result<Selection, Refusal> {
         let selection = Selection::parse(selector)?;
+        if let Some(registration) = selection.handler_of {
+            self.admit_handler(owner, registration)?;
+        }
         let most = self.settings.max_subscribers_per_owner;
         if selection.handler_of.is_none() && self.subscribers.count(owner) >= most {
             return Err(Refusal::new(
@@ -121,7 +127,7 @@ impl PushClient {
             return;
         };
         if let Some(registration) = gone.selection.handler_of {
-            self.handler_detached(registration);
+            self.handler_detached(registration, subscriber);
         }
         let mut registrations = gone.blocked;
         for event in gone.under_way.keys() {

@@ -25,7 +25,7 @@ pub(crate) enum Timer {
     Resolution,
     /// A port that could not be opened is tried again.
     Port(OwnPort),
-    /// An event handler has rested.
+    /// An event handler has rested, or took too long to come.
     Handler(RegistrationId),
 }
 
@@ -40,7 +40,7 @@ impl Timer {
             Self::Announcement(_) => "the Push Servers have not answered",
             Self::Resolution => "host names are resolved again",
             Self::Port(_) => "a port is tried again",
-            Self::Handler(_) => "an event handler has rested",
+            Self::Handler(_) => "an event handler has rested, or has not come",
         }
     }
 }

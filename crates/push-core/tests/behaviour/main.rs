@@ -5,6 +5,7 @@ mod awaiting;
 mod choosing;
 mod common;
 mod delivering;
+mod handling;
 mod judging;
 mod observing;
 mod options;
