@@ -6,6 +6,18 @@ use push_core::Now;
 use push_message::UnixMillis;
 use tokio::time::Instant;
 
+/// The time of day, for what goes out of this process: an event handler's time stamps.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one reader of clocks"
+)]
+pub fn unix_time() -> UnixMillis {
+    let unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    UnixMillis(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// The clocks of one engine.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
@@ -21,17 +33,10 @@ impl Clock {
     }
 
     /// The time, read once for everything that is done about one wake-up.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one reader of clocks"
-    )]
     pub(crate) fn now(&self) -> Now {
-        let unix = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         Now {
             monotonic: self.started.elapsed(),
-            unix: UnixMillis(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX)),
+            unix: unix_time(),
         }
     }
 

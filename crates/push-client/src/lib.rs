@@ -54,6 +54,7 @@ mod watch;
 
 pub use builder::{BuildError, Builder};
 pub use client::{Application, Client, Registered};
+pub use clock::unix_time;
 pub use engine::{Engine, EngineError};
 pub use event::{Event, Events};
 pub use handlers::{

@@ -12,6 +12,7 @@ mod job;
 mod runner;
 mod scheme;
 mod settings;
+pub mod web;
 
 pub use host::Handlers;
 pub use runner::Runner;

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use section::{Section, section};
 
 pub use document::ConfigError;
-pub use handlers::{Handlers, HandlersWiring};
+pub use handlers::{Handlers, HandlersWiring, PlainHttpName, UnixTable, WebhooksTable};
 pub use ota_http::{
     AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
     SirPreferenceName, UnknownContextName, Version,
@@ -285,7 +285,7 @@ pub struct Config {
 }
 
 /// Every section, in the order in which they are documented.
-pub(crate) const SECTIONS: [Section; 21] = [
+pub(crate) const SECTIONS: [Section; 23] = [
     General::SECTION,
     Api::SECTION,
     Http::SECTION,
@@ -302,6 +302,8 @@ pub(crate) const SECTIONS: [Section; 21] = [
     Applications::SECTION,
     Delivery::SECTION,
     Handlers::SECTION,
+    WebhooksTable::SECTION,
+    UnixTable::SECTION,
     Queue::SECTION,
     Duplicates::SECTION,
     Store::SECTION,

@@ -1,6 +1,6 @@
 //! From the configuration to the settings of the parts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use push_client::modem::{ModemManagerSettings, OfonoSettings};
 use push_client::short_messages::ShortMessageSettings;
@@ -143,11 +143,17 @@ impl Config {
             ofono: self.ofono()?,
             handlers: self
                 .handlers
-                .wiring(self.delivery.acknowledgement_timeout)?,
+                .wiring(self.delivery.acknowledgement_timeout, self.state_dir())?,
             http: self.http_settings(),
             socket_mode: socket_mode(&self.api.socket_mode)?,
             log: log_targets(&self.log.level)?,
         })
+    }
+
+    /// Where things are kept beside the store, unless nothing is written.
+    fn state_dir(&self) -> Option<&Path> {
+        let writes = self.store.durability != DurabilityName::None;
+        writes.then_some(&*self.general.state_dir)
     }
 
     fn modem_manager(&self) -> Result<Option<ModemManagerSettings>, Wrong> {

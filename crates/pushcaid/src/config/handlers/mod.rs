@@ -1,5 +1,8 @@
 //! `[handlers]` and the tables within: the ways to start applications when their events wait.
 
+mod web;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use push_core::Settings;
@@ -30,8 +33,14 @@ section! {
         stop_timeout: Span = Span(RunnerSettings::default().stop_timeout),
         /// Octets of what a handler said on an event that are kept for `pushcai explain`.
         kept_output: Octets = Octets(RunnerSettings::default().kept_output),
+        /// Webhooks.
+        webhooks: WebhooksTable = WebhooksTable::default(),
+        /// Unix sockets.
+        unix: UnixTable = UnixTable::default(),
     }
 }
+
+pub use web::{PlainHttpName, UnixTable, WebhooksTable};
 
 /// What the handlers of the daemon are made from.
 #[derive(Debug)]
@@ -43,11 +52,15 @@ pub struct HandlersWiring {
 }
 
 impl Handlers {
-    /// The handlers, where an application may take so long to acknowledge.
-    pub(super) fn wiring(&self, acknowledgement_timeout: Span) -> Result<HandlersWiring, Wrong> {
+    /// The handlers, where an application may take so long to acknowledge, and where things are kept, if they are.
+    pub(super) fn wiring(
+        &self,
+        acknowledgement_timeout: Span,
+        state_dir: Option<&Path>,
+    ) -> Result<HandlersWiring, Wrong> {
         Ok(HandlersWiring {
             runner: self.runner(acknowledgement_timeout)?,
-            schemes: Vec::new(),
+            schemes: web::schemes(&self.webhooks, &self.unix, state_dir)?,
         })
     }
 
