@@ -24,6 +24,15 @@ pub fn list_from_json<T: DeserializeOwned>(octets: &[u8]) -> Result<Vec<T>, Box<
     read(octets)
 }
 
+/// Reads a request of an application from a value that another notation than JSON was turned into, with the same errors as
+/// [`from_json`], but for the place, which only text has.
+pub fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Box<Problem>> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = Some(error.path().to_string()).filter(|path| path != ".");
+        Box::new(misfit(error.into_inner().to_string(), path))
+    })
+}
+
 fn read<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Box<Problem>> {
     // What is known to be UTF-8 as a whole is not looked at again string by string.
     let value = match std::str::from_utf8(octets) {
@@ -32,7 +41,7 @@ fn read<T: DeserializeOwned>(octets: &[u8]) -> Result<T, Box<Problem>> {
     };
     value.map_err(|error| {
         Box::new(match error.classify() {
-            Category::Data => misfit::<T>(octets, &error),
+            Category::Data => misfit(error.to_string(), path_of_fault::<T>(octets)),
             Category::Syntax | Category::Eof | Category::Io => no_json(octets, &error),
         })
     })
@@ -45,14 +54,12 @@ fn no_json(octets: &[u8], error: &serde_json::Error) -> Problem {
     Problem::invalid_request(format!("the body is no JSON document: {error}"))
 }
 
-/// The document is JSON but not what is asked for: read it again for the path of the value at fault.
-fn misfit<T: DeserializeOwned>(octets: &[u8], error: &serde_json::Error) -> Problem {
-    let message = error.to_string();
+/// The document is readable but not what is asked for: what serde says, and the path of the value at fault.
+fn misfit(message: String, path: Option<String>) -> Problem {
     let unknown = quoted_after(&message, "unknown field ");
     let named = unknown
         .or_else(|| quoted_after(&message, "missing field "))
         .or_else(|| quoted_after(&message, "duplicate field "));
-    let path = path_of_fault::<T>(octets);
     let option = match named {
         Some(field) if path.as_deref().is_some_and(|path| ends_with(path, field)) => path,
         Some(field) => {
@@ -69,6 +76,7 @@ fn misfit<T: DeserializeOwned>(octets: &[u8], error: &serde_json::Error) -> Prob
     }
 }
 
+/// The document is read again for the path of the value at fault.
 fn path_of_fault<T: DeserializeOwned>(octets: &[u8]) -> Option<String> {
     let mut deserializer = serde_json::Deserializer::from_slice(octets);
     let error = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err()?;
@@ -80,7 +88,8 @@ fn ends_with(path: &str, field: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The sentence for an unknown field, from serde's: "unknown field `x`, expected one of `a`, `b` at line 1 column 2".
+/// The sentence for an unknown field, from serde's: "unknown field `x`, expected one of `a`, `b` at line 1 column 2"; there may be no
+/// place.
 fn unknown_field(message: &str, field: &str) -> Option<String> {
     let (_, expected) = message.split_once("`, expected ")?;
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();

@@ -21,7 +21,7 @@ pub use event::{
     PushEvent, PushEventView,
 };
 pub use event_text::id_digits;
-pub use json::{from_json, list_from_json};
+pub use json::{from_json, from_value, list_from_json};
 pub use nearest::nearest;
 pub use problem::Problem;
 pub use push_message::{Owner, Reason, Refusal};

@@ -153,7 +153,7 @@ pub trait PushService: Clone + Send + Sync + 'static {
 }
 
 /// An event under way to its application.
-pub trait DeliveredEvent: Send + 'static {
+pub trait DeliveredEvent: Send + Sync + 'static {
     /// What to write.
     fn view(&self) -> PushEventView<'_>;
 }

@@ -1,0 +1,196 @@
+//! A push event as a map of D-Bus.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
+
+use push_api::{PushEventView, id_digits};
+use push_message::Headers;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+use zbus::{OwnedFd, Signature, Type, as_variant};
+
+/// A push event as `a{sv}`, written without copying it first.
+///
+/// | key | type | |
+/// | --- | --- | --- |
+/// | `id`, `registrationID` | `s` | 16 hexadecimal digits each |
+/// | `pushApplicationID`, `applicationID` | `s` | in canonical form; the second where there is one |
+/// | `contentType`, `parameters` | `s`, `a{ss}` | a name that stands twice has its first value |
+/// | `content` | `ay` | up to a size |
+/// | `contentFd` | `h` | above it: a sealed file in memory, to be read from its beginning to its end |
+/// | `headers` | `a(ss)` | in order of arrival: they repeat, so they are no map |
+/// | `protocol`, `bearer` | `s` | |
+/// | `server`, `serverNames` | `s`, `as` | as the bearer showed it; what it proved, if anything |
+/// | `sender` | `s` | who sent the short message; on other bearers the server |
+/// | `profile` | `s` | the modem or link that it came by, where there is one |
+/// | `dstPort`, `srcPort` | `q` | where the bearer has them |
+/// | `received` | `t` | milliseconds since 1970 |
+/// | `attempt` | `u` | 1 for the first delivery |
+/// | `trust` | `s` | `trusted`, `authenticated` or `none`, as the gateway says |
+///
+/// A string with NUL, which D-Bus cannot carry, has U+FFFD in its place.
+#[derive(Debug)]
+pub struct EventMap<'a> {
+    view: PushEventView<'a>,
+    content: Option<OwnedFd>,
+}
+
+/// A push event as a map; content of more than `inline` octets goes by descriptor.
+///
+/// # Errors
+/// The kernel gives no file in memory.
+pub fn event_map(view: PushEventView<'_>, inline: usize) -> io::Result<EventMap<'_>> {
+    let content = (view.content.len() > inline)
+        .then(|| sealed(view.content))
+        .transpose()?;
+    Ok(EventMap { view, content })
+}
+
+impl EventMap<'_> {
+    /// Whether the content goes by descriptor.
+    pub const fn has_descriptor(&self) -> bool {
+        self.content.is_some()
+    }
+}
+
+/// A file in memory that nobody can change any more, to be read from its beginning.
+fn sealed(content: &[u8]) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let mut file = File::from(memfd_create("push-event", flags)?);
+    file.write_all(content)?;
+    file.rewind()?;
+    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    fcntl_add_seals(&file, seals)?;
+    Ok(std::os::fd::OwnedFd::from(file).into())
+}
+
+impl Type for EventMap<'_> {
+    const SIGNATURE: &'static Signature =
+        &Signature::static_dict(&Signature::Str, &Signature::Variant);
+}
+
+impl Serialize for EventMap<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { view, content } = self;
+        let mut map = Entries(serializer.serialize_map(None)?);
+        map.put("id", &digits(view.id))?;
+        map.put("registrationID", &digits(view.registration_id))?;
+        map.put("pushApplicationID", &carried(&view.push_application_id))?;
+        map.put_some("applicationID", view.application_id)?;
+        map.put("contentType", &carried(view.content_type))?;
+        map.put("parameters", &Parameters(view.parameters))?;
+        match content {
+            None => map.put("content", &Octets(view.content))?,
+            Some(file) => map.put("contentFd", file)?,
+        }
+        map.put("headers", &Pairs(view.headers))?;
+        map.put("protocol", &view.protocol)?;
+        map.put("bearer", &view.bearer)?;
+        let server = view.server.to_string();
+        map.put("server", &carried(&server))?;
+        map.put("sender", &carried(view.originator.unwrap_or(&server)))?;
+        if !view.server_names.is_empty() {
+            let names: Vec<_> = view.server_names.iter().map(|name| carried(name)).collect();
+            map.put("serverNames", &names)?;
+        }
+        map.put_some("profile", view.device)?;
+        if let Some(port) = &view.ports.dest {
+            map.put("dstPort", port)?;
+        }
+        if let Some(port) = &view.ports.orig {
+            map.put("srcPort", port)?;
+        }
+        map.put("received", &view.received_at)?;
+        map.put("attempt", &view.attempt)?;
+        map.put("trust", &trust(view))?;
+        map.0.end()
+    }
+}
+
+const fn trust(view: &PushEventView<'_>) -> &'static str {
+    match (view.trusted, view.authenticated) {
+        (true, _) => "trusted",
+        (false, true) => "authenticated",
+        (false, false) => "none",
+    }
+}
+
+fn digits(id: u64) -> String {
+    id_digits(id).iter().copied().map(char::from).collect()
+}
+
+/// The string as D-Bus can carry it.
+fn carried(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// A map whose values are variants.
+struct Entries<M>(M);
+
+impl<M: serde::ser::SerializeMap> Entries<M> {
+    fn put<T: Type + Serialize>(&mut self, name: &str, value: &T) -> Result<(), M::Error> {
+        self.0.serialize_entry(name, &as_variant::Serialize(value))
+    }
+
+    fn put_some(&mut self, name: &str, text: Option<&str>) -> Result<(), M::Error> {
+        text.map_or(Ok(()), |text| self.put(name, &carried(text)))
+    }
+}
+
+/// Octets, `ay`, written as one piece.
+struct Octets<'a>(&'a [u8]);
+
+impl Type for Octets<'_> {
+    const SIGNATURE: &'static Signature = &Signature::static_array(&Signature::U8);
+}
+
+impl Serialize for Octets<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// Names with values in their order, `a(ss)`.
+struct Pairs<'a>(&'a Headers);
+
+impl Type for Pairs<'_> {
+    const SIGNATURE: &'static Signature = <Vec<(&str, &str)>>::SIGNATURE;
+}
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pairs = serializer.serialize_seq(None)?;
+        for (name, value) in self.0.iter() {
+            pairs.serialize_element(&(carried(name), carried(value)))?;
+        }
+        pairs.end()
+    }
+}
+
+/// Names with a value each, `a{ss}`.
+struct Parameters<'a>(&'a Headers);
+
+impl Type for Parameters<'_> {
+    const SIGNATURE: &'static Signature = &Signature::static_dict(&Signature::Str, &Signature::Str);
+}
+
+impl Serialize for Parameters<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            let stands_before = self.0.iter().take(index).any(|(other, _)| other == name);
+            if !stands_before {
+                map.serialize_entry(&carried(name), &carried(value))?;
+            }
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests;

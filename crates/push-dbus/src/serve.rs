@@ -1,0 +1,138 @@
+//! Serving on a bus, until the shutdown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use push_api::PushService;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use zbus::Connection;
+use zbus::fdo::RequestNameFlags;
+
+use crate::bus::connect;
+use crate::callers::Callers;
+use crate::interface::{Client1, Shared};
+use crate::watching::tell_of_changes;
+use crate::{DbusSettings, NAME, PATH};
+
+/// How often it is looked whether the last call has ended, once there is to be an end.
+const IDLE_CHECK: Duration = Duration::from_millis(5);
+
+/// Serves the contract on the bus of the settings until `shutdown` completes.
+///
+/// Where the bus is not there, or goes away, it is connected to again after a pause that doubles: a Push Client never ends of it.
+pub async fn serve<S: PushService>(
+    service: S,
+    settings: DbusSettings,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let mut shutdown = std::pin::pin!(shutdown);
+    let mut pause = settings.backoff_base;
+    loop {
+        let serving = async {
+            let connection = connect(&settings.address, settings.call_timeout).await?;
+            pause = settings.backoff_base;
+            serve_on(
+                &connection,
+                service.clone(),
+                settings.clone(),
+                shutdown.as_mut(),
+            )
+            .await
+        };
+        match serving.await {
+            Ok(Ended::ByShutdown) => return,
+            Ok(Ended::BusLost) => tracing::warn!(
+                "the bus is gone; applications on D-Bus are not served until it is back"
+            ),
+            Err(error) => tracing::warn!(%error, "D-Bus is not served"),
+        }
+        tokio::select! {
+            () = shutdown.as_mut() => return,
+            () = sleep(pause) => {}
+        }
+        pause = next_pause(pause, settings.backoff_limit);
+    }
+}
+
+fn next_pause(pause: Duration, limit: Duration) -> Duration {
+    pause.saturating_mul(2).min(limit)
+}
+
+/// Why serving on a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The connection is lost.
+    BusLost,
+    /// It was to end.
+    ByShutdown,
+}
+
+/// Serves the contract on one connection until it is lost or `shutdown` completes. The address of the settings counts for nothing.
+///
+/// # Errors
+/// The bus does not give the name, and does not put this connection in its queue either.
+pub async fn serve_on<S: PushService>(
+    connection: &Connection,
+    service: S,
+    settings: DbusSettings,
+    shutdown: impl Future<Output = ()> + Send,
+) -> zbus::Result<Ended> {
+    let callers = Callers::new(settings.clone());
+    let (closer, closing) = watch::channel(false);
+    let shutdown_timeout = settings.shutdown_timeout;
+    let shared = Arc::new(Shared {
+        service,
+        settings,
+        callers: Arc::clone(&callers),
+        closing,
+    });
+    connection
+        .object_server()
+        .at(PATH, Client1(Arc::clone(&shared)))
+        .await?;
+    take_name(connection).await?;
+    let ended = tokio::select! {
+        () = shutdown => Ended::ByShutdown,
+        () = connection.closed() => Ended::BusLost,
+        () = tell_of_changes(connection, &shared) => Ended::BusLost,
+    };
+    closer.send_replace(true);
+    if ended == Ended::ByShutdown {
+        let leaving = async {
+            connection.release_name(NAME).await?;
+            connection
+                .object_server()
+                .remove::<Client1<S>, _>(PATH)
+                .await?;
+            while !callers.is_idle() {
+                sleep(IDLE_CHECK).await;
+            }
+            Ok::<_, zbus::Error>(())
+        };
+        // Who does not let us go in time is left.
+        timeout(shutdown_timeout, leaving).await.ok();
+    }
+    callers.clear();
+    Ok(ended)
+}
+
+/// Asks for the name; where another has it, this connection is next.
+async fn take_name(connection: &Connection) -> zbus::Result<()> {
+    use zbus::fdo::RequestNameReply;
+    match connection
+        .request_name_with_flags(NAME, RequestNameFlags::empty())
+        .await?
+    {
+        RequestNameReply::PrimaryOwner | RequestNameReply::AlreadyOwner => {
+            tracing::info!(name = NAME, "serving on D-Bus");
+        }
+        RequestNameReply::InQueue | RequestNameReply::Exists => {
+            tracing::warn!(
+                name = NAME,
+                "another process has the name on D-Bus; this one waits for it"
+            );
+        }
+    }
+    Ok(())
+}

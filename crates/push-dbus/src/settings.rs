@@ -1,0 +1,68 @@
+//! What may be set, with its bounds and defaults.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use push_identity::Identity;
+
+use crate::BusAddress;
+
+/// Settings of the interface on one bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DbusSettings {
+    /// The bus.
+    pub address: BusAddress,
+    /// How the owner of an application is told.
+    pub identity: Identity,
+    /// Where the kernel shows its processes.
+    pub proc_path: PathBuf,
+    /// Calls under way at one time.
+    pub max_calls: usize,
+    /// Calls of one connection under way at one time.
+    pub max_calls_per_connection: usize,
+    /// Connections that are known at one time; an idle one is forgotten for a new one. Each takes a match rule at the bus.
+    pub max_connections: usize,
+    /// Connections of one owner that are known at one time.
+    pub max_connections_per_owner: usize,
+    /// Octets of a message that is read; of a larger one the content is dropped unread.
+    pub max_message_octets: usize,
+    /// Events that one fetch may ask for.
+    pub max_fetch: u32,
+    /// How long one fetch may wait.
+    pub max_wait: Duration,
+    /// Octets of content in one answer to a fetch, beside descriptors; one event goes through whatever its size.
+    pub max_answer_octets: usize,
+    /// Octets of content up to which it stands in the event itself; more goes by descriptor.
+    pub inline_content: usize,
+    /// How long the bus may take to answer.
+    pub call_timeout: Duration,
+    /// The first pause before the bus is connected to again; it doubles.
+    pub backoff_base: Duration,
+    /// The greatest pause.
+    pub backoff_limit: Duration,
+    /// How long what is under way may take after the shutdown began.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for DbusSettings {
+    fn default() -> Self {
+        Self {
+            address: BusAddress::System,
+            identity: Identity::Unit,
+            proc_path: PathBuf::from("/proc"),
+            max_calls: 512,
+            max_calls_per_connection: 32,
+            max_connections: 256,
+            max_connections_per_owner: 32,
+            max_message_octets: 64 * 1024,
+            max_fetch: 1000,
+            max_wait: Duration::from_mins(5),
+            max_answer_octets: 4 * 1024 * 1024,
+            inline_content: 64 * 1024,
+            call_timeout: Duration::from_secs(30),
+            backoff_base: Duration::from_secs(1),
+            backoff_limit: Duration::from_mins(1),
+            shutdown_timeout: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The interface of the Push Client on a private bus, with a real Push Client behind it.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bus;
+mod methods;
+mod stage;
