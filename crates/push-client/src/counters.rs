@@ -84,6 +84,7 @@ impl Counters {
             Occurrence::Delayed { .. } => self.delayed += 1,
             Occurrence::Died { .. } => self.died += 1,
             Occurrence::Replayed { .. }
+            | Occurrence::Dropped { .. }
             | Occurrence::CopyDropped { .. }
             | Occurrence::HandlerFailed { .. }
             | Occurrence::RegistrationChanged { .. } => {}

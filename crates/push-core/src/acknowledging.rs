@@ -59,7 +59,7 @@ impl PushClient {
             .is_some_and(|record| record.owner == *owner);
         is_owners
             && match event.stage {
-                Stage::Journalling | Stage::Held | Stage::Assigning => false,
+                Stage::Journalling | Stage::Held | Stage::Assigning | Stage::Settling => false,
                 Stage::Waiting | Stage::UnderWay { .. } => true,
                 Stage::Dead => outcome != Outcome::Later,
             }

@@ -8,7 +8,7 @@ use push_message::{PushApplicationId, UnixMillis};
 use crate::completed::Completed;
 use crate::duplicates::Duplicates;
 use crate::handlers::Handlers;
-use crate::journal::Journal;
+use crate::journal::{Journal, Stage};
 use crate::pending::{Pending, Write};
 use crate::ports::Ports;
 use crate::random::Random;
@@ -143,7 +143,7 @@ impl PushClient {
                 owner,
                 letters,
                 fate,
-            } => self.settle_dead_letters(ticket, owner.as_ref(), &letters, fate),
+            } => self.settle_dead_letters(ticket, owner.as_ref(), &letters, fate, now),
         }
     }
 
@@ -242,6 +242,7 @@ impl PushClient {
                 events,
                 refused,
             } => self.acknowledged(ticket, &owner, &events, refused, now),
+            Write::DeadLetters(settling) => self.letters_settled(settling, now),
             Write::Segments(reply) => self.judged(reply.ticket, reply.decision),
             Write::Housekeeping(_) => {}
         }
@@ -263,6 +264,7 @@ impl PushClient {
             Write::Acknowledgement { ticket, events, .. } => {
                 self.not_acknowledged(ticket, &events, reason, now);
             }
+            Write::DeadLetters(settling) => self.letters_not_settled(&settling, reason, now),
             Write::Segments(reply) => self.offer_again(reply),
             Write::Housekeeping(changes) => self.pending.unwritten.extend(changes),
         }
@@ -291,7 +293,7 @@ impl PushClient {
 
     fn is_being_settled(&self, event: EventId) -> bool {
         let event = self.journal.get(event);
-        event.is_some_and(|event| event.settlement.is_some())
+        event.is_some_and(|event| event.settlement.is_some() || event.stage == Stage::Settling)
     }
 
     /// Whether the end of an event is being written together with that of its registration: its state may no longer be.

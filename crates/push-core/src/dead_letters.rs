@@ -1,23 +1,264 @@
 //! Dead letters: events that were rejected or tried too often, kept until somebody decides.
+//!
+//! A letter that is replayed is back in its place in the queue at once, where nobody gets it before the write is durable. Its new
+//! life is remembered beside it, as transmissions are: a start reckons with the time of its arrival otherwise.
 
-use push_message::{Owner, Reason, Refusal};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use crate::client::PushClient;
-use crate::{Answer, DeadLetters, Fate, RequestTicket};
+use push_message::{Owner, Reason, Refusal, UnixMillis};
+
+use crate::client::{PushClient, later};
+use crate::journal::{Stage, octets_of};
+use crate::pending::Write;
+use crate::registering::store_failed;
+use crate::subscribers::Selection;
+use crate::{
+    Answer, Change, DeadLetters, EventId, EventState, Fate, Fingerprint, Now, Occurrence,
+    RegistrationId, RequestTicket,
+};
+
+/// The first half of what is remembered of a letter that is replayed; the second is its id.
+const REPLAYED: u64 = 0xf7a1_90c3_5be2_486d;
+
+/// Dead letters whose fate is being written.
+#[derive(Debug)]
+pub(crate) struct Settling {
+    ticket: RequestTicket,
+    fate: Fate,
+    events: Vec<EventId>,
+    refused: Vec<(EventId, Refusal)>,
+}
 
 impl PushClient {
     /// Replays or drops dead letters.
     pub(crate) fn settle_dead_letters(
         &mut self,
         ticket: RequestTicket,
-        _owner: Option<&Owner>,
-        _letters: &DeadLetters,
-        _fate: Fate,
+        owner: Option<&Owner>,
+        letters: &DeadLetters,
+        fate: Fate,
+        now: Now,
     ) {
-        let refusal = Refusal::new(
-            Reason::UnsupportedOption,
-            "dead letters cannot be settled yet",
-        );
-        self.answer(ticket, Answer::Refused(refusal));
+        let chosen = match self.choose_letters(owner, letters) {
+            Ok(chosen) => chosen,
+            Err(refusal) => return self.answer(ticket, Answer::Refused(refusal)),
+        };
+        let mut settling = Settling {
+            ticket,
+            fate,
+            events: Vec::with_capacity(chosen.len()),
+            refused: Vec::new(),
+        };
+        let mut changes = Vec::new();
+        for event in chosen {
+            match self.settle_letter(event, owner, fate, now) {
+                Ok(change) => {
+                    changes.extend(change);
+                    settling.events.push(event);
+                }
+                Err(refusal) => settling.refused.push((event, refusal)),
+            }
+        }
+        if changes.is_empty() {
+            self.answer_settled(settling);
+        } else {
+            self.persist(changes, Write::DeadLetters(settling));
+        }
     }
+
+    /// The letters that are meant, the earliest first; those that are named may be none.
+    fn choose_letters(
+        &self,
+        owner: Option<&Owner>,
+        letters: &DeadLetters,
+    ) -> Result<BTreeSet<EventId>, Refusal> {
+        match letters {
+            DeadLetters::Events(events) => Ok(events.iter().copied().collect()),
+            DeadLetters::Selected(selector) => {
+                let selection = Selection::parse(selector)?;
+                let letters = self.dead_letters(owner);
+                let meant = letters.filter(|letter| selection.fits(&letter.record));
+                Ok(meant.map(|letter| letter.event).collect())
+            }
+        }
+    }
+
+    /// The changes that settle one letter.
+    fn settle_letter(
+        &mut self,
+        event: EventId,
+        owner: Option<&Owner>,
+        fate: Fate,
+        now: Now,
+    ) -> Result<Vec<Change>, Refusal> {
+        let registration = self.registration_of_letter(event, owner)?;
+        match fate {
+            Fate::Dropped => {
+                self.set_stage(event, Stage::Settling);
+                Ok(vec![Change::RemoveEvent(event)])
+            }
+            Fate::Replayed => self.replay_letter(event, registration, now),
+        }
+    }
+
+    /// Whose letter it is, if this owner may settle it at present.
+    fn registration_of_letter(
+        &self,
+        event: EventId,
+        owner: Option<&Owner>,
+    ) -> Result<RegistrationId, Refusal> {
+        let letter = self.journal.get(event).filter(|letter| {
+            // What is being acknowledged at this moment is as good as gone.
+            letter.stage == Stage::Dead && letter.settlement.is_none()
+        });
+        let record = letter
+            .and_then(|letter| letter.registration)
+            .and_then(|id| self.registry.get(id))
+            .filter(|record| owner.is_none_or(|owner| *owner == record.owner))
+            .filter(|record| !self.registry.is_ending(record.id));
+        record.map(|record| record.id).ok_or_else(|| {
+            Refusal::new(
+                Reason::NotRegistered,
+                format!("there is no dead letter {event} to settle"),
+            )
+        })
+    }
+
+    fn replay_letter(
+        &mut self,
+        event: EventId,
+        registration: RegistrationId,
+        now: Now,
+    ) -> Result<Vec<Change>, Refusal> {
+        let letter = self
+            .journal
+            .get(event)
+            .map(|letter| octets_of(&letter.push));
+        let record = self.registry.get(registration).map(std::sync::Arc::clone);
+        let (Some(octets), Some(record)) = (letter, record) else {
+            return Ok(Vec::new());
+        };
+        if !self.has_room(&record, octets) {
+            return Err(Refusal::new(
+                Reason::QuotaExceeded,
+                format!(
+                    "the queue of {} is full: at most {} events of {} octets together wait for one registration; replay \
+                     the letter once some are taken",
+                    record.push_application_id,
+                    self.settings.max_queue_events,
+                    self.settings.max_queue_octets
+                ),
+            ));
+        }
+        self.journal.come_back(event, &record.owner);
+        self.set_stage(event, Stage::Settling);
+        let state = EventState {
+            attempts: 0,
+            not_before: UnixMillis(0),
+            dead: false,
+        };
+        let until = later(now.unix, self.settings.event_lifetime);
+        let remember = Change::Remember {
+            fingerprint: fingerprint_of(event),
+            until,
+        };
+        Ok(vec![Change::SetEventState { event, state }, remember])
+    }
+
+    fn set_stage(&mut self, event: EventId, stage: Stage) {
+        if let Some(event) = self.journal.get_mut(event) {
+            event.stage = stage;
+        }
+    }
+
+    /// The fate of dead letters is durable.
+    pub(crate) fn letters_settled(&mut self, settling: Settling, now: Now) {
+        let events = settling.events.clone();
+        let fate = settling.fate;
+        self.answer_settled(settling);
+        for event in events {
+            if self.is_settling(event) {
+                match fate {
+                    Fate::Dropped => {
+                        self.forget_event(event);
+                        self.occurred(Occurrence::Dropped { event });
+                    }
+                    Fate::Replayed => self.revive(event, now),
+                }
+            }
+        }
+    }
+
+    /// The fate of dead letters could not be written: they are dead as before.
+    pub(crate) fn letters_not_settled(&mut self, settling: &Settling, reason: &str, now: Now) {
+        self.answer(settling.ticket, Answer::Refused(store_failed(reason)));
+        for &event in &settling.events {
+            if self.is_settling(event) {
+                self.journal.bury(event);
+                let registration = self.journal.get(event).and_then(|event| event.registration);
+                if let Some(registration) = registration {
+                    self.pump(registration, now);
+                }
+            }
+        }
+        self.bound_dead_letters(now);
+    }
+
+    fn answer_settled(&mut self, settling: Settling) {
+        let answer = Answer::Settled {
+            settled: settling.events.len(),
+            refused: settling.refused,
+        };
+        self.answer(settling.ticket, answer);
+    }
+
+    fn is_settling(&self, event: EventId) -> bool {
+        let event = self.journal.get(event);
+        event.is_some_and(|event| event.stage == Stage::Settling)
+    }
+
+    /// A dead letter is an event like any other again, as if it had just arrived.
+    fn revive(&mut self, event: EventId, now: Now) {
+        self.stop_expiry(event);
+        self.start_expiry(event, self.settings.event_lifetime, now);
+        let Some(revived) = self.journal.get_mut(event) else {
+            return;
+        };
+        revived.stage = Stage::Waiting;
+        revived.attempts = 0;
+        revived.failures = 0;
+        revived.not_before = Duration::ZERO;
+        revived.delivered = false;
+        let registration = revived.registration;
+        self.occurred(Occurrence::Replayed { event });
+        if let Some(registration) = registration {
+            self.pump(registration, now);
+        }
+    }
+}
+
+/// What is remembered of a letter that is replayed.
+fn fingerprint_of(event: EventId) -> Fingerprint {
+    Fingerprint(u128::from(REPLAYED) << 64 | u128::from(event.0))
+}
+
+/// Takes out of what is remembered until when the letters live that were replayed.
+pub(crate) fn take_replayed(
+    remembered: &mut Vec<(Fingerprint, UnixMillis)>,
+) -> BTreeMap<EventId, UnixMillis> {
+    let mut replayed = BTreeMap::new();
+    remembered.retain(|&(Fingerprint(fingerprint), until)| {
+        let [first, second] = [fingerprint >> 64, fingerprint << 64 >> 64];
+        let event = u64::try_from(second).map(EventId);
+        match event {
+            Ok(event) if first == u128::from(REPLAYED) => {
+                let lives = replayed.entry(event).or_insert(until);
+                *lives = (*lives).max(until);
+                false
+            }
+            Ok(_) | Err(_) => true,
+        }
+    });
+    replayed
 }

@@ -53,7 +53,7 @@ impl PushClient {
             Stage::Held => EventStage::Held,
             Stage::Assigning | Stage::Waiting => EventStage::Waiting,
             Stage::UnderWay { .. } => EventStage::UnderWay,
-            Stage::Dead => EventStage::Dead,
+            Stage::Dead | Stage::Settling => EventStage::Dead,
         };
         let is_put_off = stage == EventStage::Waiting && event.not_before > now.monotonic;
         Some(EventView {

@@ -33,6 +33,8 @@ pub(crate) enum Stage {
     },
     /// It is a dead letter.
     Dead,
+    /// It was a dead letter, and what becomes of it is being written.
+    Settling,
 }
 
 /// An acknowledgement that is being written.

@@ -312,6 +312,11 @@ pub enum Occurrence {
         /// The observer.
         registration: RegistrationId,
     },
+    /// A dead letter was dropped because somebody said so.
+    Dropped {
+        /// The event.
+        event: EventId,
+    },
     /// A dead letter waits for its application again.
     Replayed {
         /// The event.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use push_message::{Owner, Refusal};
 
+use crate::dead_letters::Settling;
 use crate::deregistering::Deregistering;
 use crate::registering::Registering;
 use crate::rising::Rising;
@@ -37,6 +38,8 @@ pub(crate) enum Write {
         events: Vec<(EventId, u64)>,
         refused: Vec<(EventId, Refusal)>,
     },
+    /// What becomes of dead letters.
+    DeadLetters(Settling),
     /// The removal of the segments of a push that needs no further write.
     Segments(Reply),
     /// What memory holds already; written again later if it fails.

@@ -73,7 +73,8 @@ pub struct EventState {
 }
 
 /// What tells one transmission from another: a hash of server, protocol, transaction identity and octets; or, for the
-/// suppression of equal content, of registration and content.
+/// suppression of equal content, of registration and content. A dead letter that is delivered again is remembered as well, by its
+/// id, until its new life is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub u128);
 

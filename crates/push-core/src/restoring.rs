@@ -1,21 +1,24 @@
 //! The start from what was written down.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use push_message::Address;
+use push_message::{Address, UnixMillis};
 
 use crate::client::{PushClient, deadline};
+use crate::dead_letters::take_replayed;
 use crate::journal::{Event, Stage, octets_of};
 use crate::pending::Pending;
 use crate::taking::new_event;
 use crate::{
-    Change, EventRecord, Fingerprint, Now, RegistrationRecord, RegistrationState, Snapshot,
+    Change, EventId, EventRecord, Fingerprint, Now, RegistrationRecord, RegistrationState, Snapshot,
 };
 
 impl PushClient {
     /// Takes over what was written down, undoes registrations that were pending, and tells the Push Servers what holds.
-    pub(crate) fn restore(&mut self, snapshot: Snapshot, now: Now) {
+    pub(crate) fn restore(&mut self, mut snapshot: Snapshot, now: Now) {
+        let replayed = take_replayed(&mut snapshot.remembered);
         let mut undone = Vec::new();
         for record in snapshot.registrations {
             self.last_registration = self.last_registration.max(record.id.0);
@@ -26,7 +29,7 @@ impl PushClient {
         }
         for event in snapshot.events {
             self.last_event = self.last_event.max(event.id.0);
-            undone.extend(self.restore_event(event, now));
+            undone.extend(self.restore_event(event, &replayed, now));
         }
         self.restore_remembered(snapshot.remembered, now);
         self.restore_ports();
@@ -58,7 +61,12 @@ impl PushClient {
     }
 
     /// Takes over an event; one whose registration is gone is removed.
-    fn restore_event(&mut self, record: EventRecord, now: Now) -> Option<Change> {
+    fn restore_event(
+        &mut self,
+        record: EventRecord,
+        replayed: &BTreeMap<EventId, UnixMillis>,
+        now: Now,
+    ) -> Option<Change> {
         let EventRecord {
             id,
             registration,
@@ -91,16 +99,18 @@ impl PushClient {
                 self.settings.event_lifetime
             }
         };
-        let left = lifetime.saturating_sub(Duration::from_millis(age));
+        let left = match replayed.get(&id) {
+            // Where the wall clock fell back since, it lives no longer than it ever may.
+            Some(&until) => deadline(until, now)
+                .saturating_sub(now.monotonic)
+                .min(lifetime),
+            None => lifetime.saturating_sub(Duration::from_millis(age)),
+        };
         self.start_expiry(id, left, now);
         None
     }
 
-    fn restore_remembered(
-        &mut self,
-        remembered: Vec<(Fingerprint, push_message::UnixMillis)>,
-        now: Now,
-    ) {
+    fn restore_remembered(&mut self, remembered: Vec<(Fingerprint, UnixMillis)>, now: Now) {
         // Where the wall clock fell back since, what is remembered counts no longer than it ever may.
         let windows = self.registry.all();
         let windows = windows.filter_map(|record| record.suppress_equal_content_millis);

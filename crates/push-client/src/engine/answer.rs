@@ -243,6 +243,7 @@ impl Engine {
             Occurrence::CopyDropped { registration } => {
                 tracing::info!(%registration, "an observer has no room for its copy of a push");
             }
+            Occurrence::Dropped { event } => tracing::info!(%event, "dead letter dropped"),
             Occurrence::Replayed { event } => {
                 tracing::info!(%event, "dead letter is delivered again");
             }

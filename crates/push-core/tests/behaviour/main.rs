@@ -4,6 +4,7 @@
 mod awaiting;
 mod choosing;
 mod common;
+mod dead_letters;
 mod delivering;
 mod handling;
 mod judging;
