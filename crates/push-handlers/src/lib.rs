@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod dbus;
 mod flow;
 mod host;
 mod job;

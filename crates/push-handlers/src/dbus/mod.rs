@@ -1,0 +1,145 @@
+//! `dbus:NAME[/PATH]`: a service of D-Bus that implements `org.pushcai.Handler1`, started by its bus where it does not run.
+//!
+//! A [`Bus`] is one that services are on: the system's ([`SystemBus`]), or one that is reached through somebody else, such as that of a
+//! user's session. A registration's events go to the first bus that has its service.
+
+mod delivery;
+mod service_files;
+mod service_name;
+mod system;
+
+use std::sync::Arc;
+
+use push_api::Caller;
+use push_client::{Boxed, RegistrationRecord};
+use push_message::{Owner, Reason, Refusal};
+
+use crate::host::OPTION;
+use crate::{Handler, Opened, Scheme, Unreachable};
+
+pub use delivery::{Delivery, DeliverySettings};
+pub use service_name::ServiceName;
+pub use system::{SystemBus, SystemBusSettings};
+
+/// A bus that applications' services are on.
+pub trait Bus: std::fmt::Debug + Send + Sync + 'static {
+    /// Whether the service is there, and this caller may name it.
+    ///
+    /// # Errors
+    /// `optionNotAvailable` where it is not there, with what is missing: the next bus is asked. `notAuthorized` where it is another's.
+    fn check<'a>(
+        &'a self,
+        caller: &'a Caller,
+        service: &'a ServiceName,
+    ) -> Boxed<'a, Result<(), Refusal>>;
+
+    /// Reaches the service of this owner, and starts it where it does not run.
+    ///
+    /// # Errors
+    /// It is not there, does not start, or is another's.
+    fn open<'a>(
+        &'a self,
+        owner: &'a Owner,
+        service: &'a ServiceName,
+    ) -> Boxed<'a, Result<Box<dyn Handler>, Unreachable>>;
+}
+
+/// Services of D-Bus as event handlers.
+#[derive(Debug)]
+pub struct DbusScheme {
+    buses: Vec<Arc<dyn Bus>>,
+}
+
+impl DbusScheme {
+    /// Services on these buses, asked in this order.
+    pub fn new(buses: Vec<Arc<dyn Bus>>) -> Self {
+        Self { buses }
+    }
+}
+
+impl Scheme for DbusScheme {
+    fn names(&self) -> &'static [&'static str] {
+        &["dbus"]
+    }
+
+    fn check<'a>(&'a self, caller: &'a Caller, handler: &'a str) -> Boxed<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            let service = ServiceName::parse(handler)
+                .map_err(|detail| Refusal::of_option(Reason::InvalidRequest, OPTION, detail))?;
+            let mut refused: Option<Refusal> = None;
+            for bus in &self.buses {
+                match bus.check(caller, &service).await {
+                    Ok(()) => return Ok(()),
+                    Err(refusal) => refused = Some(together(refused, refusal)),
+                }
+            }
+            Err(refused.unwrap_or_else(|| {
+                let detail = "no bus is served here";
+                Refusal::of_option(Reason::OptionNotAvailable, OPTION, detail)
+            }))
+        })
+    }
+
+    fn open<'a>(
+        &'a self,
+        record: &'a Arc<RegistrationRecord>,
+    ) -> Boxed<'a, Result<Opened, Unreachable>> {
+        Box::pin(async move {
+            let handler = record.event_handler.as_deref().unwrap_or_default();
+            let service = ServiceName::parse(handler).map_err(Unreachable::new)?;
+            let mut reasons: Vec<String> = Vec::new();
+            for bus in &self.buses {
+                match bus.open(&record.owner, &service).await {
+                    Ok(handler) => return Ok(Opened::Handler(handler)),
+                    Err(unreachable) => reasons.push(unreachable.reason),
+                }
+            }
+            Err(Unreachable::new(reasons.join("; ")))
+        })
+    }
+}
+
+/// What several buses say: that the service is another's on one of them matters more than that it is not on the next.
+fn together(before: Option<Refusal>, refusal: Refusal) -> Refusal {
+    match before {
+        Some(before) if before.reason == refusal.reason => {
+            let detail = format!("{}; {}", before.detail, refusal.detail);
+            Refusal::of_option(refusal.reason, OPTION, detail)
+        }
+        Some(before) if before.reason == Reason::NotAuthorized => before,
+        Some(_) | None => refusal,
+    }
+}
+
+/// The user whose applications an owner's are; `None` for one that is told by a token.
+pub(crate) fn uid_of(owner: &Owner) -> Option<u32> {
+    let rest = owner.as_str().strip_prefix("uid:")?;
+    rest.split('/').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_of_an_owner_is_read_from_what_the_transport_proved() {
+        let uid = |owner: &str| uid_of(&Owner::proved(owner.to_owned()));
+        assert_eq!(uid("uid:1000"), Some(1000));
+        assert_eq!(uid("uid:0/unit:meter.service"), Some(0));
+        assert_eq!(uid("uid:7/flatpak:org.example.App"), Some(7));
+        assert_eq!(uid("token:uid:7"), None);
+        assert_eq!(uid("uid:x"), None);
+    }
+
+    #[test]
+    fn what_several_buses_say_is_one_refusal() {
+        let refusal = |reason, detail: &str| Refusal::of_option(reason, OPTION, detail);
+        let missing = refusal(Reason::OptionNotAvailable, "not here");
+        let anothers = refusal(Reason::NotAuthorized, "another's");
+        assert_eq!(together(None, missing.clone()), missing);
+        assert_eq!(together(Some(anothers.clone()), missing.clone()), anothers);
+        assert_eq!(together(Some(missing.clone()), anothers.clone()), anothers);
+        let both = together(Some(missing.clone()), missing);
+        assert_eq!(both.detail, "not here; not here");
+    }
+}

@@ -1,0 +1,259 @@
+//! The system bus: who is on it, who may be started, and whose they are.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use push_api::Caller;
+use push_client::Boxed;
+use push_dbus::{BusAddress, connect};
+use push_message::{Owner, Reason, Refusal};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use zbus::Connection;
+use zbus::fdo::{self, DBusProxy};
+use zbus::names::{BusName, OwnedUniqueName};
+
+use super::delivery::{Delivery, DeliverySettings};
+use super::service_files::{ServiceUser, service_user};
+use super::{Bus, ServiceName, uid_of};
+use crate::host::OPTION;
+use crate::{Handler, Unreachable};
+
+/// Settings of services on the system bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemBusSettings {
+    /// The bus.
+    pub address: BusAddress,
+    /// Where the files of services are that the bus may start, in its order.
+    pub service_directories: Vec<PathBuf>,
+    /// The table of users that those files name.
+    pub users: PathBuf,
+    /// How events are given to a service.
+    pub delivery: DeliverySettings,
+    /// How long the bus may take to answer, and a service to start.
+    pub call_timeout: Duration,
+    /// The bus is not told to read its files again more often than this.
+    pub reload_interval: Duration,
+}
+
+impl Default for SystemBusSettings {
+    fn default() -> Self {
+        Self {
+            address: BusAddress::System,
+            service_directories: [
+                "/etc/dbus-1/system-services",
+                "/run/dbus-1/system-services",
+                "/usr/local/share/dbus-1/system-services",
+                "/usr/share/dbus-1/system-services",
+                "/lib/dbus-1/system-services",
+            ]
+            .map(PathBuf::from)
+            .to_vec(),
+            users: PathBuf::from("/etc/passwd"),
+            delivery: DeliverySettings::default(),
+            call_timeout: Duration::from_secs(25),
+            reload_interval: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The services of the system bus.
+#[derive(Debug)]
+pub struct SystemBus {
+    settings: SystemBusSettings,
+    connection: Mutex<Option<Connection>>,
+    reloaded: Mutex<Option<Instant>>,
+}
+
+impl SystemBus {
+    /// The services of this bus, which is connected to when it is needed.
+    pub fn new(settings: SystemBusSettings) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            connection: Mutex::default(),
+            reloaded: Mutex::default(),
+        })
+    }
+
+    async fn connection(&self) -> zbus::Result<Connection> {
+        let mut held = self.connection.lock().await;
+        if let Some(connection) = held.as_ref().filter(|connection| !connection.is_closed()) {
+            return Ok(connection.clone());
+        }
+        let connection = connect(&self.settings.address, self.settings.call_timeout).await?;
+        Ok(held.insert(connection).clone())
+    }
+
+    async fn judge(&self, caller: &Caller, service: &ServiceName) -> Result<(), Refusal> {
+        let unavailable = |error: &dyn std::fmt::Display| {
+            missing(format!(
+                "the system bus does not say whether {service} is there: {error}"
+            ))
+        };
+        let connection = self
+            .connection()
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let bus = DBusProxy::new(&connection)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let name = BusName::from(service.name.clone());
+        if let Some(unique) = owner_of(&bus, &name)
+            .await
+            .map_err(|error| unavailable(&error))?
+        {
+            let uid = bus
+                .get_connection_unix_user(unique.into())
+                .await
+                .map_err(|error| unavailable(&error))?;
+            return check_user(caller, service, uid);
+        }
+        if !self
+            .is_activatable(&bus, &name)
+            .await
+            .map_err(|error| unavailable(&error))?
+        {
+            return Err(missing(format!(
+                "{service} is neither on the system bus nor can the bus start it: run it, or install {service}.service in one of \
+                 {}",
+                self.directories()
+            )));
+        }
+        self.judge_service_file(caller, service)
+    }
+
+    fn judge_service_file(&self, caller: &Caller, service: &ServiceName) -> Result<(), Refusal> {
+        let SystemBusSettings {
+            service_directories,
+            users,
+            ..
+        } = &self.settings;
+        match service_user(service.name.as_str(), service_directories, users) {
+            ServiceUser::Known(uid) => check_user(caller, service, uid),
+            ServiceUser::Unknown(_) | ServiceUser::NoFile if caller.administrator => Ok(()),
+            ServiceUser::Unknown(user) => Err(missing(format!(
+                "the bus would start {service} as the user `{user}`, who is not known here"
+            ))),
+            ServiceUser::NoFile => Err(missing(format!(
+                "the bus can start {service}, but no {service}.service in {} says as which user",
+                self.directories()
+            ))),
+        }
+    }
+
+    fn directories(&self) -> String {
+        let directories = self.settings.service_directories.iter();
+        let shown: Vec<_> = directories.map(|path| path.display().to_string()).collect();
+        shown.join(", ")
+    }
+
+    /// Whether the bus can start a service; where it knows of none, it is told once to look for new files.
+    async fn is_activatable(&self, bus: &DBusProxy<'_>, name: &BusName<'_>) -> fdo::Result<bool> {
+        if lists(bus, name).await? {
+            return Ok(true);
+        }
+        let mut reloaded = self.reloaded.lock().await;
+        let may = reloaded.is_none_or(|last| last.elapsed() >= self.settings.reload_interval);
+        if !may {
+            return Ok(false);
+        }
+        *reloaded = Some(Instant::now());
+        if let Err(error) = bus.reload_config().await {
+            tracing::debug!(%error, "the bus does not read its files again");
+        }
+        lists(bus, name).await
+    }
+
+    async fn reach(
+        &self,
+        owner: &Owner,
+        service: &ServiceName,
+    ) -> Result<Box<dyn Handler>, Unreachable> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Unreachable::new(format!("{service} on the system bus: {error}"))
+        };
+        let connection = self.connection().await.map_err(|error| failed(&error))?;
+        let bus = DBusProxy::new(&connection)
+            .await
+            .map_err(|error| failed(&error))?;
+        let name = BusName::from(service.name.clone());
+        let present = owner_of(&bus, &name)
+            .await
+            .map_err(|error| failed(&error))?;
+        let unique = if let Some(unique) = present {
+            unique
+        } else {
+            bus.start_service_by_name(service.name.clone(), 0)
+                .await
+                .map_err(|error| failed(&error))?;
+            bus.get_name_owner(name.clone())
+                .await
+                .map_err(|error| failed(&error))?
+        };
+        let uid = bus
+            .get_connection_unix_user(BusName::from(unique.clone()))
+            .await
+            .map_err(|error| failed(&error))?;
+        if !may_deliver(owner, uid) {
+            return Err(failed(&format!(
+                "it belongs to user {uid}, and not to {owner}"
+            )));
+        }
+        let delivery = self.settings.delivery.clone();
+        let delivery = Delivery::open(&connection, unique, service.path.clone(), delivery).await?;
+        Ok(Box::new(delivery))
+    }
+}
+
+impl Bus for SystemBus {
+    fn check<'a>(
+        &'a self,
+        caller: &'a Caller,
+        service: &'a ServiceName,
+    ) -> Boxed<'a, Result<(), Refusal>> {
+        Box::pin(self.judge(caller, service))
+    }
+
+    fn open<'a>(
+        &'a self,
+        owner: &'a Owner,
+        service: &'a ServiceName,
+    ) -> Boxed<'a, Result<Box<dyn Handler>, Unreachable>> {
+        Box::pin(self.reach(owner, service))
+    }
+}
+
+/// Whether a service of this user may have the events of an owner. Root, the daemon's own user, and whoever is told by a token could
+/// name any when they registered, as administrators.
+fn may_deliver(owner: &Owner, uid: u32) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    uid_of(owner).is_none_or(|user| user == uid || user == 0 || user == own)
+}
+
+fn check_user(caller: &Caller, service: &ServiceName, uid: u32) -> Result<(), Refusal> {
+    if caller.administrator || uid_of(&caller.owner) == Some(uid) {
+        return Ok(());
+    }
+    let detail = format!(
+        "{service} on the system bus is another user's; name a service that runs as the user who registers"
+    );
+    Err(Refusal::of_option(Reason::NotAuthorized, OPTION, detail))
+}
+
+fn missing(detail: String) -> Refusal {
+    Refusal::of_option(Reason::OptionNotAvailable, OPTION, detail)
+}
+
+async fn owner_of(bus: &DBusProxy<'_>, name: &BusName<'_>) -> fdo::Result<Option<OwnedUniqueName>> {
+    match bus.get_name_owner(name.clone()).await {
+        Ok(owner) => Ok(Some(owner)),
+        Err(fdo::Error::NameHasNoOwner(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn lists(bus: &DBusProxy<'_>, name: &BusName<'_>) -> fdo::Result<bool> {
+    let names = bus.list_activatable_names().await?;
+    Ok(names.iter().any(|known| known.as_str() == name.as_str()))
+}
