@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use push_message::{PushApplicationId, UnixMillis};
 
+use crate::changes::Standings;
 use crate::completed::Completed;
 use crate::duplicates::Duplicates;
 use crate::handlers::Handlers;
@@ -38,6 +39,7 @@ pub struct PushClient {
     pub(crate) completed: Completed,
     pub(crate) subscribers: Subscribers,
     pub(crate) handlers: Handlers,
+    pub(crate) standings: Standings,
     pub(crate) timers: Timers,
     pub(crate) pending: Pending,
     pub(crate) ports: Ports,
@@ -68,6 +70,7 @@ impl PushClient {
             completed: Completed::default(),
             subscribers: Subscribers::default(),
             handlers: Handlers::default(),
+            standings: Standings::default(),
             timers: Timers::default(),
             pending: Pending::default(),
             ports: Ports::default(),
@@ -110,6 +113,7 @@ impl PushClient {
             ),
             Input::Persisted { ticket, result } => self.persisted(ticket, result, now),
             Input::Announced { ticket, servers } => self.announced(ticket, servers, now),
+            Input::ServersChanged { servers } => self.servers_changed(servers),
             Input::PortOpened { ticket, result } => self.port_opened(ticket, result, now),
             Input::Resolved { host, addresses } => self.resolved(&host, addresses, now),
             Input::Subscribe {

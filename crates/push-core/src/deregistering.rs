@@ -173,6 +173,7 @@ impl PushClient {
             ..
         } = deregistering;
         self.registry.remove(record.id);
+        self.forget_loss(record.id);
         self.remove_hosts(whitelist::hosts_of(&record.whitelist));
         self.release_ports(&record);
         let takers: BTreeSet<_> = events

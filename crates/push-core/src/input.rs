@@ -57,6 +57,12 @@ pub enum Input {
         /// What each server said; none where no server is provisioned.
         servers: Vec<ServerReport>,
     },
+    /// Push Servers stand otherwise than they said last, whatever made them: nobody was answered. What is the same again changes
+    /// nothing; one that is [being told](crate::ServerState::Requested) counts as it did before.
+    ServersChanged {
+        /// What each of these says by now; others stand as they did.
+        servers: Vec<ServerReport>,
+    },
     /// What became of an [`OpenPort`](crate::Output::OpenPort).
     PortOpened {
         /// The request answered.

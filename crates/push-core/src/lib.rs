@@ -9,6 +9,7 @@
 mod acknowledging;
 mod admission;
 mod capabilities;
+mod changes;
 mod choosing;
 mod client;
 mod completed;

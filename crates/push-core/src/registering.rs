@@ -285,6 +285,7 @@ impl PushClient {
     pub(crate) fn activated(&mut self, registering: Registering, now: Now) {
         let record = Arc::new(registering.record);
         self.registry.remove_candidate(registering.candidate);
+        self.forget_loss(record.id);
         self.add_hosts(whitelist::hosts_of(&record.whitelist), now);
         let former = self.registry.remove(record.id);
         self.registry.insert(Arc::clone(&record));

@@ -23,6 +23,10 @@ impl PushClient {
         for record in snapshot.registrations {
             self.last_registration = self.last_registration.max(record.id.0);
             match record.state {
+                RegistrationState::Active if !self.is_allowed(&record) => {
+                    undone.push(Change::RemoveRegistration(record.id));
+                    self.revoked(record);
+                }
                 RegistrationState::Active => self.restore_registration(record, now),
                 RegistrationState::Pending => undone.push(Change::RemoveRegistration(record.id)),
             }
@@ -31,6 +35,7 @@ impl PushClient {
             self.last_event = self.last_event.max(event.id.0);
             undone.extend(self.restore_event(event, &replayed, now));
         }
+        self.find_invalidated();
         self.restore_remembered(snapshot.remembered, now);
         self.restore_ports();
         let default = std::mem::take(&mut self.settings.default_whitelist);

@@ -72,6 +72,12 @@ impl Terminal {
         terminal
     }
 
+    /// Ends the machine without notice and starts it with other settings.
+    pub fn restart_with(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.crash();
+    }
+
     /// Ends the machine without notice and starts it from what was written down.
     pub fn crash(&mut self) {
         let snapshot = self.store.crash();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod awaiting;
+mod changing;
 mod choosing;
 mod common;
 mod dead_letters;
