@@ -113,6 +113,7 @@ const RULES: &[Rule] = &[
         others: Some(&[
             "base64",
             "bytes",
+            "close_fds",
             "hmac",
             "http",
             "http-body-util",
@@ -120,6 +121,7 @@ const RULES: &[Rule] = &[
             "hyper",
             "hyper-util",
             "ipnet",
+            "nix",
             "rustix",
             "rustls",
             "serde_json",

@@ -30,6 +30,8 @@ pub(crate) struct Flow<'a> {
     client: &'a Client,
     record: &'a Arc<RegistrationRecord>,
     settings: &'a RunnerSettings,
+    /// How long the handler may take over one event.
+    limit: Duration,
     scheme: Box<str>,
     under_way: VecDeque<UnderWay>,
     /// What was answered, and is not on its way to the engine.
@@ -44,12 +46,14 @@ impl<'a> Flow<'a> {
         client: &'a Client,
         record: &'a Arc<RegistrationRecord>,
         settings: &'a RunnerSettings,
+        limit: Duration,
     ) -> Self {
         let handler = record.event_handler.as_deref().unwrap_or_default();
         Self {
             client,
             record,
             settings,
+            limit,
             scheme: scheme_name(handler).unwrap_or_default().into(),
             under_way: VecDeque::new(),
             answered: Vec::new(),
@@ -205,14 +209,14 @@ impl<'a> Flow<'a> {
     }
 
     fn late(&mut self, one: &UnderWay) {
-        let said = format!("no answer within {:?}", self.settings.event_timeout);
+        let said = format!("no answer within {:?}", self.limit);
         let late = Handed::new(Outcome::Later, said);
         // What is not `Unreachable` is no error.
         self.settle(one, Ok(late)).ok();
     }
 
     fn end_of(&self, since: Instant) -> Instant {
-        since + self.settings.event_timeout.min(LONGEST)
+        since + self.limit.min(LONGEST)
     }
 }
 

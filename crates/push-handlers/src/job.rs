@@ -62,8 +62,10 @@ impl Job {
             Ok(events) => events,
             Err(refusal) => return self.fail(Unreachable::new(refusal.to_string())).await,
         };
+        let limit = handler.timeout().unwrap_or(self.settings.event_timeout);
         let mut work = Work {
-            flow: Flow::new(&self.client, &self.record, &self.settings),
+            flow: Flow::new(&self.client, &self.record, &self.settings, limit),
+            limit,
             let_go: self.let_go.clone(),
             others_wait: self.others_wait.clone(),
             window: usize::try_from(window).unwrap_or(usize::MAX),
@@ -113,6 +115,8 @@ struct Work<'a> {
     let_go: watch::Receiver<bool>,
     others_wait: watch::Receiver<bool>,
     window: usize,
+    /// How long the handler may take over one event.
+    limit: Duration,
     /// How many events it may still be given, whoever waits.
     turn: u32,
     events: Events,
@@ -146,7 +150,7 @@ impl Work<'_> {
             match self.next(linger).await? {
                 Next::Event(event) => {
                     given = given.saturating_add(1);
-                    if !self.give(event, handler, settings).await? {
+                    if !self.give(event, handler).await? {
                         break;
                     }
                 }
@@ -181,16 +185,11 @@ impl Work<'_> {
     }
 
     /// Gives an event to the handler, and takes answers on others meanwhile; says whether the handler takes more.
-    async fn give(
-        &mut self,
-        event: Event,
-        handler: &mut dyn Handler,
-        settings: &RunnerSettings,
-    ) -> Result<bool, Unreachable> {
+    async fn give(&mut self, event: Event, handler: &mut dyn Handler) -> Result<bool, Unreachable> {
         let id = event.id();
         let answering = self.flow.depart(&event);
         let mut taking = pin!(handler.take(event, answering));
-        let end = Instant::now() + settings.event_timeout;
+        let end = Instant::now() + self.limit;
         loop {
             tokio::select! {
                 biased;

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod dbus;
+pub mod exec;
 mod flow;
 mod host;
 mod job;

@@ -56,6 +56,11 @@ pub trait Handler: Debug + Send {
         1
     }
 
+    /// How long it may take over one event, where that is not what is common to all.
+    fn timeout(&self) -> Option<Duration> {
+        None
+    }
+
     /// How long it is kept open where nothing is under way and nothing waits.
     fn linger(&self) -> Duration {
         Duration::ZERO

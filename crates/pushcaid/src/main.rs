@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use push_handlers::exec::{RUN_HANDLER, run_handler};
 use pushcaid::arguments::{Command, HELP};
 use pushcaid::{Config, ConfigError, Daemon, DaemonError, Manager};
 
@@ -13,7 +14,12 @@ const USAGE: u8 = 2;
 const CONFIGURATION: u8 = 78;
 
 fn main() -> ExitCode {
-    let command = match Command::parse(std::env::args_os().skip(1)) {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    // Not for people: so this program starts itself anew in order to become an event handler.
+    if arguments.next_if(|word| word == RUN_HANDLER).is_some() {
+        return run_handler(arguments);
+    }
+    let command = match Command::parse(arguments) {
         Ok(command) => command,
         Err(error) => return fail(&error, USAGE),
     };

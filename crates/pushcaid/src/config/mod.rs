@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use section::{Section, section};
 
 pub use document::ConfigError;
-pub use handlers::{Handlers, HandlersWiring, PlainHttpName, UnixTable, WebhooksTable};
+pub use handlers::{ExecTable, Handlers, HandlersWiring, PlainHttpName, UnixTable, WebhooksTable};
 pub use ota_http::{
     AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
     SirPreferenceName, UnknownContextName, Version,
@@ -285,7 +285,7 @@ pub struct Config {
 }
 
 /// Every section, in the order in which they are documented.
-pub(crate) const SECTIONS: [Section; 23] = [
+pub(crate) const SECTIONS: [Section; 24] = [
     General::SECTION,
     Api::SECTION,
     Http::SECTION,
@@ -302,6 +302,7 @@ pub(crate) const SECTIONS: [Section; 23] = [
     Applications::SECTION,
     Delivery::SECTION,
     Handlers::SECTION,
+    ExecTable::SECTION,
     WebhooksTable::SECTION,
     UnixTable::SECTION,
     Queue::SECTION,

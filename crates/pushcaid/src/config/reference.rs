@@ -1,7 +1,7 @@
 //! The documentation of the configuration, made from its definition.
 
 use super::section::{Key, Section};
-use super::{Config, Ppg, SECTIONS, SessionPpg, SmppLink};
+use super::{Config, ExecTable, Ppg, SECTIONS, SessionPpg, SmppLink};
 
 const HEAD: &str = "# Configuration of pushcaid
 
@@ -41,6 +41,10 @@ fn defaults() -> toml::Table {
         (
             SmppLink::SECTION,
             toml::Table::try_from(SmppLink::default()),
+        ),
+        (
+            ExecTable::SECTION,
+            toml::Table::try_from(ExecTable::default()),
         ),
     ];
     for (section, keys) in arrays {

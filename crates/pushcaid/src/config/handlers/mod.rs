@@ -1,11 +1,15 @@
 //! `[handlers]` and the tables within: the ways to start applications when their events wait.
 
+mod exec;
+#[cfg(test)]
+mod tests;
 mod web;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use push_core::Settings;
+use push_handlers::exec::Exec;
 use push_handlers::{RunnerSettings, Scheme};
 
 use super::section::section;
@@ -33,6 +37,8 @@ section! {
         stop_timeout: Span = Span(RunnerSettings::default().stop_timeout),
         /// Octets of what a handler said on an event that are kept for `pushcai explain`.
         kept_output: Octets = Octets(RunnerSettings::default().kept_output),
+        /// Commands, one table `[[handlers.exec]]` each.
+        exec: Vec<ExecTable> = Vec::new(),
         /// Webhooks.
         webhooks: WebhooksTable = WebhooksTable::default(),
         /// Unix sockets.
@@ -40,6 +46,7 @@ section! {
     }
 }
 
+pub use exec::ExecTable;
 pub use web::{PlainHttpName, UnixTable, WebhooksTable};
 
 /// What the handlers of the daemon are made from.
@@ -58,9 +65,12 @@ impl Handlers {
         acknowledgement_timeout: Span,
         state_dir: Option<&Path>,
     ) -> Result<HandlersWiring, Wrong> {
+        let commands = exec::commands(&self.exec, acknowledgement_timeout, self.kept_output.0)?;
+        let mut schemes: Vec<Arc<dyn Scheme>> = vec![Arc::new(Exec::new(commands))];
+        schemes.extend(web::schemes(&self.webhooks, &self.unix, state_dir)?);
         Ok(HandlersWiring {
             runner: self.runner(acknowledgement_timeout)?,
-            schemes: web::schemes(&self.webhooks, &self.unix, state_dir)?,
+            schemes,
         })
     }
 

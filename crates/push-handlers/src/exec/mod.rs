@@ -1,0 +1,200 @@
+//! `exec:NAME`: a command that the administrator defines. It finds the content on its standard input and the rest in its environment.
+
+mod command;
+mod confine;
+mod environment;
+mod output;
+mod own;
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use push_api::Caller;
+use push_client::{Boxed, Event, Outcome, RegistrationRecord};
+use push_message::{Reason, Refusal};
+
+pub use command::{Account, ExecCommand};
+pub use confine::{RUN_HANDLER, run_handler};
+use own::{End, Ended, KILL_GRACE};
+
+use crate::host::OPTION;
+use crate::{Answering, Handed, Handler, Opened, Scheme, Unreachable};
+
+/// By this status a command says that the event is to come again (`EX_TEMPFAIL`).
+const LATER: i32 = 75;
+/// How long the end of a command and its pipes may take beyond its own time.
+const MARGIN: Duration = Duration::from_secs(3);
+
+/// The scheme `exec`.
+#[derive(Debug)]
+pub struct Exec {
+    commands: BTreeMap<Box<str>, Arc<ExecCommand>>,
+    /// The program that becomes the command: one that calls [`run_handler`] on [`RUN_HANDLER`].
+    program: PathBuf,
+}
+
+impl Exec {
+    /// These commands, run by this very program.
+    pub fn new(commands: impl IntoIterator<Item = ExecCommand>) -> Self {
+        // Whatever has become of the file by now, this names the program that runs.
+        Self::run_by(commands, "/proc/self/exe")
+    }
+
+    /// These commands, run by another program that calls [`run_handler`].
+    pub fn run_by(
+        commands: impl IntoIterator<Item = ExecCommand>,
+        program: impl Into<PathBuf>,
+    ) -> Self {
+        let commands = commands.into_iter();
+        Self {
+            commands: commands
+                .map(|command| (command.name.clone(), Arc::new(command)))
+                .collect(),
+            program: program.into(),
+        }
+    }
+
+    fn command(&self, handler: &str) -> Option<&Arc<ExecCommand>> {
+        self.commands.get(name_of(handler)?)
+    }
+
+    /// How long one event may take with such a time-out of its command: with its killing, and the rest of its output.
+    pub fn longest(timeout: Duration) -> Duration {
+        timeout.saturating_add(KILL_GRACE + MARGIN)
+    }
+
+    /// What an owner may name, or why it may not.
+    fn judge(&self, owner: &str, handler: &str) -> Result<(), Refusal> {
+        let command = self.command(handler);
+        let Some(command) = command.filter(|command| command.is_open_to(owner)) else {
+            return Err(self.unknown(owner, handler));
+        };
+        let fault = fault_of(&command.program).or_else(|| own::account(command).err());
+        match fault {
+            None => Ok(()),
+            Some(fault) => Err(Refusal::of_option(
+                Reason::OptionNotAvailable,
+                OPTION,
+                format!(
+                    "the command of exec:{} cannot be run: {fault}",
+                    command.name
+                ),
+            )),
+        }
+    }
+
+    /// Whether a command is not there or another owner's is not told.
+    fn unknown(&self, owner: &str, handler: &str) -> Refusal {
+        let open = self
+            .commands
+            .values()
+            .filter(|command| command.is_open_to(owner));
+        let names: Vec<String> = open
+            .map(|command| format!("exec:{}", command.name))
+            .collect();
+        let detail = if names.is_empty() {
+            format!(
+                "`{handler}` names no command that {owner} may name, nor is there another; the administrator defines them in \
+                 [[handlers.exec]]"
+            )
+        } else {
+            format!(
+                "`{handler}` names no command that {owner} may name; those that it may: {}",
+                names.join(", ")
+            )
+        };
+        Refusal::of_option(Reason::OptionNotAvailable, OPTION, detail)
+    }
+}
+
+/// What stands behind the scheme.
+fn name_of(handler: &str) -> Option<&str> {
+    handler.split_once(':').map(|(_, name)| name)
+}
+
+fn fault_of(program: &Path) -> Option<String> {
+    let shown = program.display();
+    match std::fs::metadata(program) {
+        Err(error) => Some(format!("{shown}: {error}")),
+        Ok(found) if !found.is_file() => Some(format!("{shown} is no file")),
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => {
+            Some(format!("{shown} is not executable"))
+        }
+        Ok(_) => None,
+    }
+}
+
+impl Scheme for Exec {
+    fn names(&self) -> &'static [&'static str] {
+        &["exec"]
+    }
+
+    fn check<'a>(&'a self, caller: &'a Caller, handler: &'a str) -> Boxed<'a, Result<(), Refusal>> {
+        Box::pin(async move { self.judge(caller.owner.as_str(), handler) })
+    }
+
+    fn open<'a>(
+        &'a self,
+        record: &'a Arc<RegistrationRecord>,
+    ) -> Boxed<'a, Result<Opened, Unreachable>> {
+        Box::pin(async move {
+            let handler = record.event_handler.as_deref().unwrap_or_default();
+            // The configuration may have changed since the registration.
+            self.judge(record.owner.as_str(), handler)
+                .map_err(|refusal| Unreachable::new(refusal.detail))?;
+            let command = self.command(handler).map(Arc::clone);
+            let command = command.ok_or_else(|| Unreachable::new("there is no such command"))?;
+            Ok(Opened::Handler(Box::new(Running {
+                command,
+                program: self.program.clone(),
+                record: Arc::clone(record),
+            })))
+        })
+    }
+}
+
+/// A command for the events of one registration, one after the other.
+#[derive(Debug)]
+struct Running {
+    command: Arc<ExecCommand>,
+    program: PathBuf,
+    record: Arc<RegistrationRecord>,
+}
+
+impl Handler for Running {
+    fn timeout(&self) -> Option<Duration> {
+        Some(Exec::longest(self.command.timeout))
+    }
+
+    fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>> {
+        Box::pin(async move {
+            let owner = self.record.owner.as_str();
+            let environment = environment::environment(&self.command, owner, &event);
+            let run = own::run(&self.program, &self.command, &environment, event.content());
+            let ended = run.await?;
+            answering.give(Ok(handed(ended, self.command.timeout)));
+            Ok(())
+        })
+    }
+}
+
+/// What the end of a command says of its event.
+fn handed(ended: Ended, timeout: Duration) -> Handed {
+    let (outcome, said) = match ended.end {
+        End::Exited(0) => (Outcome::Accepted, "exit status 0".to_owned()),
+        End::Exited(LATER) => (Outcome::Later, format!("exit status {LATER}")),
+        End::Exited(code) => (Outcome::Rejected, format!("exit status {code}")),
+        End::Killed(signal) => (Outcome::Later, format!("killed by signal {signal}")),
+        End::OutOfTime => (
+            Outcome::Later,
+            format!("killed: it had not ended after {timeout:?}"),
+        ),
+    };
+    Handed {
+        output: ended.output,
+        ..Handed::new(outcome, said)
+    }
+}
