@@ -12,7 +12,7 @@ mod store;
 mod terminal;
 
 pub use clock::Clock;
-pub use model::{Announced, Model, ModelApplication, ModelProfile, ModelVerdict, Owed};
+pub use model::{ANY, Announced, Model, ModelApplication, ModelProfile, ModelVerdict, Owed};
 
 pub use ports::{Port, Ports, PortsAnswer};
 pub use pushes::PushBuilder;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use push_core::{EventId, Outcome};
+use push_core::{EventId, Fate, Outcome};
 use push_message::{Protocol, Reason, ReceivedPush, ServerAddress};
 
 /// What an application asks for of the ways in which its pushes travel.
@@ -39,7 +39,14 @@ pub struct ModelApplication {
     pub accept: Vec<String>,
     /// Servers that it lists.
     pub whitelist: Vec<IpAddr>,
+    /// It takes copies beside others.
+    pub observes: bool,
+    /// Its event handler.
+    pub handler: Option<String>,
 }
+
+/// The id of observers of any application.
+pub const ANY: &str = "x-wap-application:*";
 
 impl ModelApplication {
     /// Whether the two are one application registered for one id.
@@ -102,6 +109,8 @@ impl ModelApplication {
 pub enum ModelVerdict {
     /// An event for the application with this place in the list.
     For(usize),
+    /// Events for observers alone.
+    Observed,
     /// An event for nobody yet.
     Held,
     /// It was taken before.
@@ -123,6 +132,8 @@ pub struct Owed {
     pub to: (String, Option<String>, String),
     /// Its push.
     pub push: ReceivedPush,
+    /// From when on it lives (milliseconds since 1970).
+    pub since: u64,
     /// Whether it was rejected.
     pub dead: bool,
 }
@@ -173,8 +184,12 @@ impl Model {
 
     /// Whether the rules let this application register.
     pub fn may_register(&self, new: &ModelApplication) -> Result<(), Reason> {
+        if new.observes {
+            return Ok(());
+        }
         let port_is_taken = self.registered.iter().any(|other| {
             matches!(new.profile, ModelProfile::WspAt(_))
+                && !other.observes
                 && other.profile == new.profile
                 && (&other.owner, &other.name) != (&new.owner, &new.name)
         });
@@ -185,7 +200,9 @@ impl Model {
             .find(&new.owner, new.name.as_deref(), &new.id)
             .is_some();
         let others = self.registered.iter().filter(|other| {
-            other.id == new.id && !other.is(&new.owner, new.name.as_deref(), &new.id)
+            !other.observes
+                && other.id == new.id
+                && !other.is(&new.owner, new.name.as_deref(), &new.id)
         });
         for other in others {
             let told_apart = new.is_told_from(other) || (is_registered && other.is_told_from(new));
@@ -206,6 +223,7 @@ impl Model {
             match self.judge_by_rules(&push) {
                 ModelVerdict::For(place) => self.owe(event, place, push),
                 ModelVerdict::Held
+                | ModelVerdict::Observed
                 | ModelVerdict::Duplicate
                 | ModelVerdict::ServerNotListed
                 | ModelVerdict::NoSuchApplication
@@ -229,8 +247,10 @@ impl Model {
         let mut announced = Announced::default();
         let told = |one: &&ModelApplication| one.is_announced_on(protocol);
         for application in self.registered.iter().filter(told) {
-            announced.ids.insert(application.id.clone());
-            if protocol == Protocol::OtaSip {
+            if application.id != ANY {
+                announced.ids.insert(application.id.clone());
+            }
+            if protocol == Protocol::OtaSip && !application.observes {
                 announced.names.extend(application.name.clone());
             }
             announced.types.extend(application.accept.iter().cloned());
@@ -255,8 +275,17 @@ impl Model {
 
     /// What is to become of a push at this time (milliseconds since 1970).
     pub fn judge(&self, push: &ReceivedPush, now: u64) -> ModelVerdict {
-        let verdict = self.judge_by_rules(push);
-        let is_taken = matches!(verdict, ModelVerdict::For(_) | ModelVerdict::Held);
+        let by_rules = self.judge_by_rules(push);
+        let is_observed = !self.observers(push, None).is_empty();
+        let verdict = if is_observed && !matches!(by_rules, ModelVerdict::For(_)) {
+            ModelVerdict::Observed
+        } else {
+            by_rules
+        };
+        let is_taken = matches!(
+            verdict,
+            ModelVerdict::For(_) | ModelVerdict::Observed | ModelVerdict::Held
+        );
         let key = transmission(push);
         let is_known = self
             .remembered
@@ -269,14 +298,84 @@ impl Model {
         }
     }
 
-    /// A push was taken as judged.
-    pub fn take(&mut self, event: EventId, verdict: &ModelVerdict, push: ReceivedPush, now: u64) {
-        let until = now + millis(self.duplicate_window);
-        self.remembered.push((transmission(&push), until));
-        if let ModelVerdict::For(place) = verdict {
-            self.owe(event, *place, push);
-        } else {
-            self.held.insert(event, push);
+    /// The places of whoever has an event of a push that is taken as judged, in the order of these events; none where nobody has.
+    pub fn takers(&self, push: &ReceivedPush, verdict: &ModelVerdict) -> Vec<usize> {
+        match verdict {
+            ModelVerdict::For(place) => {
+                let copies = self.observers(push, Some(*place));
+                std::iter::once(*place).chain(copies).collect()
+            }
+            ModelVerdict::Observed => self.observers(push, None),
+            ModelVerdict::Held
+            | ModelVerdict::Duplicate
+            | ModelVerdict::ServerNotListed
+            | ModelVerdict::NoSuchApplication
+            | ModelVerdict::ContentType
+            | ModelVerdict::Ambiguous => Vec::new(),
+        }
+    }
+
+    /// A push was taken as judged; these are its events, in the order of those who have them.
+    pub fn take(&mut self, events: &[EventId], verdict: &ModelVerdict, push: &ReceivedPush) {
+        let until = push.received.0 + millis(self.duplicate_window);
+        self.remembered.push((transmission(push), until));
+        let takers = self.takers(push, verdict);
+        for (event, place) in events.iter().zip(&takers) {
+            self.owe(*event, *place, push.clone());
+        }
+        if takers.is_empty() {
+            self.held
+                .extend(events.iter().map(|event| (*event, push.clone())));
+        }
+    }
+
+    /// The observers that take copies of a push, which is for the application with this place, or for nobody.
+    fn observers(&self, push: &ReceivedPush, meant: Option<usize>) -> Vec<usize> {
+        let default = (push.origin.protocol == Protocol::OtaWsp)
+            .then(|| "x-wap-application:wml.ua".to_owned());
+        let named = push.message.application.as_ref().map(ToString::to_string);
+        let meant = meant.map(|place| self.registered[place].id.clone());
+        let id = meant.or(named).or(default);
+        let media_type = push.message.content_type.media_type.as_str();
+        let mut to_nobody_in_particular = push.clone();
+        to_nobody_in_particular.origin.instance = None;
+        let observes = |place: &usize| {
+            let one = &self.registered[*place];
+            one.observes
+                && (one.id == ANY || Some(&one.id) == id.as_ref())
+                && one.takes(&to_nobody_in_particular)
+                && one.accepts(media_type)
+                && self.is_welcome(Some(*place), push)
+        };
+        (0..self.registered.len()).filter(observes).collect()
+    }
+
+    /// Whether a dead letter may be settled by this owner, or by an administrator.
+    pub fn may_settle(&self, owner: Option<&str>, event: EventId) -> bool {
+        let letter = self.owed.get(&event).filter(|one| one.dead);
+        letter.is_some_and(|one| owner.is_none_or(|owner| owner == one.to.0))
+    }
+
+    /// The letters of this owner, or of everybody.
+    pub fn letters(&self, owner: Option<&str>) -> Vec<EventId> {
+        let events = self.owed.keys().copied();
+        events
+            .filter(|event| self.may_settle(owner, *event))
+            .collect()
+    }
+
+    /// A dead letter is dropped, or owed again from now on.
+    pub fn settle(&mut self, event: EventId, fate: Fate, now: u64) {
+        match fate {
+            Fate::Dropped => {
+                self.owed.remove(&event);
+            }
+            Fate::Replayed => {
+                if let Some(letter) = self.owed.get_mut(&event) {
+                    letter.dead = false;
+                    letter.since = now;
+                }
+            }
         }
     }
 
@@ -311,8 +410,7 @@ impl Model {
     /// Time has passed.
     pub fn expire(&mut self, now: u64) {
         let (kept, held) = (millis(self.event_lifetime), millis(self.hold_unmatched));
-        self.owed
-            .retain(|_, owed| owed.push.received.0 + kept > now);
+        self.owed.retain(|_, owed| owed.since + kept > now);
         self.held.retain(|_, push| push.received.0 + held > now);
     }
 
@@ -332,6 +430,7 @@ impl Model {
             event,
             Owed {
                 to,
+                since: push.received.0,
                 push,
                 dead: false,
             },
@@ -346,10 +445,9 @@ impl Model {
             || "x-wap-application:wml.ua".to_owned(),
             ToString::to_string,
         );
-        let place = self
-            .registered
-            .iter()
-            .position(|application| application.id == id && application.takes(push));
+        let place = self.registered.iter().position(|application| {
+            !application.observes && application.id == id && application.takes(push)
+        });
         self.judge_at(place, push)
     }
 
@@ -361,7 +459,9 @@ impl Model {
         let fitting: Vec<_> = places
             .filter(|&place| {
                 let application = &self.registered[place];
-                id.as_ref().is_none_or(|id| *id == application.id) && application.takes(push)
+                !application.observes
+                    && id.as_ref().is_none_or(|id| *id == application.id)
+                    && application.takes(push)
             })
             .collect();
         let meant: Vec<_> = fitting

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use push_core::{
-    Acknowledgement, Answer, Delivery, DeregistrationRequest, EventId, Input, Occurrence, Outcome,
-    Output, PushClient, RegistrationId, RegistrationRequest, RequestTicket, SegmentId, Selector,
-    ServerState, Settings, SubscriberId, Verdict,
+    Acknowledgement, Answer, DeadLetters, Delivery, DeregistrationRequest, EventId, Fate, Input,
+    Occurrence, Outcome, Output, PushClient, RegistrationId, RegistrationRequest, RequestTicket,
+    SegmentId, Selector, ServerState, Settings, SubscriberId, Verdict,
 };
 use push_message::{Owner, Refusal};
 
@@ -239,6 +239,39 @@ impl Terminal {
             ticket,
             owner: Owner::proved(owner),
             acknowledgements,
+        });
+        ticket
+    }
+
+    /// Replays or drops dead letters; gives the answer.
+    ///
+    /// # Panics
+    /// Where the store has not answered yet.
+    #[expect(clippy::panic, reason = "a test is to fail")]
+    pub fn settle_letters(
+        &mut self,
+        owner: Option<&str>,
+        letters: DeadLetters,
+        fate: Fate,
+    ) -> Answer {
+        let ticket = self.ask_to_settle(owner, letters, fate);
+        self.answer(ticket)
+            .unwrap_or_else(|| panic!("nothing is settled yet"))
+    }
+
+    /// Asks for dead letters to be replayed or dropped.
+    pub fn ask_to_settle(
+        &mut self,
+        owner: Option<&str>,
+        letters: DeadLetters,
+        fate: Fate,
+    ) -> RequestTicket {
+        let ticket = self.ticket();
+        self.input(Input::SettleDeadLetters {
+            ticket,
+            owner: owner.map(Owner::proved),
+            letters,
+            fate,
         });
         ticket
     }

@@ -6,6 +6,7 @@
     reason = "a test may panic"
 )]
 
+mod handlers;
 mod pair;
 mod steps;
 mod unsettled;

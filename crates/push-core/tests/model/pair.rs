@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use push_core::{
-    Ambiguous, Answer, EventId, Outcome, PushRefusal, Selector, ServerState, Settings,
-    SubscriberId, Verdict,
+    Ambiguous, Answer, DeadLetters, EventId, EventStage, Fate, HandlerStage, Outcome, PushRefusal,
+    Selector, ServerState, Settings, SubscriberId, Verdict,
 };
 use push_message::{Address, Bearer, DefaultWhitelistEntry, Protocol, Reason};
 use push_testkit::{
@@ -14,6 +14,7 @@ use push_testkit::{
     StoreAnswer, Terminal,
 };
 
+use crate::handlers::{HandlersAtWork, any_rests};
 use crate::steps::{IDS, NAMES, OWNERS, Pushed, Step, departure, request, settings};
 
 /// The Push Client and the model, side by side.
@@ -21,7 +22,8 @@ pub(crate) struct Pair {
     terminal: Terminal,
     model: Model,
     events: Vec<EventId>,
-    subscribers: Vec<(SubscriberId, usize)>,
+    subscribers: Vec<(SubscriberId, usize, Option<usize>)>,
+    handlers: HandlersAtWork,
     delivered: BTreeSet<EventId>,
     refusing: bool,
 }
@@ -51,6 +53,7 @@ impl Pair {
             model,
             events: Vec::new(),
             subscribers: Vec::new(),
+            handlers: HandlersAtWork::default(),
             delivered: BTreeSet::new(),
             refusing: false,
         };
@@ -88,7 +91,7 @@ impl Pair {
                 after,
             } => self.subscribe(owner, id, window, after),
             Step::Unsubscribe(index) if index < self.subscribers.len() => {
-                let (subscriber, _) = self.subscribers.remove(index);
+                let (subscriber, ..) = self.subscribers.remove(index);
                 self.terminal.unsubscribe(subscriber);
             }
             Step::Fetch { owner, limit, wait } => {
@@ -104,6 +107,16 @@ impl Pair {
                 events,
                 outcome,
             } => self.acknowledge(owner, &events, outcome),
+            Step::AttachHandler(index, window) => {
+                self.handlers.attach(&mut self.terminal, index, window);
+            }
+            Step::DetachHandler(index) => self.handlers.detach(&mut self.terminal, index),
+            Step::FailHandler(index) => self.handlers.fail(&mut self.terminal, index),
+            Step::Settle {
+                owner,
+                events,
+                fate,
+            } => self.settle(owner, events.as_deref(), fate),
             Step::Advance(millis) => self.terminal.advance(Duration::from_millis(millis)),
             Step::Store(answer) => self.terminal.store.answer = answer,
             Step::Servers(refusing) => {
@@ -120,7 +133,47 @@ impl Pair {
             Step::Unsubscribe(_) | Step::WriteNext(_) | Step::FailNext | Step::PortSays(_) => {}
         }
         self.model.expire(self.now());
+        self.handlers.note(&mut self.terminal);
         self.compare();
+    }
+
+    /// Replays or drops dead letters: those that are named, or all.
+    fn settle(&mut self, owner: Option<usize>, events: Option<&[usize]>, fate: Fate) {
+        let owner = owner.map(|owner| OWNERS[owner]);
+        let named = events.map(|events| {
+            let events = events.iter().filter_map(|&index| self.event(index));
+            events.collect::<BTreeSet<_>>()
+        });
+        let all = || self.model.letters(owner).into_iter().collect();
+        let meant = named.clone().unwrap_or_else(all);
+        let (settled, unknown): (Vec<_>, Vec<_>) = meant
+            .into_iter()
+            .partition(|event| self.model.may_settle(owner, *event));
+        let letters = match named {
+            Some(named) => DeadLetters::Events(named.into_iter().rev().collect()),
+            None => DeadLetters::Selected(Selector::default()),
+        };
+        match self.terminal.settle_letters(owner, letters, fate) {
+            Answer::Settled {
+                settled: count,
+                refused,
+            } => {
+                let refused: Vec<_> = refused.into_iter().map(|(event, _)| event).collect();
+                assert_eq!((count, refused), (settled.len(), unknown));
+                assert!(self.can_write() || settled.is_empty());
+                for event in settled {
+                    self.model.settle(event, fate, self.now());
+                }
+            }
+            Answer::Refused(refusal) => {
+                assert!(!self.can_write() && !settled.is_empty());
+                assert_eq!(refusal.reason, Reason::StoreFailed);
+            }
+            other @ (Answer::Registered { .. }
+            | Answer::Deregistered { .. }
+            | Answer::Acknowledged { .. }
+            | Answer::Fetched(_)) => panic!("{other:?}"),
+        }
     }
 
     /// Whether the port that an application wants is open, or can be opened.
@@ -194,18 +247,27 @@ impl Pair {
         let verdict = self.terminal.verdict(ticket).unwrap();
         let refused = |refusal| Verdict::Refused(refusal);
         match &expected {
-            ModelVerdict::For(_) | ModelVerdict::Held if !self.can_write() => {
+            ModelVerdict::For(_) | ModelVerdict::Observed | ModelVerdict::Held
+                if !self.can_write() =>
+            {
                 assert_eq!(verdict, refused(PushRefusal::NoRoom));
             }
-            ModelVerdict::For(_) | ModelVerdict::Held => {
+            ModelVerdict::For(_) | ModelVerdict::Observed | ModelVerdict::Held => {
                 let event = match (&verdict, &expected) {
-                    (Verdict::Accepted { event, .. }, ModelVerdict::For(_))
+                    (
+                        Verdict::Accepted { event, .. },
+                        ModelVerdict::For(_) | ModelVerdict::Observed,
+                    )
                     | (Verdict::Held { event }, ModelVerdict::Held) => *event,
                     other => panic!("{other:?}"),
                 };
                 assert!(self.events.last() < Some(&event), "ids grow");
-                self.events.push(event);
-                self.model.take(event, &expected, push, self.now());
+                let written = self.terminal.store.events().map(|event| event.id);
+                let events: Vec<_> = written.filter(|written| *written >= event).collect();
+                let takers = self.model.takers(&push, &expected).len();
+                assert_eq!(events.len(), takers.max(1), "one for each that takes it");
+                self.events.extend(&events);
+                self.model.take(&events, &expected, &push);
             }
             ModelVerdict::Duplicate => assert_eq!(verdict, Verdict::Duplicate),
             ModelVerdict::ServerNotListed => {
@@ -235,7 +297,7 @@ impl Pair {
         let subscriber = self
             .terminal
             .subscribe_after(OWNERS[owner], selector, window, after);
-        self.subscribers.push((subscriber, owner));
+        self.subscribers.push((subscriber, owner, id));
     }
 
     fn acknowledge(&mut self, owner: usize, events: &[usize], outcome: Outcome) {
@@ -275,6 +337,7 @@ impl Pair {
     }
 
     fn crash(&mut self) {
+        self.handlers = HandlersAtWork::default();
         self.terminal.crash();
         self.terminal.advance(Duration::ZERO);
         self.model.restart();
@@ -290,6 +353,7 @@ impl Pair {
         self.compare_registrations();
         self.compare_capabilities();
         self.compare_events();
+        self.check_handlers();
         self.check_deliveries();
     }
 
@@ -364,7 +428,8 @@ impl Pair {
         let waits = !self.model.owed.is_empty()
             || open != wanted
             || !self.model.held.is_empty()
-            || counts.waiting_fetches > 0;
+            || counts.waiting_fetches > 0
+            || any_rests(&self.terminal);
         assert_eq!(
             self.terminal.client.poll_timeout().is_some(),
             waits,
@@ -372,13 +437,52 @@ impl Pair {
         );
     }
 
+    /// A handler is at work, asked for, or at rest wherever something waits that nobody else takes; and never without a reason.
+    fn check_handlers(&self) {
+        let now = self.terminal.clock.now();
+        for view in self.terminal.client.registrations() {
+            let record = &view.record;
+            let Some(handler) = view.handler else {
+                assert_eq!(record.event_handler, None);
+                continue;
+            };
+            let name = record.application_id.as_ref().map(ToString::to_string);
+            let to = (
+                record.owner.to_string(),
+                name,
+                record.push_application_id.to_string(),
+            );
+            let owed = self.model.owed.iter().filter(|(_, owed)| owed.to == to);
+            let mut waiting = owed.filter_map(|(event, _)| {
+                let view = self.terminal.client.event(*event, now)?;
+                (view.stage == EventStage::Waiting).then_some(view.not_before)
+            });
+            let is_due = waiting
+                .next()
+                .is_some_and(|not_before| not_before.is_none());
+            let is_own = |(_, owner, id): &(SubscriberId, usize, Option<usize>)| {
+                OWNERS[*owner] == to.0 && id.is_none_or(|id| IDS[id] == to.2)
+            };
+            let has_own = self.subscribers.iter().any(is_own);
+            match handler.stage {
+                HandlerStage::Idle => assert!(!is_due || has_own, "forgotten: {view:?}"),
+                HandlerStage::Wanted => assert!(is_due && !has_own, "for nothing: {view:?}"),
+                HandlerStage::Attached | HandlerStage::Resting { .. } => {}
+            }
+            self.handlers.check(record.id, handler.stage);
+        }
+    }
+
     /// Events of this step: each to its owner, with the content sent, in order of arrival.
     fn check_deliveries(&mut self) {
         let mut handed = Vec::new();
         for (subscriber, delivery) in self.terminal.deliveries() {
-            let owner = self.subscribers.iter().find(|(id, _)| *id == subscriber);
-            if let Some((_, owner)) = owner {
+            let owner = self.subscribers.iter().find(|(id, ..)| *id == subscriber);
+            if let Some((_, owner, _)) = owner {
                 handed.push((Some(OWNERS[*owner]), delivery));
+            } else if let Some(registration) = self.handlers.of(subscriber) {
+                assert_eq!(delivery.registration, registration);
+                handed.push((None, delivery));
             }
         }
         for (_, answer) in std::mem::take(&mut self.terminal.out.answers) {
@@ -422,9 +526,10 @@ impl Pair {
     /// Whatever is owed arrives in the end, and nothing else.
     pub(crate) fn finish(mut self) {
         self.step(Step::Store(StoreAnswer::AtOnce));
-        for (subscriber, _) in std::mem::take(&mut self.subscribers) {
+        for (subscriber, ..) in std::mem::take(&mut self.subscribers) {
             self.terminal.unsubscribe(subscriber);
         }
+        self.handlers.detach_all(&mut self.terminal);
         self.terminal.advance(Duration::from_mins(1));
         self.terminal.deliveries();
         for owner in 0..OWNERS.len() {

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use push_core::{
-    Addressing, Ambiguous, BearerSettings, DeregistrationRequest, Outcome, OwnPorts,
+    Addressing, Ambiguous, BearerSettings, DeregistrationRequest, Fate, Outcome, OwnPorts,
     ProfileRequest, ProtocolSettings, RegistrationRequest, Settings,
 };
 use push_message::{Bearer, Protocol};
-use push_testkit::{ModelApplication, ModelProfile, PortsAnswer, PushBuilder, StoreAnswer};
+use push_testkit::{ANY, ModelApplication, ModelProfile, PortsAnswer, PushBuilder, StoreAnswer};
 
 pub(crate) const OWNERS: [&str; 3] = ["uid:1", "uid:2", "uid:3"];
-pub(crate) const IDS: [&str; 3] = [
+pub(crate) const IDS: [&str; 4] = [
     "x-wap-application:mms.ua",
     "x-wap-application:wml.ua",
     "x-example:private",
+    ANY,
 ];
 pub(crate) const NAMES: [Option<&str>; 3] = [None, Some("urn:a"), Some("urn:b")];
 pub(crate) const SERVERS: [[u8; 4]; 3] = [[192, 0, 2, 1], [192, 0, 2, 2], [192, 0, 2, 3]];
@@ -49,6 +50,14 @@ pub(crate) enum Step {
         owner: usize,
         events: Vec<usize>,
         outcome: Outcome,
+    },
+    AttachHandler(usize, u32),
+    DetachHandler(usize),
+    FailHandler(usize),
+    Settle {
+        owner: Option<usize>,
+        events: Option<Vec<usize>>,
+        fate: Fate,
     },
     Advance(u64),
     Store(StoreAnswer),
@@ -114,16 +123,33 @@ pub(crate) fn application() -> impl Strategy<Value = ModelApplication> {
         3 => Just(vec![]),
         1 => Just(vec![IpAddr::from(SERVERS[1])]),
     ];
-    (0..3usize, 0..3usize, 0..3usize, profiles, accept, whitelist).prop_map(
-        |(owner, name, id, profile, accept, whitelist)| ModelApplication {
-            owner: OWNERS[owner].to_owned(),
-            name: NAMES[name].map(str::to_owned),
-            id: IDS[id].to_owned(),
-            profile,
-            accept,
-            whitelist,
-        },
+    let id = prop_oneof![4 => (0..3usize, Just(false)), 1 => (0..4usize, Just(true))];
+    let handler = prop_oneof![
+        2 => Just(None),
+        2 => Just(Some("exec:one".to_owned())),
+        1 => Just(Some("exec:two".to_owned())),
+    ];
+    (
+        0..3usize,
+        0..3usize,
+        id,
+        profiles,
+        accept,
+        whitelist,
+        handler,
     )
+        .prop_map(
+            |(owner, name, (id, observes), profile, accept, whitelist, handler)| ModelApplication {
+                owner: OWNERS[owner].to_owned(),
+                name: NAMES[name].map(str::to_owned),
+                id: IDS[id].to_owned(),
+                profile,
+                accept,
+                whitelist,
+                observes,
+                handler,
+            },
+        )
 }
 
 pub(crate) fn push() -> impl Strategy<Value = Step> {
@@ -162,15 +188,24 @@ pub(crate) fn common_step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         6 => application().prop_map(Step::Register),
-        2 => (0..3usize, 0..3usize, 0..3usize, any::<bool>())
+        2 => (0..3usize, 0..3usize, 0..4usize, any::<bool>())
             .prop_map(|(owner, name, id, force)| Step::Deregister { owner, name, id, force }),
         12 => push(),
-        3 => (0..3usize, prop::option::of(0..3usize), 1..4u32, prop::option::of(0..64usize))
+        3 => (0..3usize, prop::option::of(0..4usize), 1..4u32, prop::option::of(0..64usize))
             .prop_map(|(owner, id, window, after)| Step::Subscribe { owner, id, window, after }),
         1 => (0..8usize).prop_map(Step::Unsubscribe),
         2 => (0..3usize, 0..4u32, 0..60u64).prop_map(|(owner, limit, wait)| Step::Fetch { owner, limit, wait }),
         6 => (0..3usize, prop::collection::vec(0..64usize, 1..4), outcome)
             .prop_map(|(owner, events, outcome)| Step::Acknowledge { owner, events, outcome }),
+        4 => (0..8usize, 1..4u32).prop_map(|(index, window)| Step::AttachHandler(index, window)),
+        2 => (0..8usize).prop_map(Step::DetachHandler),
+        2 => (0..8usize).prop_map(Step::FailHandler),
+        2 => (prop::option::of(0..3usize), prop::option::of(prop::collection::vec(0..64usize, 1..4)), any::<bool>())
+            .prop_map(|(owner, events, drops)| Step::Settle {
+                owner,
+                events,
+                fate: if drops { Fate::Dropped } else { Fate::Replayed },
+            }),
         3 => (1..100_000u64).prop_map(Step::Advance),
         1 => (1..2_000_000u64).prop_map(Step::Advance),
         1 => any::<bool>().prop_map(Step::Servers),
@@ -225,6 +260,9 @@ pub(crate) fn settings(ambiguous: Ambiguous) -> Settings {
         hold_unmatched: Duration::from_mins(10),
         event_lifetime: Duration::from_hours(1),
         backoff_limit: Duration::from_mins(1),
+        handler_schemes: vec!["exec".to_owned()],
+        handler_backoff_limit: Duration::from_mins(3),
+        activation_timeout: Duration::from_mins(2),
         max_attempts: u32::MAX,
         ..Settings::default()
     }
@@ -238,6 +276,8 @@ pub(crate) fn request(application: &ModelApplication) -> RegistrationRequest {
     };
     RegistrationRequest {
         push_application_id: application.id.clone(),
+        observes: application.observes,
+        event_handler: application.handler.clone(),
         application_id: application.name.clone(),
         whitelist: application
             .whitelist

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use push_core::{
-    Ambiguous, DeregistrationRequest, EventId, Occurrence, Outcome, RegistrationRequest, Selector,
-    ServerState, Settings, SubscriberId, Verdict,
+    Ambiguous, DeadLetters, DeregistrationRequest, EventId, Fate, Occurrence, Outcome,
+    RegistrationRequest, Selector, ServerState, Settings, SubscriberId, Verdict,
 };
 use push_testkit::{PortsAnswer, ServersAnswer, StoreAnswer, Terminal};
 
+use crate::handlers::HandlersAtWork;
 use crate::steps::{IDS, NAMES, OWNERS, Step, departure, request, settings};
 
 /// What was acknowledged to a server and is not known to be done with.
@@ -26,6 +27,7 @@ pub(crate) struct Unsettled {
     events: Vec<EventId>,
     pushes: Vec<push_core::RequestTicket>,
     subscribers: Vec<SubscriberId>,
+    handlers: HandlersAtWork,
 }
 
 pub(crate) fn small() -> Settings {
@@ -55,6 +57,7 @@ impl Unsettled {
             events: Vec::new(),
             pushes: Vec::new(),
             subscribers: Vec::new(),
+            handlers: HandlersAtWork::default(),
         }
     }
 
@@ -107,6 +110,16 @@ impl Unsettled {
                 events,
                 outcome,
             } => self.acknowledge(owner, &events, outcome),
+            Step::AttachHandler(index, window) => {
+                self.handlers.attach(&mut self.terminal, index, window);
+            }
+            Step::DetachHandler(index) => self.handlers.detach(&mut self.terminal, index),
+            Step::FailHandler(index) => self.handlers.fail(&mut self.terminal, index),
+            Step::Settle {
+                owner,
+                events,
+                fate,
+            } => self.settle(owner, events, fate),
             Step::Advance(millis) => self.terminal.advance(Duration::from_millis(millis)),
             Step::Store(answer) if self.terminal.store.waiting() == 0 => {
                 self.terminal.store.answer = answer;
@@ -130,8 +143,26 @@ impl Unsettled {
             Step::Crash => self.crash(),
             Step::Unsubscribe(_) | Step::Store(_) => {}
         }
+        self.handlers.note(&mut self.terminal);
         self.note();
         self.check_bounds();
+    }
+
+    /// What dies is off the ledger already, whatever becomes of it then.
+    fn settle(&mut self, owner: Option<usize>, events: Option<Vec<usize>>, fate: Fate) {
+        let count = self.events.len().max(1);
+        let named = |events: Vec<usize>| {
+            let events = events.into_iter();
+            events
+                .filter_map(|index| self.events.get(index % count).copied())
+                .collect()
+        };
+        let letters = match events {
+            Some(events) => DeadLetters::Events(named(events)),
+            None => DeadLetters::Selected(Selector::default()),
+        };
+        let owner = owner.map(|owner| OWNERS[owner]);
+        self.terminal.ask_to_settle(owner, letters, fate);
     }
 
     fn acknowledge(&mut self, owner: usize, events: &[usize], outcome: Outcome) {
@@ -175,6 +206,7 @@ impl Unsettled {
                 "{event} was acknowledged to its server and is lost"
             );
         }
+        self.handlers = HandlersAtWork::default();
         self.terminal.crash();
         self.terminal.advance(Duration::ZERO);
         self.ledger.leaving.clear();
