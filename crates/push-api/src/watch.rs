@@ -70,6 +70,8 @@ pub enum WatchedKind {
     Died,
     /// A dead letter waits for its application again.
     Replayed,
+    /// A dead letter was dropped.
+    Dropped,
     /// An event was dropped without an acknowledgement.
     Expired,
     /// An event handler could not be reached.
@@ -86,7 +88,7 @@ pub enum WatchedKind {
 
 impl WatchedKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Judged,
         Self::Registered,
         Self::Deregistered,
@@ -97,6 +99,7 @@ impl WatchedKind {
         Self::Delayed,
         Self::Died,
         Self::Replayed,
+        Self::Dropped,
         Self::Expired,
         Self::HandlerFailed,
         Self::Handled,
@@ -118,6 +121,7 @@ impl WatchedKind {
             Self::Delayed => "delayed",
             Self::Died => "died",
             Self::Replayed => "replayed",
+            Self::Dropped => "dropped",
             Self::Expired => "expired",
             Self::HandlerFailed => "handlerFailed",
             Self::Handled => "handled",
@@ -191,6 +195,8 @@ pub enum Happening {
     Died(WatchedEvent),
     /// A dead letter waits for its application again.
     Replayed(WatchedEvent),
+    /// A dead letter was dropped because somebody said so.
+    Dropped(WatchedEvent),
     /// An event was dropped without an acknowledgement: it outlived its time, or gave way to later ones.
     Expired(WatchedEvent),
     /// An event handler could not be reached, which says nothing of the events.
@@ -266,6 +272,7 @@ impl Happening {
             Self::Delayed { .. } => WatchedKind::Delayed,
             Self::Died(_) => WatchedKind::Died,
             Self::Replayed(_) => WatchedKind::Replayed,
+            Self::Dropped(_) => WatchedKind::Dropped,
             Self::Expired(_) => WatchedKind::Expired,
             Self::HandlerFailed { .. } => WatchedKind::HandlerFailed,
             Self::Handled { .. } => WatchedKind::Handled,

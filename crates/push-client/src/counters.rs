@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use push_core::{Occurrence, Verdict};
+use push_core::{Occurrence, RegistrationRecord, Verdict};
+
+use crate::reports::Outcomes;
 
 /// Counters since the start.
 #[derive(Debug, Default)]
@@ -41,6 +43,20 @@ pub(crate) struct Counters {
     pub(crate) delayed: u64,
     pub(crate) died: u64,
     pub(crate) expired: u64,
+    /// Copies for observers that were dropped.
+    pub(crate) copies_dropped: u64,
+    /// Dead letters that were dropped because somebody said so.
+    pub(crate) dropped: u64,
+    /// Dead letters that were delivered again.
+    pub(crate) replayed: u64,
+    /// Event handlers asked for, by scheme.
+    pub(crate) handlers_activated: BTreeMap<Box<str>, u64>,
+    /// Event handlers that could not be reached, by scheme.
+    pub(crate) handlers_failed: BTreeMap<Box<str>, u64>,
+    /// What event handlers made of events.
+    pub(crate) handled: Outcomes,
+    /// Registrations that are not what they were, by cause.
+    pub(crate) registrations_changed: BTreeMap<&'static str, u64>,
     pub(crate) store_failures: u64,
     pub(crate) ports_not_opened: u64,
     pub(crate) persists: u64,
@@ -83,19 +99,43 @@ impl Counters {
             Occurrence::Completed { .. } => self.completed += 1,
             Occurrence::Delayed { .. } => self.delayed += 1,
             Occurrence::Died { .. } => self.died += 1,
-            Occurrence::Replayed { .. }
-            | Occurrence::Dropped { .. }
-            | Occurrence::CopyDropped { .. }
-            | Occurrence::HandlerFailed { .. }
-            | Occurrence::RegistrationChanged { .. } => {}
+            Occurrence::Replayed { .. } => self.replayed += 1,
+            Occurrence::RegistrationChanged { cause, .. } => {
+                *self
+                    .registrations_changed
+                    .entry(cause.as_str())
+                    .or_default() += 1;
+            }
+            Occurrence::CopyDropped { .. } => self.copies_dropped += 1,
+            Occurrence::Dropped { .. } => self.dropped += 1,
+            // Counted by scheme, which the registration says.
+            Occurrence::HandlerFailed { .. } => {}
             Occurrence::Expired { .. } => self.expired += 1,
             Occurrence::PortNotOpened { .. } => self.ports_not_opened += 1,
             Occurrence::StoreFailed { .. } => self.store_failures += 1,
         }
     }
 
+    /// Counts that a handler was asked for.
+    pub(crate) fn activate(&mut self, record: &RegistrationRecord) {
+        let scheme = scheme_of(record).into();
+        *self.handlers_activated.entry(scheme).or_default() += 1;
+    }
+
+    /// Counts that a handler could not be reached.
+    pub(crate) fn handler_failed(&mut self, record: &RegistrationRecord) {
+        let scheme = scheme_of(record).into();
+        *self.handlers_failed.entry(scheme).or_default() += 1;
+    }
+
     /// Counts a datagram that gave no push.
     pub(crate) fn refuse_datagram(&mut self, word: &'static str) {
         *self.datagrams_refused.entry(word).or_default() += 1;
     }
+}
+
+/// The scheme of a registration's event handler: one of those that are served, so that their number is bounded.
+fn scheme_of(record: &RegistrationRecord) -> &str {
+    let handler = record.event_handler.as_deref().unwrap_or_default();
+    handler.split_once(':').map_or("", |(scheme, _)| scheme)
 }

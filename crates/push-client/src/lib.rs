@@ -43,6 +43,7 @@ mod ota_http;
 mod ota_sip;
 mod ota_wsp;
 mod recent;
+mod reports;
 mod resolver;
 mod service;
 mod settings;
@@ -51,6 +52,7 @@ pub mod short_messages;
 pub mod smpp;
 mod submitting;
 mod watch;
+mod watchers;
 
 pub use builder::{BuildError, Builder};
 pub use client::{Application, Client, Registered};

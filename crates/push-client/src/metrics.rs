@@ -1,7 +1,7 @@
 //! The counters in the text format of Prometheus.
 
 use std::collections::BTreeMap;
-use std::fmt::{Arguments, Display, Write as _};
+use std::fmt::{self, Arguments, Display, Formatter, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use push_ota::sms::Held;
@@ -19,6 +19,9 @@ pub(crate) struct Gauges {
     pub(crate) dead_letters: usize,
     pub(crate) octets: usize,
     pub(crate) streams: usize,
+    pub(crate) watchers: usize,
+    /// Things that happened and found no room with a watcher.
+    pub(crate) watch_missed: u64,
     pub(crate) unwritten: usize,
     pub(crate) kernel_drops: u64,
     /// Connections of OTA-SIP, and those of them that carry MSRP; absent where OTA-SIP is off.
@@ -52,6 +55,8 @@ pub(crate) fn text(
     page.short_messages(gauges);
     page.applications(counters, gauges);
     page.events(counters, gauges);
+    page.handlers(counters);
+    page.watching(gauges);
     page.store(counters, gauges);
     page.0
 }
@@ -77,6 +82,8 @@ pub(crate) fn by_name(
         ("delayed", counters.delayed),
         ("died", counters.died),
         ("expired", counters.expired),
+        ("replayed", counters.replayed),
+        ("dropped", counters.dropped),
         ("storeFailures", counters.store_failures),
         ("portsNotOpened", counters.ports_not_opened),
         ("requests", counters.requests),
@@ -94,6 +101,7 @@ pub(crate) fn by_name(
         ("shortMessages", &counters.segments),
         ("shortMessagesGivenUp", &counters.messages_expired),
         ("registrationsRefused", &counters.registrations_refused),
+        ("registrationsChanged", &counters.registrations_changed),
     ];
     for (family, counts) in families {
         all.extend(
@@ -135,6 +143,22 @@ fn value(counter: &AtomicU64) -> u64 {
 }
 
 struct Page(String);
+
+/// The value of a label that may hold anything.
+struct Label<'a>(&'a str);
+
+impl Display for Label<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '"' | '\\' => write!(f, "\\{character}")?,
+                '\n' => f.write_str("\\n")?,
+                other => f.write_char(other)?,
+            }
+        }
+        Ok(())
+    }
+}
 
 impl Page {
     fn info(&mut self) {
@@ -451,6 +475,67 @@ impl Page {
         );
     }
 
+    fn handlers(&mut self, counters: &Counters) {
+        self.family(
+            "pushcai_handlers_activated_total",
+            "Event handlers that were asked for, by scheme.",
+            "scheme",
+            &counters.handlers_activated,
+        );
+        self.family(
+            "pushcai_handlers_failed_total",
+            "Event handlers that could not be reached, by scheme.",
+            "scheme",
+            &counters.handlers_failed,
+        );
+        let name = "pushcai_handled_total";
+        self.head(
+            name,
+            "counter",
+            "Events that event handlers made something of, by scheme and outcome; outcomes beyond the first 64 count as other.",
+        );
+        for (scheme, outcome, count) in counters.handled.iter() {
+            let outcome = Label(outcome);
+            self.line(format_args!(
+                "{name}{{scheme=\"{scheme}\",outcome=\"{outcome}\"}} {count}"
+            ));
+        }
+        self.counter(
+            "pushcai_copies_dropped_total",
+            "Copies of pushes for observers that had no room for them.",
+            counters.copies_dropped,
+        );
+        self.counter(
+            "pushcai_dead_letters_replayed_total",
+            "Dead letters that were delivered again.",
+            counters.replayed,
+        );
+        self.counter(
+            "pushcai_dead_letters_dropped_total",
+            "Dead letters that were dropped because somebody said so.",
+            counters.dropped,
+        );
+        self.family(
+            "pushcai_registrations_changed_total",
+            "Registrations that are not what they were, by cause.",
+            "cause",
+            &counters.registrations_changed,
+        );
+    }
+
+    fn watching(&mut self, gauges: &Gauges) {
+        self.gauge(
+            "pushcai_watchers",
+            "Watches of what goes on that are open.",
+            gauges.watchers,
+        );
+        self.counter(
+            "pushcai_watch_missed_total",
+            "Things that happened and found no room with a watcher.",
+            gauges.watch_missed,
+        );
+    }
+
     fn store(&mut self, counters: &Counters, gauges: &Gauges) {
         self.gauge(
             "pushcai_store_unwritten",
@@ -494,11 +579,11 @@ impl Page {
         name: &str,
         help: &str,
         label: &str,
-        counts: &BTreeMap<&'static str, u64>,
+        counts: &BTreeMap<impl AsRef<str>, u64>,
     ) {
         self.head(name, "counter", help);
         for (word, count) in counts {
-            self.sample(name, Some((label, word)), count);
+            self.sample(name, Some((label, word.as_ref())), count);
         }
     }
 
@@ -527,6 +612,7 @@ mod tests {
         let mut counters = Counters::default();
         counters.refuse_datagram("malformed");
         counters.pushes.insert("accepted", 7);
+        counters.handled.count("exec", "said \"no\"");
         let tally = Tally::default();
         text(
             &counters,
@@ -547,6 +633,11 @@ mod tests {
         assert!(text.contains(
             "\npushcai_short_messages_total{source=\"dbus:org.ofono\",outcome=\"accepted\"} 2\n"
         ));
+        assert!(
+            text.contains(
+                "\npushcai_handled_total{scheme=\"exec\",outcome=\"said \\\"no\\\"\"} 1\n"
+            )
+        );
         assert!(text.contains("\npushcai_pushes_total{verdict=\"accepted\"} 7\n"));
         assert!(text.contains("\npushcai_datagrams_refused_total{reason=\"malformed\"} 1\n"));
         for line in text.lines().filter(|line| !line.starts_with('#')) {

@@ -117,18 +117,28 @@ impl Refusal {
                 source,
                 length,
                 refusal,
-            } => Refused {
-                received_at: received.0,
-                verdict: refusal.as_str().to_owned(),
-                push_application_id: None,
-                content_type: None,
-                protocol: Protocol::OtaWsp.to_string(),
-                server: source.ip().to_string(),
-                length: *length,
-                detail: refusal.to_string(),
-            },
+            } => malformed(*received, *source, *length, refusal),
             Self::Unjudged(refused) => unjudged(refused.clone()),
         }
+    }
+}
+
+/// A datagram that gave no push.
+pub(crate) fn malformed(
+    received: UnixMillis,
+    source: SocketAddr,
+    length: usize,
+    refusal: &connectionless::Refusal,
+) -> Refused {
+    Refused {
+        received_at: received.0,
+        verdict: refusal.as_str().to_owned(),
+        push_application_id: None,
+        content_type: None,
+        protocol: Protocol::OtaWsp.to_string(),
+        server: source.ip().to_string(),
+        length,
+        detail: refusal.to_string(),
     }
 }
 
@@ -159,7 +169,8 @@ fn application_of(decision: &Decision) -> String {
     }
 }
 
-fn detail(decision: &Decision) -> String {
+/// Why a push reached nobody, for people.
+pub(crate) fn detail(decision: &Decision) -> String {
     let Decision {
         media_type,
         server,

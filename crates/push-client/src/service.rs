@@ -151,11 +151,16 @@ impl PushService for Client {
 
     async fn dead_letters(
         &self,
-        _: Caller,
-        _: DeadLetterQuery,
+        caller: Caller,
+        query: DeadLetterQuery,
     ) -> Result<Vec<DeadLetter>, Refusal> {
-        let detail = "dead letters cannot be listed yet";
-        Err(Refusal::new(Reason::UnsupportedOption, detail))
+        let owner = visible_to(caller);
+        self.query(|answer| Request::DeadLetters {
+            owner,
+            query,
+            answer,
+        })
+        .await?
     }
 
     async fn settle_dead_letters(
@@ -175,9 +180,13 @@ impl PushService for Client {
         Ok(answer)
     }
 
-    async fn watch(&self, _: Caller, _: WatchQuery) -> Result<Watching, Refusal> {
-        let detail = "what goes on cannot be watched yet";
-        Err(Refusal::new(Reason::UnsupportedOption, detail))
+    async fn watch(&self, caller: Caller, query: WatchQuery) -> Result<Watching, Refusal> {
+        self.query(|answer| Request::Watch {
+            caller,
+            query,
+            answer,
+        })
+        .await?
     }
 
     async fn status(&self, _: Caller) -> Result<Status, Refusal> {

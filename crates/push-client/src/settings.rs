@@ -33,6 +33,18 @@ pub struct ClientSettings {
     pub max_resolving: usize,
     /// Pushes that reached nobody, kept for explanations; the oldest give way.
     pub recent_refusals: usize,
+    /// What event handlers made of events, kept for explanations; the registration with the most loses its oldest.
+    pub handler_reports: usize,
+    /// Octets that are kept of what a handler said of one event.
+    pub handler_report_octets: usize,
+    /// Watches of what goes on, at one time.
+    pub max_watchers: usize,
+    /// Watches of one owner, at one time.
+    pub max_watchers_per_owner: usize,
+    /// What goes on that one watcher has not taken yet; what is more is missed, and counted.
+    pub watch_queue: usize,
+    /// Octets of this, content included.
+    pub watch_octets: usize,
     /// Show addresses, numbers and URLs in log lines. Content is never logged.
     pub show_personal_data: bool,
 }
@@ -48,6 +60,12 @@ impl Default for ClientSettings {
             request_queue: 256,
             max_resolving: 4,
             recent_refusals: 64,
+            handler_reports: 256,
+            handler_report_octets: 4096,
+            max_watchers: 32,
+            max_watchers_per_owner: 8,
+            watch_queue: 1024,
+            watch_octets: 2 << 20,
             show_personal_data: false,
         }
     }

@@ -181,8 +181,13 @@ impl PushClient {
             if self.is_settling(event) {
                 match fate {
                     Fate::Dropped => {
+                        let dropped = self.journal.get(event);
+                        let registration = dropped.and_then(|event| event.registration);
                         self.forget_event(event);
-                        self.occurred(Occurrence::Dropped { event });
+                        self.occurred(Occurrence::Dropped {
+                            event,
+                            registration,
+                        });
                     }
                     Fate::Replayed => self.revive(event, now),
                 }

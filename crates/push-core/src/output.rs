@@ -316,6 +316,8 @@ pub enum Occurrence {
     Dropped {
         /// The event.
         event: EventId,
+        /// The registration that it was for.
+        registration: Option<RegistrationId>,
     },
     /// A dead letter waits for its application again.
     Replayed {

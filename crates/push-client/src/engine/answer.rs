@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use push_api::{ExplainAnswer, ExplainRequest, Registration, Server, Status};
 use push_core::{
-    Decision, Explanation, Input, Now, Occurrence, PersistTicket, Recipient, RegistrationState,
-    RegistrationView,
+    Decision, Explanation, HandlerStage, HandlerState, Input, Now, Occurrence, PersistTicket,
+    Recipient, RegistrationId, RegistrationState, RegistrationView,
 };
 use push_message::{Origin, Owner, Protocol, PushApplicationId, Refusal, TransactionId, Whitelist};
 
@@ -33,6 +33,16 @@ impl Engine {
             } => {
                 drop(answer.send(self.explain(owner.as_ref(), &request, now)));
             }
+            Request::DeadLetters {
+                owner,
+                query,
+                answer,
+            } => drop(answer.send(self.dead_letters(owner.as_ref(), &query))),
+            Request::Watch {
+                caller,
+                query,
+                answer,
+            } => drop(answer.send(self.watchers.add(caller, query))),
             Request::Metrics { answer } => {
                 drop(answer.send(metrics::text(
                     &self.counters,
@@ -63,13 +73,32 @@ impl Engine {
             Some(owner) => self
                 .core
                 .registrations_of(owner)
-                .map(|view| registration(&view))
+                .map(|view| self.registration(&view))
                 .collect(),
             None => self
                 .core
                 .registrations()
-                .map(|view| registration(&view))
+                .map(|view| self.registration(&view))
                 .collect(),
+        }
+    }
+
+    fn registration(&self, view: &RegistrationView) -> Registration {
+        let state = view.handler.map(|state| {
+            let failure = self.handler_failures.get(&view.record.id);
+            handler_state(state, failure.cloned())
+        });
+        Registration {
+            handler_state: state,
+            ..registration(view)
+        }
+    }
+
+    /// The handler of a registration could not be reached.
+    fn handler_failed(&mut self, registration: RegistrationId, reason: String) {
+        if let Some(record) = self.core.registration(registration) {
+            self.counters.handler_failed(record);
+            self.handler_failures.insert(registration, reason);
         }
     }
 
@@ -113,6 +142,8 @@ impl Engine {
             dead_letters: counts.dead_letters,
             octets: counts.octets,
             streams: counts.subscribers,
+            watchers: self.watchers.len(),
+            watch_missed: self.watchers.missed(),
             unwritten: self.persistence.unanswered(),
             kernel_drops: super::kernel::drops(self.listeners.iter().chain(over_sip)),
             held_messages: self.short_messages.held(),
@@ -133,6 +164,9 @@ impl Engine {
         now: Now,
     ) -> Result<ExplainAnswer, Refusal> {
         let protocols = &self.core.settings().protocols;
+        if request.event_id.is_some() {
+            return self.story(owner, request, now);
+        }
         let standard_port = |protocol, bearer| {
             let offer = protocols.get(&protocol)?.bearers.get(&bearer)?;
             offer.ports.first().copied()
@@ -217,8 +251,9 @@ impl Engine {
     }
 
     /// Counts, logs and remembers what the machine reports.
-    pub(super) fn note(&mut self, occurrence: Occurrence) {
+    pub(super) fn note(&mut self, occurrence: Occurrence, now: Now) {
         self.counters.count(&occurrence);
+        self.tell(&occurrence, now);
         let shown = self.settings.show_personal_data;
         match occurrence {
             Occurrence::PushJudged(decision) => {
@@ -233,6 +268,7 @@ impl Engine {
                 tracing::info!(%owner, reason = %refusal.reason, option = refusal.option, "registration refused");
             }
             Occurrence::Deregistered(record) => {
+                self.handler_failures.remove(&record.id);
                 tracing::info!(owner = %record.owner, application = %record.push_application_id, "deregistered");
             }
             Occurrence::Delivered { event, attempt } => {
@@ -243,7 +279,7 @@ impl Engine {
             Occurrence::CopyDropped { registration } => {
                 tracing::info!(%registration, "an observer has no room for its copy of a push");
             }
-            Occurrence::Dropped { event } => tracing::info!(%event, "dead letter dropped"),
+            Occurrence::Dropped { event, .. } => tracing::info!(%event, "dead letter dropped"),
             Occurrence::Replayed { event } => {
                 tracing::info!(%event, "dead letter is delivered again");
             }
@@ -251,7 +287,10 @@ impl Engine {
                 registration,
                 reason,
                 ..
-            } => tracing::info!(%registration, reason, "an event handler cannot be reached"),
+            } => {
+                tracing::info!(%registration, reason, "an event handler cannot be reached");
+                self.handler_failed(registration, reason);
+            }
             Occurrence::RegistrationChanged {
                 record,
                 cause,
@@ -292,7 +331,7 @@ fn explanation(explanation: Explanation) -> push_api::Explanation {
 }
 
 /// The way that a push came by, as far as a judgement tells.
-fn origin_of(decision: &Decision) -> Origin {
+pub(super) fn origin_of(decision: &Decision) -> Origin {
     Origin {
         protocol: decision.protocol,
         bearer: decision.bearer,
@@ -316,6 +355,21 @@ fn concealed(application: Option<&PushApplicationId>) -> push_api::Explanation {
             "no registration of yours takes {application} this way; register one, or ask as an administrator who sees \
              those of others"
         )],
+    }
+}
+
+fn handler_state(state: HandlerState, failure: Option<String>) -> push_api::HandlerState {
+    let (word, until) = match state.stage {
+        HandlerStage::Idle => ("idle", None),
+        HandlerStage::Wanted => ("wanted", None),
+        HandlerStage::Attached => ("attached", None),
+        HandlerStage::Resting { until } => ("resting", Some(until.0)),
+    };
+    push_api::HandlerState {
+        state: word.to_owned(),
+        failures: state.failures,
+        until,
+        reason: failure.filter(|_| state.failures > 0),
     }
 }
 

@@ -12,6 +12,8 @@ mod sessions;
 mod short_messages;
 mod sia;
 mod socket;
+mod story;
+mod telling;
 mod timer;
 
 use std::collections::BTreeMap;
@@ -19,7 +21,9 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use push_core::{Answer, Delivery, Input, Now, Output, PushClient, RequestTicket, SubscriberId};
+use push_core::{
+    Answer, Delivery, Input, Now, Output, PushClient, RegistrationId, RequestTicket, SubscriberId,
+};
 use push_message::{ReceivedPush, Refusal};
 use push_ota::sia::Sia;
 use push_ota::wsp::connectionless::{self, Datagram};
@@ -30,9 +34,11 @@ use crate::counters::Counters;
 use crate::handlers::Wanted;
 use crate::mailbox::{Mailbox, Notice};
 use crate::masked::Masked;
-use crate::recent::Recent;
+use crate::recent::{self, Recent};
+use crate::reports::Reports;
 use crate::resolver::Resolver;
 use crate::settings::ClientSettings;
+use crate::watchers::Watchers;
 
 use announcing::Announcing;
 use persistence::Persistence;
@@ -78,6 +84,12 @@ pub struct Engine {
     resolver: Resolver,
     counters: Counters,
     recent: Recent,
+    reports: Reports,
+    /// Why the handlers that rest could not be reached the last time.
+    handler_failures: BTreeMap<RegistrationId, String>,
+    watchers: Watchers,
+    /// How it stood with each Push Server when that was looked at last, by protocol and URI.
+    server_states: BTreeMap<(String, String), String>,
     announcing: Announcing,
     ota_http: Option<OtaHttp>,
     ota_sip: Option<OtaSip>,
@@ -152,6 +164,10 @@ impl Engine {
             persistence: Persistence::new(backing, settings.max_unwritten),
             resolver: Resolver::new(settings.max_resolving, Arc::clone(&mailbox)),
             recent: Recent::new(settings.recent_refusals),
+            reports: Reports::new(settings.handler_reports, settings.handler_report_octets),
+            handler_failures: BTreeMap::new(),
+            watchers: Watchers::new(&settings),
+            server_states: BTreeMap::new(),
             settings,
             own_ports: OwnPorts::new(&listeners, max_own_ports),
             listeners,
@@ -332,9 +348,7 @@ impl Engine {
                 self.core.handle_input(input, now);
             }
             Request::Tell(input) => self.core.handle_input(input, now),
-            Request::Handled(report) => {
-                tracing::debug!(event = %report.event, scheme = %report.scheme, outcome = %report.outcome, "handler");
-            }
+            Request::Handled(report) => self.handled(report, now),
             Request::Subscribe(subscription) => self.subscribe(subscription, now),
             Request::NetworkChanged => self.network_changed(now),
             Request::ShutDown => self.stop(),
@@ -342,6 +356,8 @@ impl Engine {
             | Request::Status { .. }
             | Request::Servers { .. }
             | Request::Explain { .. }
+            | Request::DeadLetters { .. }
+            | Request::Watch { .. }
             | Request::Metrics { .. } => self.report(request, now),
         }
     }
@@ -478,8 +494,11 @@ impl Engine {
             }
             Err(refusal) => {
                 self.counters.refuse_datagram(refusal.as_str());
-                self.recent.malformed(now.unix, source, length, refusal);
                 tracing::debug!(%refusal, source = %Masked::new(source, shown), length, "datagram refused");
+                if !self.watchers.is_empty() {
+                    self.tell_malformed(recent::malformed(now.unix, source, length, &refusal));
+                }
+                self.recent.malformed(now.unix, source, length, refusal);
             }
         }
     }
@@ -568,7 +587,7 @@ impl Engine {
             } => self.refuse_subscription(subscriber, refusal),
             Output::Activate { record, probe } => self.want(Wanted::Handler { record, probe }),
             Output::Deactivate { registration } => self.want(Wanted::NoLonger(registration)),
-            Output::Occurred(occurrence) => self.note(occurrence),
+            Output::Occurred(occurrence) => self.note(occurrence, now),
         }
     }
 
@@ -586,7 +605,10 @@ impl Engine {
     }
 
     /// Tells whoever carries out handlers.
-    fn want(&self, wanted: Wanted) {
+    fn want(&mut self, wanted: Wanted) {
+        if let Wanted::Handler { record, .. } = &wanted {
+            self.counters.activate(record);
+        }
         if let Some(handlers) = &self.handlers {
             handlers.post([wanted]);
         }

@@ -400,6 +400,10 @@ impl Engine {
                 }
             }
         }
+        if any {
+            let servers = self.http_servers(now);
+            self.compare_servers(servers, now);
+        }
         any
     }
 

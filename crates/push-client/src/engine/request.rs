@@ -1,11 +1,15 @@
 //! What a [`Client`](crate::Client) asks of its engine.
 
-use push_api::{ExplainAnswer, ExplainRequest, Registration, Server, Status};
+use push_api::{
+    Caller, DeadLetter, DeadLetterQuery, ExplainAnswer, ExplainRequest, Registration, Server,
+    Status, WatchQuery,
+};
 use push_core::{Answer, Delivery, EventId, Input, RequestTicket, Selector, SubscriberId};
 use push_message::{Owner, Refusal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::handlers::HandlerReport;
+use crate::watch::Watching;
 
 /// One request on its way to the engine.
 #[derive(Debug)]
@@ -41,6 +45,18 @@ pub(crate) enum Request {
         owner: Option<Owner>,
         request: ExplainRequest,
         answer: oneshot::Sender<Result<ExplainAnswer, Refusal>>,
+    },
+    /// Dead letters: those of one owner, or all.
+    DeadLetters {
+        owner: Option<Owner>,
+        query: DeadLetterQuery,
+        answer: oneshot::Sender<Result<Vec<DeadLetter>, Refusal>>,
+    },
+    /// Somebody wants to watch what goes on.
+    Watch {
+        caller: Caller,
+        query: WatchQuery,
+        answer: oneshot::Sender<Result<Watching, Refusal>>,
     },
     /// The metrics.
     Metrics { answer: oneshot::Sender<String> },

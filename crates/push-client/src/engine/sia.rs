@@ -188,7 +188,7 @@ impl Engine {
         let origin = &push.origin;
         let source = Masked::new(&origin.server, self.settings.show_personal_data);
         tracing::debug!(%ignored, %source, "session initiation request ignored");
-        self.recent.unjudged(Unjudged {
+        self.refused_unjudged(Unjudged {
             received: push.received,
             protocol: origin.protocol,
             source: origin.server.clone(),

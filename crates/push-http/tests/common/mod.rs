@@ -250,6 +250,7 @@ pub(crate) fn everything_watched() -> Vec<Watched> {
         },
         Happening::Died(event()),
         Happening::Replayed(event()),
+        Happening::Dropped(event()),
         Happening::Expired(event()),
         Happening::HandlerFailed {
             registration: registration(),

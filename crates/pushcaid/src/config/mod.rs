@@ -230,6 +230,18 @@ section! {
         max_resolving: usize = ClientSettings::default().max_resolving,
         /// Pushes that reached nobody, kept for `explain`; the oldest give way.
         recent_refusals: usize = ClientSettings::default().recent_refusals,
+        /// What event handlers made of events, kept for `explain --event`; the registration with the most loses its oldest.
+        handler_reports: usize = ClientSettings::default().handler_reports,
+        /// Octets that are kept of what a handler said of one event.
+        handler_report_octets: Octets = Octets(ClientSettings::default().handler_report_octets),
+        /// Watches of what goes on (`pushcai watch`), at one time.
+        max_watchers: usize = ClientSettings::default().max_watchers,
+        /// Watches of one owner, at one time.
+        max_watchers_per_owner: usize = ClientSettings::default().max_watchers_per_owner,
+        /// What goes on that one watcher has not taken yet; what is more is missed, and the watcher is told how much.
+        watch_queue: usize = ClientSettings::default().watch_queue,
+        /// Octets of this, content included.
+        watch_octets: Octets = Octets(ClientSettings::default().watch_octets),
     }
 }
 

@@ -361,6 +361,12 @@ impl Config {
             request_queue: engine.request_queue,
             max_resolving: engine.max_resolving,
             recent_refusals: engine.recent_refusals,
+            handler_reports: engine.handler_reports,
+            handler_report_octets: engine.handler_report_octets.0,
+            max_watchers: engine.max_watchers,
+            max_watchers_per_owner: engine.max_watchers_per_owner,
+            watch_queue: engine.watch_queue.max(1),
+            watch_octets: engine.watch_octets.0,
             show_personal_data: self.log.personal_data,
         }
     }

@@ -78,7 +78,7 @@ impl Engine {
         detail: String,
         received: UnixMillis,
     ) {
-        self.recent.unjudged(Unjudged {
+        self.refused_unjudged(Unjudged {
             received,
             protocol: Protocol::OtaSip,
             source: ServerAddress::Ip(source.ip().to_canonical()),

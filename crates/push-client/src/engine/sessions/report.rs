@@ -52,7 +52,7 @@ impl Engine {
                 received,
             } => {
                 tracing::debug!(%uri, %refusal, length, "a push on a session is refused");
-                self.recent.unjudged(Unjudged {
+                self.refused_unjudged(Unjudged {
                     received,
                     protocol: Protocol::OtaWsp,
                     source: source(&contact),
@@ -63,7 +63,7 @@ impl Engine {
             }
             NoteKind::Aborted { reason } => {
                 tracing::debug!(%uri, %reason, "a push on a session is aborted");
-                self.recent.unjudged(Unjudged {
+                self.refused_unjudged(Unjudged {
                     received: now.unix,
                     protocol: Protocol::OtaWsp,
                     source: source(&contact),

@@ -55,7 +55,7 @@ impl Engine {
             return Settled::NotAPush { detail };
         }
         let word = refusal.as_str();
-        self.recent.unjudged(Unjudged {
+        self.refused_unjudged(Unjudged {
             received: now.unix,
             protocol: Protocol::OtaWsp,
             source: ServerAddress::Unknown,
@@ -193,7 +193,7 @@ impl Engine {
         if message.ports.is_none() {
             return Settled::NotAPush { detail };
         }
-        self.recent.unjudged(Unjudged {
+        self.refused_unjudged(Unjudged {
             received: now.unix,
             protocol: Protocol::OtaWsp,
             source: source(
@@ -274,7 +274,7 @@ impl Engine {
         );
         let shown = Masked::new(&source, self.settings.show_personal_data);
         tracing::debug!(%reason, total, %missing, device = %expired.device, source = %shown, "a segmented short message is given up");
-        self.recent.unjudged(Unjudged {
+        self.refused_unjudged(Unjudged {
             received: now.unix,
             protocol: Protocol::OtaWsp,
             source,

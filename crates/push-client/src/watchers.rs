@@ -1,0 +1,252 @@
+//! Who watches what goes on, and who may see what of it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use push_api::{Caller, WatchQuery, Watched, WatchedKind};
+use push_core::RegistrationRecord;
+use push_message::{ApplicationId, Owner, PushApplicationId, Reason, ReceivedPush, Refusal};
+
+use crate::settings::ClientSettings;
+use crate::watch::{Entry, WatchQueue, Watching};
+
+/// Everybody who watches. Where there is nobody, nothing is made of what goes on.
+#[derive(Debug)]
+pub(crate) struct Watchers {
+    most: usize,
+    most_per_owner: usize,
+    queue: usize,
+    queue_octets: usize,
+    all: Vec<Watcher>,
+    /// Things that happened and found no room with a watcher.
+    missed: u64,
+}
+
+#[derive(Debug)]
+struct Watcher {
+    owner: Owner,
+    administrator: bool,
+    selection: Selection,
+    kinds: BTreeSet<WatchedKind>,
+    content: bool,
+    queue: Arc<WatchQueue>,
+}
+
+/// Which application something is asked about; absent: any.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    push_application_id: Option<PushApplicationId>,
+    application_id: Option<ApplicationId>,
+}
+
+/// Whom something concerns.
+pub(crate) enum Concern<'a> {
+    /// The owner of this registration.
+    Registration(&'a RegistrationRecord),
+    /// Whoever takes such pushes.
+    Push {
+        application: Option<&'a PushApplicationId>,
+        may_see: &'a dyn Fn(&Owner) -> bool,
+    },
+    /// An owner, whatever its registrations.
+    Owner(&'a Owner),
+    /// Administrators alone.
+    Nobody,
+    /// All.
+    Everybody,
+}
+
+/// One thing that happened, as far as it differs by who sees it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// What anybody sees who may see it.
+    pub(crate) watched: Watched,
+    /// What the owner of the registration sees in its place.
+    pub(crate) to_owner: Option<Watched>,
+    /// The push whose content goes to the owner of the registration, where it asks for content.
+    pub(crate) push: Option<Arc<ReceivedPush>>,
+}
+
+impl From<Watched> for Told {
+    fn from(watched: Watched) -> Self {
+        Self {
+            watched,
+            to_owner: None,
+            push: None,
+        }
+    }
+}
+
+impl Selection {
+    /// Parses what a caller wrote.
+    pub(crate) fn parse(
+        push_application_id: Option<&str>,
+        application_id: Option<&str>,
+    ) -> Result<Self, Refusal> {
+        let invalid = |option, detail| Refusal::of_option(Reason::InvalidRequest, option, detail);
+        Ok(Self {
+            push_application_id: push_application_id
+                .map(PushApplicationId::parse)
+                .transpose()
+                .map_err(|error| invalid("pushApplicationID", error.to_string()))?,
+            application_id: application_id
+                .map(ApplicationId::parse)
+                .transpose()
+                .map_err(|error| invalid("applicationID", error.to_string()))?,
+        })
+    }
+
+    /// Whether a registration is meant.
+    pub(crate) fn fits(&self, record: &RegistrationRecord) -> bool {
+        let named = self.application_id.as_ref();
+        self.fits_id(Some(&record.push_application_id))
+            && named.is_none_or(|name| record.application_id.as_ref() == Some(name))
+    }
+
+    fn fits_id(&self, application: Option<&PushApplicationId>) -> bool {
+        let id = self.push_application_id.as_ref();
+        id.is_none_or(|id| application == Some(id))
+    }
+
+    /// Whether anything is meant, of whatever application.
+    const fn is_any(&self) -> bool {
+        self.push_application_id.is_none() && self.application_id.is_none()
+    }
+}
+
+impl Watchers {
+    pub(crate) const fn new(settings: &ClientSettings) -> Self {
+        Self {
+            most: settings.max_watchers,
+            most_per_owner: settings.max_watchers_per_owner,
+            queue: settings.watch_queue,
+            queue_octets: settings.watch_octets,
+            all: Vec::new(),
+            missed: 0,
+        }
+    }
+
+    /// Lets somebody watch from now.
+    pub(crate) fn add(&mut self, caller: Caller, query: WatchQuery) -> Result<Watching, Refusal> {
+        self.forget_abandoned();
+        let selection = Selection::parse(
+            query.push_application_id.as_deref(),
+            query.application_id.as_deref(),
+        )?;
+        let of_owner = self.all.iter();
+        let of_owner = of_owner.filter(|watcher| watcher.owner == caller.owner);
+        if of_owner.count() >= self.most_per_owner {
+            return Err(too_many(&format!(
+                "{} watches of {}",
+                self.most_per_owner, caller.owner
+            )));
+        }
+        if self.all.len() >= self.most {
+            return Err(too_many(&format!("{} watches", self.most)));
+        }
+        let queue = WatchQueue::new(self.queue, self.queue_octets);
+        let watching = queue.watching();
+        self.all.push(Watcher {
+            owner: caller.owner,
+            administrator: caller.administrator,
+            selection,
+            kinds: query.kinds.into_iter().collect(),
+            content: query.content,
+            queue,
+        });
+        Ok(watching)
+    }
+
+    /// Whether nobody watches: then nothing has to be told.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// How many watch.
+    pub(crate) fn len(&self) -> usize {
+        let watchers = self.all.iter();
+        watchers
+            .filter(|watcher| !watcher.queue.is_abandoned())
+            .count()
+    }
+
+    /// Things that happened and found no room with a watcher.
+    pub(crate) const fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    /// Tells whoever may see it. Nobody waits for room.
+    pub(crate) fn tell(&mut self, concern: &Concern<'_>, told: Told) {
+        self.forget_abandoned();
+        let kind = told.watched.kind();
+        let (watched, to_owner) = (Arc::new(told.watched), told.to_owner.map(Arc::new));
+        for watcher in &self.all {
+            if !watcher.wants(kind) || !watcher.sees(concern) {
+                continue;
+            }
+            let is_its = watcher.owns(concern);
+            let entry = Entry {
+                watched: Arc::clone(to_owner.as_ref().filter(|_| is_its).unwrap_or(&watched)),
+                push: told.push.clone().filter(|_| is_its && watcher.content),
+            };
+            if !watcher.queue.put(entry) {
+                self.missed += 1;
+            }
+        }
+    }
+
+    fn forget_abandoned(&mut self) {
+        self.all.retain(|watcher| !watcher.queue.is_abandoned());
+    }
+}
+
+impl Drop for Watchers {
+    fn drop(&mut self) {
+        for watcher in &self.all {
+            watcher.queue.close();
+        }
+    }
+}
+
+impl Watcher {
+    fn wants(&self, kind: WatchedKind) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&kind)
+    }
+
+    fn sees(&self, concern: &Concern<'_>) -> bool {
+        let all = self.administrator;
+        match concern {
+            Concern::Registration(record) => {
+                (all || self.owns(concern)) && self.selection.fits(record)
+            }
+            Concern::Push {
+                application,
+                may_see,
+            } => {
+                (all || may_see(&self.owner))
+                    && self.selection.application_id.is_none()
+                    && self.selection.fits_id(*application)
+            }
+            Concern::Owner(owner) => (all || self.owner == **owner) && self.selection.is_any(),
+            Concern::Nobody => all && self.selection.is_any(),
+            Concern::Everybody => self.selection.is_any(),
+        }
+    }
+
+    /// Whether it is the owner of the registration concerned.
+    fn owns(&self, concern: &Concern<'_>) -> bool {
+        match concern {
+            Concern::Registration(record) => record.owner == self.owner,
+            Concern::Push { .. } | Concern::Owner(_) | Concern::Nobody | Concern::Everybody => {
+                false
+            }
+        }
+    }
+}
+
+fn too_many(of: &str) -> Refusal {
+    Refusal::new(
+        Reason::QuotaExceeded,
+        format!("there are {of} already; end one, or raise the bound of the configuration"),
+    )
+}
