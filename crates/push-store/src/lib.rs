@@ -29,6 +29,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod encoding;
 mod error;
 mod sqlite;

@@ -65,6 +65,9 @@ pub struct StoreSettings {
     pub page_cache_octets: u32,
     /// Frames (pages) of the write-ahead log from which on they are moved into the database.
     pub checkpoint_frames: u32,
+    /// New events in one commit from which on they share rows, up to 64 to a row: many are written for little more than one
+    /// then. 0: each has a row of its own.
+    pub shared_rows_from: u32,
     /// Transmissions remembered; the ones that end soonest give way.
     pub max_remembered: u32,
     /// Pages that the database may have; absent: as many as the file system takes.
@@ -77,6 +80,7 @@ impl Default for StoreSettings {
             durability: Durability::default(),
             page_cache_octets: 256 << 10,
             checkpoint_frames: 1_000,
+            shared_rows_from: 4,
             max_remembered: 65_536,
             max_pages: None,
         }

@@ -4,6 +4,8 @@
 //! commit costs the pages written and, under [`Durability::PowerLoss`], one sync of the log. The log is moved into the
 //! database after the answers are out, by [`Store::maintain`], and is used again from its start.
 
+mod batches;
+mod journal;
 mod open;
 mod read;
 mod schema;
@@ -19,7 +21,8 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use crate::{Durability, Store, StoreError, StoreSettings};
-use write::{Counters, Statements};
+use batches::Batches;
+use write::{Counters, Database, Statements};
 
 /// A store in one `SQLite` database and its write-ahead log beside it (`-wal`).
 ///
@@ -28,6 +31,7 @@ use write::{Counters, Statements};
 pub struct SqliteStore {
     connection: Connection,
     counters: Counters,
+    batches: Batches,
     /// Frames in the log after the last commit; the greatest number after one that failed.
     log_frames: Arc<AtomicU32>,
     /// Whether the log was given its room on the file system.
@@ -58,7 +62,7 @@ impl SqliteStore {
         directory: open::DirectoryLock,
     ) -> Result<(Self, Snapshot), StoreError> {
         let mut connection = open::open_connection(path, settings)?;
-        let (snapshot, counters) = read::read_snapshot(&connection, path)?;
+        let (snapshot, counters, batches) = read::read_snapshot(&connection, path)?;
         let log_frames = Arc::new(AtomicU32::new(0));
         let of_hook = Arc::clone(&log_frames);
         let ready = open::set_for_work(&connection, settings).and_then(|()| {
@@ -71,6 +75,7 @@ impl SqliteStore {
         let store = Self {
             connection,
             counters,
+            batches,
             log_frames,
             log_allocated: settings.durability == Durability::Process,
             path: path.to_owned(),
@@ -83,17 +88,25 @@ impl SqliteStore {
     /// Runs `work` in a transaction; what fails leaves nothing behind, here or in the database.
     fn in_transaction<T>(
         &mut self,
-        work: impl FnOnce(&Connection, &mut Counters) -> Result<T, StoreError>,
+        work: impl FnOnce(Database<'_>, &mut Counters) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut counters = self.counters.clone();
         let connection = &self.connection;
+        let database = Database {
+            connection,
+            batches: &self.batches,
+            settings: &self.settings,
+        };
         run(connection, "beginning a transaction", "BEGIN IMMEDIATE")?;
-        let result = work(connection, &mut counters).and_then(|value| {
+        let result = work(database, &mut counters).and_then(|value| {
             run(connection, "committing", "COMMIT")?;
             Ok(value)
         });
         match &result {
-            Ok(_) => self.counters = counters,
+            Ok(_) => {
+                self.batches.take_up(std::mem::take(&mut counters.staged));
+                self.counters = counters;
+            }
             // Where the log cannot grow, moving it into the database gives it room from its start.
             Err(error) if !error.is_change() => self.log_frames.store(u32::MAX, Ordering::Relaxed),
             Err(_) => {}
@@ -115,11 +128,10 @@ impl Store for SqliteStore {
         if changes.peek().is_none() {
             return Ok(());
         }
-        let max_remembered = self.settings.max_remembered;
-        self.in_transaction(|connection, counters| {
-            let mut statements = Statements::new(connection, counters);
+        self.in_transaction(|database, counters| {
+            let mut statements = Statements::new(database, counters);
             statements.apply(&mut changes)?;
-            statements.finish(now, max_remembered)
+            statements.finish(now)
         })
     }
 
@@ -128,10 +140,9 @@ impl Store for SqliteStore {
         now: UnixMillis,
         sets: &[&[Change]],
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        let max_remembered = self.settings.max_remembered;
-        self.in_transaction(|connection, counters| {
+        self.in_transaction(|database, counters| {
             sets.iter()
-                .map(|set| commit_one(connection, counters, now, max_remembered, set))
+                .map(|set| commit_one(database, counters, now, set))
                 .collect()
         })
     }
@@ -169,18 +180,18 @@ impl Store for SqliteStore {
 
 /// Applies one set inside a savepoint. The outer failure is one of the store, the inner one of the set.
 fn commit_one(
-    connection: &Connection,
+    database: Database<'_>,
     counters: &mut Counters,
     now: UnixMillis,
-    max_remembered: u32,
     set: &[Change],
 ) -> Result<Result<(), StoreError>, StoreError> {
+    let connection = database.connection;
     let mut tried = counters.clone();
     run(connection, "setting a savepoint", "SAVEPOINT one")?;
-    let mut statements = Statements::new(connection, &mut tried);
+    let mut statements = Statements::new(database, &mut tried);
     let applied = statements
         .apply(&mut set.iter())
-        .and_then(|()| statements.finish(now, max_remembered));
+        .and_then(|()| statements.finish(now));
     drop(statements);
     match applied {
         Ok(()) => *counters = tried,
@@ -244,7 +255,7 @@ mod tests {
                 assert_eq!(pragma(&store, "locking_mode"), "Text(\"exclusive\")");
                 assert_eq!(pragma(&store, "cache_size"), "Integer(-256)");
                 assert_eq!(pragma(&store, "mmap_size"), "Integer(0)");
-                assert_eq!(pragma(&store, "user_version"), "Integer(3)");
+                assert_eq!(pragma(&store, "user_version"), "Integer(4)");
                 Box::new(store).close().unwrap();
             }
         }

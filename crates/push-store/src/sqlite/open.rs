@@ -300,7 +300,7 @@ fn connect(path: &Path, settings: &StoreSettings) -> rusqlite::Result<Connection
     let cache_kibibytes = i64::from(settings.page_cache_octets.max(1 << 16) / 1024);
     connection.pragma_update(None, "cache_size", -cache_kibibytes)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.set_prepared_statement_cache_capacity(24);
+    connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }
 

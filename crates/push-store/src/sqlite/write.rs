@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use push_core::{
-    Change, EventId, EventRecord, EventState, Fingerprint, RegistrationId, RegistrationRecord,
-    SegmentId, SegmentRecord,
+    Change, Fingerprint, RegistrationId, RegistrationRecord, SegmentId, SegmentRecord,
 };
 use push_message::{ApplicationId, UnixMillis};
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::{Connection, params};
 
-use crate::StoreError;
-use crate::encoding::encode_push;
+use super::batches::{Batches, Staged};
+use super::journal::Journal;
 use crate::text::{profiles_text, state_text, whitelist_text};
+use crate::{StoreError, StoreSettings};
 
 /// Octets of one remembered transmission: its fingerprint and its end.
 pub(super) const RECORD_OCTETS: usize = 24;
@@ -29,12 +29,6 @@ const END_SHIFT: u32 = 14;
 /// The greatest end that leaves room for the serial number in an id: some eleven centuries after 1970.
 const GREATEST_END: u64 = (1 << 31) - 1;
 
-const INSERT_EVENT: &str = "INSERT INTO events (id, registration, received, attempts, not_before, dead, push) \
-                            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const REMOVE_EVENTS: &str = "DELETE FROM events WHERE id BETWEEN ?1 AND ?2";
-const ASSIGN_EVENT: &str = "UPDATE events SET registration = ?2 WHERE id = ?1";
-const SET_EVENT_STATE: &str =
-    "UPDATE events SET attempts = ?2, not_before = ?3, dead = ?4 WHERE id = ?1";
 const PUT_REGISTRATION: &str = "INSERT OR REPLACE INTO registrations (id, owner, application_id, push_application_id, \
                                 event_handler, whitelist, profiles, accept, suppress_equal_content_millis, registered, \
                                 state, observes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
@@ -57,6 +51,8 @@ pub(super) struct Counters {
     event: LastId,
     registration: LastId,
     remembered: Remembered,
+    /// What becomes of the batches once the transaction is committed.
+    pub(super) staged: Staged,
 }
 
 /// The greatest id of a table ever written.
@@ -93,15 +89,19 @@ impl Counters {
         last.in_meta = value;
     }
 
-    /// Takes up the greatest ids of the tables.
-    pub(super) fn see_rows(
-        &mut self,
-        event: Option<EventId>,
-        registration: Option<RegistrationId>,
-    ) {
-        self.event.inserted(event.map_or(0, |event| event.0));
-        self.registration
-            .inserted(registration.map_or(0, |registration| registration.0));
+    /// An event has a row, or a batch that it was in has.
+    pub(super) fn see_event(&mut self, id: u64) {
+        self.event.inserted(id);
+    }
+
+    /// The row of an event is removed, or that of its batch.
+    pub(super) fn event_removed(&mut self, id: u64) {
+        self.event.removed(id);
+    }
+
+    /// A registration has a row.
+    pub(super) fn see_registration(&mut self, id: RegistrationId) {
+        self.registration.inserted(id.0);
     }
 
     /// Takes up a row of `remembered`; the rows come in order of their ids.
@@ -132,45 +132,52 @@ impl LastId {
     }
 }
 
-/// The statements of one transaction, prepared as they are needed, and what it has gathered to write at its end.
-pub(super) struct Statements<'a> {
+/// What a transaction works on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Database<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) batches: &'a Batches,
+    pub(super) settings: &'a StoreSettings,
+}
+
+/// What one transaction does, and what it has gathered to write at its end.
+pub(super) struct Statements<'a, 'c> {
     connection: &'a Connection,
     counters: &'a mut Counters,
-    insert_event: Option<CachedStatement<'a>>,
-    blob: Vec<u8>,
-    /// Events to remove: those of one transaction are often neighbours and go by range.
-    removals: Vec<u64>,
+    max_remembered: u32,
+    journal: Journal<'a, 'c>,
     /// Transmissions to remember, by the end of their row.
     records: BTreeMap<u64, Vec<u8>>,
 }
 
-impl<'a> Statements<'a> {
-    pub(super) fn new(connection: &'a Connection, counters: &'a mut Counters) -> Self {
+impl<'a, 'c> Statements<'a, 'c> {
+    pub(super) fn new(database: Database<'a>, counters: &'a mut Counters) -> Self {
         Self {
-            connection,
+            connection: database.connection,
             counters,
-            insert_event: None,
-            blob: Vec::new(),
-            removals: Vec::new(),
+            max_remembered: database.settings.max_remembered,
+            journal: Journal::new(database),
             records: BTreeMap::new(),
         }
     }
 
     pub(super) fn apply(
         &mut self,
-        changes: &mut dyn Iterator<Item = &Change>,
+        changes: &mut dyn Iterator<Item = &'c Change>,
     ) -> Result<(), StoreError> {
         for change in changes {
             match change {
                 Change::PutRegistration(registration) => self.put_registration(registration)?,
                 Change::RemoveRegistration(id) => self.remove_registration(*id)?,
-                Change::InsertEvent(event) => self.insert_event(event)?,
+                Change::InsertEvent(event) => self.journal.insert(event, self.counters)?,
                 Change::AssignEvent {
                     event,
                     registration,
-                } => self.assign_event(*event, *registration)?,
-                Change::SetEventState { event, state } => self.set_event_state(*event, *state)?,
-                Change::RemoveEvent(id) => self.removals.push(id.0),
+                } => self.journal.assign(*event, *registration, self.counters)?,
+                Change::SetEventState { event, state } => {
+                    self.journal.set_state(*event, *state, self.counters)?;
+                }
+                Change::RemoveEvent(id) => self.journal.remove(*id, self.counters)?,
                 Change::PutSegment(segment) => self.put_segment(segment)?,
                 Change::RemoveSegments(ids) => self.remove_segments(ids)?,
                 Change::Remember { fingerprint, until } => self.remember(*fingerprint, *until),
@@ -180,14 +187,10 @@ impl<'a> Statements<'a> {
     }
 
     /// Writes what was gathered, and forgets some of what has outlived its time.
-    pub(super) fn finish(
-        &mut self,
-        now: UnixMillis,
-        max_remembered: u32,
-    ) -> Result<(), StoreError> {
-        self.remove_events()?;
+    pub(super) fn finish(&mut self, now: UnixMillis) -> Result<(), StoreError> {
+        self.journal.finish(self.counters)?;
         self.write_records()?;
-        self.forget_outlived(now, max_remembered)?;
+        self.forget_outlived(now)?;
         for (name, last) in [
             (LAST_EVENT, &mut self.counters.event),
             (LAST_REGISTRATION, &mut self.counters.registration),
@@ -221,7 +224,7 @@ impl<'a> Statements<'a> {
             registered,
             state,
         } = registration;
-        self.counters.registration.inserted(id.0);
+        self.counters.see_registration(*id);
         let values = params![
             id.0.cast_signed(),
             owner.as_str(),
@@ -257,64 +260,6 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
-    fn insert_event(&mut self, event: &EventRecord) -> Result<(), StoreError> {
-        const DOING: &str = "inserting an event";
-        let EventRecord {
-            id,
-            registration,
-            push,
-            state,
-        } = event;
-        self.flush_removal_of(*id)?;
-        self.blob.clear();
-        encode_push(push, &mut self.blob);
-        if self.insert_event.is_none() {
-            let prepared = self.connection.prepare_cached(INSERT_EVENT);
-            self.insert_event =
-                Some(prepared.map_err(|error| StoreError::while_doing(DOING, error))?);
-        }
-        if let Some(statement) = &mut self.insert_event {
-            let values = params![
-                id.0.cast_signed(),
-                registration.map(|registration| registration.0.cast_signed()),
-                push.received.0.cast_signed(),
-                state.attempts,
-                state.not_before.0.cast_signed(),
-                state.dead,
-                self.blob,
-            ];
-            statement
-                .execute(values)
-                .map_err(|error| StoreError::while_doing(DOING, error))?;
-        }
-        self.counters.event.inserted(id.0);
-        Ok(())
-    }
-
-    fn assign_event(
-        &mut self,
-        event: EventId,
-        registration: RegistrationId,
-    ) -> Result<(), StoreError> {
-        self.flush_removal_of(event)?;
-        let values = params![event.0.cast_signed(), registration.0.cast_signed()];
-        let changed = execute(self.connection, "assigning an event", ASSIGN_EVENT, values)?;
-        must_be_there(event, changed)
-    }
-
-    fn set_event_state(&mut self, event: EventId, state: EventState) -> Result<(), StoreError> {
-        self.flush_removal_of(event)?;
-        let values = params![
-            event.0.cast_signed(),
-            state.attempts,
-            state.not_before.0.cast_signed(),
-            state.dead
-        ];
-        let doing = "writing the state of an event";
-        let changed = execute(self.connection, doing, SET_EVENT_STATE, values)?;
-        must_be_there(event, changed)
-    }
-
     fn put_segment(&self, segment: &SegmentRecord) -> Result<(), StoreError> {
         let values = params![segment.id.0.cast_signed(), segment.octets];
         execute(self.connection, "writing a segment", PUT_SEGMENT, values)?;
@@ -341,31 +286,6 @@ impl<'a> Statements<'a> {
         records.extend_from_slice(&until.0.to_be_bytes());
     }
 
-    /// Keeps the order where a change follows the removal of its event.
-    fn flush_removal_of(&mut self, event: EventId) -> Result<(), StoreError> {
-        if self.removals.contains(&event.0) {
-            self.remove_events()?;
-        }
-        Ok(())
-    }
-
-    fn remove_events(&mut self) -> Result<(), StoreError> {
-        self.removals.sort_unstable();
-        let removals = std::mem::take(&mut self.removals);
-        if let Some(&greatest) = removals.last() {
-            self.counters.event.removed(greatest);
-        }
-        // A range must not cross from the positive to the negative half, between which every other id lies.
-        let neighbours = |a: &u64, b: &u64| b - a <= 1 && (a ^ b) >> 63 == 0;
-        for run in removals.chunk_by(neighbours) {
-            if let (Some(first), Some(last)) = (run.first(), run.last()) {
-                let values = params![first.cast_signed(), last.cast_signed()];
-                execute(self.connection, "removing events", REMOVE_EVENTS, values)?;
-            }
-        }
-        Ok(())
-    }
-
     fn write_records(&mut self) -> Result<(), StoreError> {
         let remembered = &mut self.counters.remembered;
         for (end, records) in std::mem::take(&mut self.records) {
@@ -381,10 +301,10 @@ impl<'a> Statements<'a> {
         Ok(())
     }
 
-    fn forget_outlived(&mut self, now: UnixMillis, max_remembered: u32) -> Result<(), StoreError> {
+    fn forget_outlived(&mut self, now: UnixMillis) -> Result<(), StoreError> {
         // Ends are rounded up, so a row that ends in the current unit has nothing left to remember.
         let outlived = (((now.0 >> END_SHIFT).min(GREATEST_END) << 32) | 0xffff_ffff).cast_signed();
-        let most = u64::from(max_remembered);
+        let most = u64::from(self.max_remembered);
         let is_due = |id: i64, records: u64| id <= outlived || records > most;
         let remembered = &mut self.counters.remembered;
         if !remembered
@@ -423,16 +343,7 @@ fn soonest_remembered(connection: &Connection) -> Result<Vec<(i64, u64)>, StoreE
     read().map_err(|error| StoreError::while_doing(FORGETTING, error))
 }
 
-fn must_be_there(event: EventId, changed: usize) -> Result<(), StoreError> {
-    if changed > 0 {
-        return Ok(());
-    }
-    Err(StoreError::Change {
-        detail: format!("the event {event} is not in the journal"),
-    })
-}
-
-fn execute(
+pub(super) fn execute(
     connection: &Connection,
     doing: &'static str,
     statement: &str,

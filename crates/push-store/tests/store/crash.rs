@@ -84,6 +84,8 @@ fn settings(durability: Durability, checkpoint_frames: u32) -> StoreSettings {
         durability,
         checkpoint_frames,
         max_remembered: u32::MAX,
+        // Events are in batches even where they come alone.
+        shared_rows_from: 1,
         ..StoreSettings::default()
     }
 }

@@ -5,6 +5,7 @@
 mod crash;
 mod full;
 mod keeps;
+mod model;
 mod open;
 mod round_trip;
 mod support;

@@ -29,6 +29,11 @@ fn filled(path: &Path, clean: bool) {
     let mut changes = vec![Change::PutRegistration(registration(1).into())];
     changes.extend((1..=300).map(insert));
     changes.push(remember(1, 1_000));
+    // The first ones have rows of their own then, and the second batch is there in part.
+    changes.extend((1..=80).map(|id| Change::SetEventState {
+        event: EventId(id),
+        state: event(id).state,
+    }));
     store.commit(UnixMillis(0), &mut changes.iter()).unwrap();
     if clean {
         Box::new(store).close().unwrap();
@@ -125,6 +130,16 @@ fn rows_that_do_not_decode_are_left_alone() {
         "UPDATE registrations SET profiles = 'OTA-WSP'",
         "UPDATE registrations SET whitelist = '..'",
         "UPDATE remembered SET records = x'00'",
+        "UPDATE batches SET events = CAST(x'02' || substr(events, 2) AS BLOB)",
+        "UPDATE batches SET events = substr(events, 1, length(events) - 1)",
+        "UPDATE batches SET events = x'01'",
+        "UPDATE batches SET id = 100 WHERE id = 129",
+        "DELETE FROM batches WHERE id = 65",
+        "DELETE FROM gone",
+        "UPDATE gone SET events = 0",
+        "UPDATE gone SET events = -1",
+        "INSERT INTO gone VALUES (257, 1 << 50)",
+        "INSERT INTO events SELECT 200, registration, received, attempts, not_before, dead, push FROM events WHERE id = 7",
     ] {
         let (_directory, path) = scene();
         filled(&path, true);
@@ -305,6 +320,34 @@ fn a_database_of_version_2_is_read() {
     let (_store, snapshot) = SqliteStore::open(&path, &StoreSettings::default()).unwrap();
     assert_eq!(snapshot.registrations, [registration(1), observer]);
     assert_eq!(snapshot.events, [event(7)]);
+    assert_eq!(snapshot.segments, [segment(3)]);
+}
+
+#[test]
+fn a_database_of_version_3_is_read() {
+    let (_directory, path) = scene();
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch(include_str!("fixtures/version-3.sql"))
+        .unwrap();
+    connection.close().unwrap();
+    let observer = RegistrationRecord {
+        observes: true,
+        ..registration(1)
+    };
+    let (mut store, snapshot) = SqliteStore::open(&path, &StoreSettings::default()).unwrap();
+    assert_eq!(snapshot.registrations, std::slice::from_ref(&observer));
+    assert_eq!(snapshot.events, [event(7)]);
+    assert_eq!(snapshot.segments, [segment(3)]);
+    assert_eq!((snapshot.last_event, snapshot.last_registration), (12, 3));
+    let mut changes: Vec<Change> = (13..33).map(insert).collect();
+    changes.extend([7, 14].map(|id| Change::RemoveEvent(EventId(id))));
+    store.commit(UnixMillis(1), &mut changes.iter()).unwrap();
+    Box::new(store).close().unwrap();
+    let (_store, snapshot) = SqliteStore::open(&path, &StoreSettings::default()).unwrap();
+    let left: Vec<_> = (13..33).filter(|id| *id != 14).map(event).collect();
+    assert_eq!(snapshot.events, left);
+    assert_eq!(snapshot.registrations, [observer]);
     assert_eq!(snapshot.segments, [segment(3)]);
 }
 

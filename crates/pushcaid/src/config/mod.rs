@@ -208,6 +208,9 @@ section! {
         max_unwritten: usize = ClientSettings::default().max_unwritten,
         /// Changes written with one sync at most; those of one push or request stay together even where they are more.
         group_changes: usize = ClientSettings::default().group_changes,
+        /// New events in one group from which on they share rows, up to 64 to a row, which many at once are written faster for;
+        /// `0`: each has a row of its own always, as a person reads it best.
+        shared_rows_from: u32 = StoreSettings::default().shared_rows_from,
         /// Octets of database pages held in memory; 64 KiB at least.
         page_cache: Octets = Octets(StoreSettings::default().page_cache_octets.try_into().unwrap_or(usize::MAX)),
         /// Pages of the write-ahead log from which on they are moved into the database.

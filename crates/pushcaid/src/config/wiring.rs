@@ -378,6 +378,7 @@ impl Config {
             page_cache_octets: page_cache
                 .map_err(|_| wrong("store", "page_cache")(&"at most 4 GiB"))?,
             checkpoint_frames: self.store.checkpoint_pages,
+            shared_rows_from: self.store.shared_rows_from,
             max_remembered: max_remembered
                 .map_err(|_| wrong("duplicates", "max_remembered")(&"at most 4294967295"))?,
             max_pages: self.store.max_pages,
