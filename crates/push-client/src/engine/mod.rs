@@ -12,6 +12,7 @@ mod sessions;
 mod short_messages;
 mod sia;
 mod socket;
+mod standings;
 mod story;
 mod telling;
 mod timer;
@@ -44,6 +45,7 @@ use announcing::Announcing;
 use persistence::Persistence;
 use ports::OwnPorts;
 use socket::Reading;
+use standings::Standings;
 use timer::Timer;
 
 pub(crate) use ota_http::OtaHttp;
@@ -91,6 +93,7 @@ pub struct Engine {
     /// How it stood with each Push Server when that was looked at last, by protocol and URI.
     server_states: BTreeMap<(String, String), String>,
     announcing: Announcing,
+    standings: Standings,
     ota_http: Option<OtaHttp>,
     ota_sip: Option<OtaSip>,
     sessions: Option<PushSessions>,
@@ -181,6 +184,7 @@ impl Engine {
             subscribing: Vec::new(),
             counters: Counters::default(),
             announcing: Announcing::default(),
+            standings: Standings::default(),
             ota_http,
             ota_sip,
             sessions,
@@ -528,7 +532,8 @@ impl Engine {
                 | self.carry_out_sip(now)
                 | self.carry_out_sessions(now)
                 | self.take_deferred_session_initiations(now)
-                | self.carry_out_short_messages(now);
+                | self.carry_out_short_messages(now)
+                | self.watch_servers(now);
             if !self.flush_to_store(now) && !told {
                 break;
             }

@@ -324,6 +324,7 @@ impl Engine {
         let Some(http) = &mut self.ota_http else {
             return;
         };
+        self.standings.may_differ();
         match event {
             Event::Connected(dial) => {
                 if let Some(dial) = http.dials.get(&dial)
@@ -352,6 +353,7 @@ impl Engine {
         let Some(http) = &mut self.ota_http else {
             return;
         };
+        self.standings.may_differ();
         http.take_exchanges(now);
         http.registrar.handle_timeout(now.monotonic);
         if http.end.is_some_and(|end| end <= now.monotonic) {
@@ -405,6 +407,21 @@ impl Engine {
             self.compare_servers(servers, now);
         }
         any
+    }
+
+    /// How the gateways stand that are dialled.
+    pub(super) fn http_reports(&self) -> Vec<ServerReport> {
+        let http = self.ota_http.iter();
+        let views = http.flat_map(|http| http.registrar.view());
+        let reports = views.filter_map(|view| {
+            Some(PpgReport {
+                ppg: view.ppg,
+                contact: view.contact?,
+                state: view.state,
+                reason: view.reason,
+            })
+        });
+        reports.map(server_report).collect()
     }
 
     /// The gateways of OTA-HTTP, as an operator sees them.

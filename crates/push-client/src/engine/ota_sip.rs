@@ -296,8 +296,11 @@ impl Engine {
             }
             AgentOutput::Foresee { push, announced } => self.foresee_sip(push, &announced, now),
             AgentOutput::Push { ticket, push } => self.take_sip_push(ticket, push, now),
-            AgentOutput::Announced { ticket, .. } if ticket == AT_START => {}
+            AgentOutput::Announced { ticket, .. } if ticket == AT_START => {
+                self.standings.may_differ();
+            }
             AgentOutput::Announced { ticket, reports } => {
+                self.standings.may_differ();
                 let servers = reports.into_iter().map(report::server_report).collect();
                 self.announced(PersistTicket(ticket.0), Protocol::OtaSip, servers, now);
             }

@@ -19,22 +19,38 @@ impl Engine {
         views.map(|view| server(view, now)).collect()
     }
 
+    /// How the core and the Push Sender Agents stand.
+    pub(in crate::engine) fn sip_reports(&self) -> Vec<ServerReport> {
+        let sip = self.ota_sip.iter();
+        let views = sip.flat_map(|sip| sip.agent.views());
+        let reports = views.map(|view| SipReport {
+            uri: view.uri,
+            state: view.state,
+            reason: view.reason,
+            rejected_applications: view.rejected_applications,
+        });
+        reports.map(server_report).collect()
+    }
+
     /// Counts and logs what happened to the binding, to a request or to a session.
     pub(super) fn note_of_sip(&mut self, note: SipNote) {
         *self.counters.sip.entry(note.as_str()).or_default() += 1;
         let shown = self.settings.show_personal_data;
         match note {
             SipNote::Registered { expires } => {
+                self.standings.may_differ();
                 let seconds = expires.as_secs();
                 tracing::info!(seconds, "the SIP registrar keeps the binding");
             }
             SipNote::RegistrationFailed { reason, retry } => {
+                self.standings.may_differ();
                 let retry = retry.map(|retry| retry.as_secs());
                 let reason = Masked::new(&reason, shown || !names_somebody(&reason));
                 tracing::warn!(%reason, retry, "the SIP registrar keeps no binding");
             }
             SipNote::Deregistered => tracing::info!("the binding at the SIP registrar has ended"),
             SipNote::CapabilitiesFailed { server, reason } => {
+                self.standings.may_differ();
                 let server = Masked::new(server, shown);
                 let reason = Masked::new(&reason, shown || !names_somebody(&reason));
                 tracing::warn!(%server, %reason, "a Push Sender Agent was not told what is registered");
