@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use push_client::{Client, Event, Events, RegistrationRecord};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::flow::Flow;
+use crate::runner::Place;
 use crate::{Handler, Opened, RunnerSettings, Scheme, Unreachable};
 
 /// For how long an open handler waits for the next event at least: the engine sends one after the answer to the last.
@@ -27,7 +28,7 @@ pub(crate) struct Job {
     /// Whether others wait for their turn.
     pub(crate) others_wait: watch::Receiver<bool>,
     /// Its place among those at work.
-    pub(crate) place: OwnedSemaphorePermit,
+    pub(crate) place: Arc<Place>,
 }
 
 impl Job {

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use push_client::{Client, RegistrationId, RegistrationRecord, Wanted, WantedHandlers};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use push_message::Owner;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -27,10 +28,33 @@ pub struct Runner {
     /// Who waits for a turn, in order.
     waiting: VecDeque<Turn>,
     /// Who is at work, and how it is told to let go.
-    at_work: BTreeMap<RegistrationId, watch::Sender<bool>>,
+    at_work: BTreeMap<RegistrationId, AtWork>,
     jobs: JoinSet<RegistrationId>,
     places: Arc<Semaphore>,
+    place_left: Arc<Notify>,
     others_wait: watch::Sender<bool>,
+}
+
+/// A registration whose handler is at work.
+#[derive(Debug)]
+struct AtWork {
+    owner: Owner,
+    /// Its place, for as long as it needs one.
+    place: Weak<Place>,
+    let_go: watch::Sender<bool>,
+}
+
+/// A place among those at work.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+    left: Arc<Notify>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.left.notify_one();
+    }
 }
 
 /// A registration whose handler is wanted.
@@ -60,6 +84,7 @@ impl Runner {
             at_work: BTreeMap::new(),
             jobs: JoinSet::new(),
             places,
+            place_left: Arc::default(),
             others_wait: watch::Sender::new(false),
         }
     }
@@ -70,7 +95,7 @@ impl Runner {
         loop {
             let next = self.next_turn();
             self.others_wait.send_if_modified(|others| {
-                let wait = next.is_some() && self.places.available_permits() == 0;
+                let wait = self.is_somebody_kept_waiting(next);
                 std::mem::replace(others, wait) != wait
             });
             tokio::select! {
@@ -83,6 +108,7 @@ impl Runner {
                     }
                 }
                 wanted = self.wanted.next() => self.want(wanted),
+                () = self.place_left.notified() => {}
                 place = Arc::clone(&self.places).acquire_owned(), if next.is_some() => {
                     if let (Some(index), Ok(place)) = (next, place) {
                         self.start(index, place);
@@ -93,10 +119,29 @@ impl Runner {
         self.end().await;
     }
 
-    /// The first that waits and is not at work still.
+    /// The first that waits, is not at work still, and whose owner has not its share of the places: whoever names many handlers that
+    /// hang keeps no other owner waiting.
     fn next_turn(&self) -> Option<usize> {
-        let ready = |turn: &Turn| !self.at_work.contains_key(&turn.record.id);
-        self.waiting.iter().position(ready)
+        self.waiting
+            .iter()
+            .position(|turn| self.is_ready(turn) && self.has_room(&turn.record.owner))
+    }
+
+    fn is_ready(&self, turn: &Turn) -> bool {
+        !self.at_work.contains_key(&turn.record.id)
+    }
+
+    fn has_room(&self, owner: &Owner) -> bool {
+        let has_place = |one: &&AtWork| one.owner == *owner && one.place.strong_count() > 0;
+        self.at_work.values().filter(has_place).count() < self.settings.max_at_work_per_owner.max(1)
+    }
+
+    /// Whether a registration waits for the place of another one.
+    fn is_somebody_kept_waiting(&self, next: Option<usize>) -> bool {
+        match next {
+            Some(_) => self.places.available_permits() == 0,
+            None => self.waiting.iter().any(|turn| self.is_ready(turn)),
+        }
     }
 
     fn want(&mut self, wanted: Wanted) {
@@ -106,7 +151,7 @@ impl Runner {
         };
         // Asked for anew, it is not what the engine takes it for either.
         if let Some(at_work) = self.at_work.get(&registration) {
-            at_work.send_replace(true);
+            at_work.let_go.send_replace(true);
         }
         self.waiting.retain(|turn| turn.record.id != registration);
         if let Wanted::Handler { record, probe } = wanted {
@@ -120,7 +165,16 @@ impl Runner {
         };
         let registration = record.id;
         let (let_go, wanted) = watch::channel(false);
-        self.at_work.insert(registration, let_go);
+        let place = Arc::new(Place {
+            _permit: place,
+            left: Arc::clone(&self.place_left),
+        });
+        let at_work = AtWork {
+            owner: record.owner.clone(),
+            place: Arc::downgrade(&place),
+            let_go,
+        };
+        self.at_work.insert(registration, at_work);
         let client = self.client.clone();
         let handler = record.event_handler.as_deref().unwrap_or_default();
         let Some(scheme) = self.handlers.scheme_of(handler).map(Arc::clone) else {
@@ -153,7 +207,7 @@ impl Runner {
 
     async fn end(mut self) {
         for at_work in self.at_work.values() {
-            at_work.send_replace(true);
+            at_work.let_go.send_replace(true);
         }
         let all = async { while self.jobs.join_next().await.is_some() {} };
         if timeout(self.settings.stop_timeout, all).await.is_err() {

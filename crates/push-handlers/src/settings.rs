@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct RunnerSettings {
     /// Registrations whose handlers are at work at a time; the others wait for their turn, in order.
     pub max_at_work: usize,
+    /// Of these, registrations of one owner.
+    pub max_at_work_per_owner: usize,
     /// Events that one handler is given before it makes room for those that wait.
     pub events_per_turn: u32,
     /// How long it may take to reach an application, and how long an application may take to answer on an event before the
@@ -22,6 +24,7 @@ impl Default for RunnerSettings {
     fn default() -> Self {
         Self {
             max_at_work: 8,
+            max_at_work_per_owner: 4,
             events_per_turn: 64,
             event_timeout: Duration::from_secs(25),
             stop_timeout: Duration::from_secs(5),

@@ -21,6 +21,8 @@ section! {
     Handlers, "handlers" {
         /// Registrations whose handlers are at work at a time; the others wait for their turn.
         max_at_work: usize = RunnerSettings::default().max_at_work,
+        /// Of these, registrations of one owner: whoever names many handlers that hang keeps no other owner waiting.
+        max_at_work_per_owner: usize = RunnerSettings::default().max_at_work_per_owner,
         /// Events that one handler is given before it makes room for those that wait.
         events_per_turn: u32 = RunnerSettings::default().events_per_turn,
         /// How long it may take to reach an application, and how long an application may take to answer on an event before the
@@ -86,6 +88,7 @@ impl Handlers {
         }
         let numbers = [
             ("max_at_work", self.max_at_work),
+            ("max_at_work_per_owner", self.max_at_work_per_owner),
             ("events_per_turn", self.events_per_turn as usize),
         ];
         match numbers.into_iter().find(|(_, number)| *number == 0) {
@@ -97,6 +100,7 @@ impl Handlers {
     fn runner(&self, acknowledgement_timeout: Span) -> Result<RunnerSettings, Wrong> {
         let Self {
             max_at_work,
+            max_at_work_per_owner,
             events_per_turn,
             event_timeout,
             stop_timeout,
@@ -113,6 +117,7 @@ impl Handlers {
         }
         Ok(RunnerSettings {
             max_at_work: *max_at_work,
+            max_at_work_per_owner: *max_at_work_per_owner,
             events_per_turn: *events_per_turn,
             event_timeout: event_timeout.0,
             stop_timeout: stop_timeout.0,

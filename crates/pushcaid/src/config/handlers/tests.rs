@@ -13,10 +13,11 @@ fn read(text: &str) -> Result<HandlersWiring, String> {
 
 #[test]
 fn every_key_that_is_common_to_all_counts() {
-    let text = "[handlers]\nmax_at_work = 2\nevents_per_turn = 3\nevent_timeout = \"4s\"\nstop_timeout = \"5s\"\n\
+    let text = "[handlers]\nmax_at_work = 2\nmax_at_work_per_owner = 1\nevents_per_turn = 3\nevent_timeout = \"4s\"\nstop_timeout = \"5s\"\n\
                 kept_output = 6\nbackoff_base = \"7s\"\nbackoff_limit = \"8s\"\nactivation_timeout = \"9s\"\n";
     let runner = read(text).unwrap().runner;
     assert_eq!(runner.max_at_work, 2);
+    assert_eq!(runner.max_at_work_per_owner, 1);
     assert_eq!(runner.events_per_turn, 3);
     assert_eq!(runner.event_timeout, Duration::from_secs(4));
     assert_eq!(runner.stop_timeout, Duration::from_secs(5));
