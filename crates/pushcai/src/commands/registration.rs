@@ -25,6 +25,10 @@ pub(crate) async fn register(
     let answer: RegistrationAnswer = parse(&answer)?;
     let (id, registration) = (visible(&arguments.id), visible(&answer.registration_id));
     output.line(&format!("registered {id}: registration {registration}"))?;
+    if let Some(secret) = &answer.handler_secret {
+        let secret = visible(secret);
+        output.line(&format!("secret of its handler, shown this once: {secret}"))?;
+    }
     servers(&answer.servers, output)
 }
 
