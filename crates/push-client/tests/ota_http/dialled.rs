@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 
 use push_api::Reason;
 use push_api::Refusal;
+use push_api::{Happening, PushService as _, WatchQuery, WatchStream as _};
 use push_client::http::Connect;
-use push_client::{Client, DeregistrationRequest, OtaHttpSettings, Registered};
+use push_client::{Client, DeregistrationRequest, OtaHttpSettings, Registered, Watching};
 use push_core::ServerState;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::bench::{
-    Bench, Gateway, LOOPBACK, WML, listening, next, options, post, post_with, ppg, request, stream,
-    within,
+    Bench, Gateway, LOOPBACK, WML, administrator, listening, next, options, post, post_with, ppg,
+    request, stream, within,
 };
 
 /// A gateway that is dialled.
@@ -219,6 +220,50 @@ async fn a_connection_that_ends_is_opened_again_while_somebody_is_registered() {
     drop(second);
     let mut third = gateway.connection().await;
     assert_eq!(third.ask(post("again")).await.statuses(), (204, "400"));
+    bench.stop().await;
+}
+
+/// What is said of registrations next.
+async fn next_change(watching: &mut Watching) -> String {
+    loop {
+        let watched = within(watching.next()).await.unwrap();
+        if let Happening::RegistrationChanged { cause, .. } = watched.what {
+            return cause;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_registration_is_lost_while_its_gateway_is_gone_and_restored_when_it_is_back() {
+    let gateway = Dialled::new().await;
+    let address = gateway.address();
+    let mut settings = dialling(&[("one", address)]);
+    settings.registrar.backoff_base = std::time::Duration::from_millis(10);
+    settings.registrar.backoff_limit = std::time::Duration::from_millis(50);
+    let bench = Bench::start(settings);
+    let mut watching = bench
+        .client
+        .watch(administrator(), WatchQuery::default())
+        .await
+        .unwrap();
+    let at_start = gateway.started().await;
+    let registered = registering(&bench.client, WML);
+    let first = gateway.connection().await;
+    within(registered).await.unwrap().unwrap();
+    drop((gateway, at_start, first));
+    assert_eq!(next_change(&mut watching).await, "lost");
+    let again = within(async {
+        loop {
+            // The port may still be somebody's for a moment.
+            match TcpListener::bind(address).await {
+                Ok(listener) => return Dialled(listener),
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
+    let _back = again.connection().await;
+    assert_eq!(next_change(&mut watching).await, "restored");
     bench.stop().await;
 }
 
