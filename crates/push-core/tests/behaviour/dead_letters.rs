@@ -107,7 +107,7 @@ const fn replayed(occurrence: &Occurrence) -> Option<EventId> {
 }
 
 const fn dropped(occurrence: &Occurrence) -> Option<EventId> {
-    if let Occurrence::Dropped { event } = occurrence {
+    if let Occurrence::Dropped { event, .. } = occurrence {
         Some(*event)
     } else {
         None
