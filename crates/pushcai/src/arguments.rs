@@ -11,12 +11,14 @@ use crate::{exit, profile};
 
 mod lab;
 mod submit;
+mod watch;
 
 pub(crate) use lab::{
     ChunkWay, Lab, LabContent, LabPpg, LabPush, LabSession, LabSip, LabSms, Opening, Sample,
     SegmentOrder, TerminalProof,
 };
 pub(crate) use submit::Submit;
+pub(crate) use watch::{Color, Dead, DeadAction, Letters, Watch};
 
 const CONNECTION: &str = "Connection";
 
@@ -121,6 +123,8 @@ pub(crate) enum Command {
     Apps,
     Events(Events),
     Ack(Ack),
+    Dead(Dead),
+    Watch(Watch),
     /// Show the state of the daemon
     Status,
     /// List the Push Servers that the daemon registers with
@@ -204,7 +208,15 @@ Examples:
   pushcai register 2 --whitelist 192.0.2.7,ppg.example.net   only from these Push Servers
   pushcai register 2 --profile OTA-WSP/IP:2948
   pushcai register 2 --profile OTA-WSP/IP:5000               on a port of its own
-  pushcai register 2 --profile OTA-WSP:9201                  on push sessions, which it asks for")]
+  pushcai register 2 --profile OTA-WSP:9201                  on push sessions, which it asks for
+
+Event handlers take the events of an application that has no connection of its own:
+  --handler exec:NAME                     a command that the administrator defines
+  --handler systemd:UNIT@                 a unit of systemd, one instance an event
+  --handler unix:/run/app.sock            a service on a Unix socket, by HTTP
+  --handler https://app.example.net/push  a webhook; its secret is shown once, in the answer
+  --handler dbus:org.example.App          a name on the message bus, which is started where it is not running
+Which of them are served is a setting of the daemon.")]
 pub(crate) struct Register {
     /// The Push Application ID: a URI, or an OMNA number in decimal or after 0x
     pub(crate) id: String,
@@ -333,8 +345,12 @@ Examples:
   pushcai explain --id 4 --protocol OTA-HTTP
   pushcai explain --id x-wap-application:ulp.ua --protocol OTA-SIP --server sip:psa@ims.example.net
   pushcai explain --instance urn:example:app1 --content-type text/plain        over OTA-SIP
-  pushcai explain --id 4 --bearer GSM-SMS --server +491710760000 --originator +4917099999")]
+  pushcai explain --id 4 --bearer GSM-SMS --server +491710760000 --originator +4917099999
+  pushcai explain --event 0000000000000007     where an event stands, and what its handler made of it")]
 pub(crate) struct Explain {
+    /// The event to tell of, instead of a push
+    #[arg(long, value_name = "EVENT", conflicts_with_all = ["id", "content_type", "server", "bearer", "originator", "port", "protocol", "instance"])]
+    pub(crate) event: Option<String>,
     /// The Push Application ID that the push would name
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,

@@ -21,9 +21,9 @@ use crate::sse;
 
 const PATH: &str = "/v1/events";
 /// The first pause before a lost connection is opened again; it doubles each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The most acknowledgements in one request: the daemon bounds the octets of a request.
 const MAX_BATCH: usize = 256;
@@ -320,13 +320,13 @@ struct Decoded<'a> {
 /// Content as text where it is text, else in hexadecimal.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum Content {
+pub(super) enum Content {
     Text(String),
     Hex(String),
 }
 
 impl Content {
-    fn of(octets: &[u8]) -> Self {
+    pub(super) fn of(octets: &[u8]) -> Self {
         let is_text = |text: &&str| {
             text.chars()
                 .all(|c| !c.is_control() || c.is_ascii_whitespace())

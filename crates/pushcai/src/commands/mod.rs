@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod dead;
 mod decode;
 mod demo;
 mod events;
@@ -14,6 +15,7 @@ mod short_message;
 mod sip;
 mod state;
 mod submit;
+mod watch;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -33,6 +35,8 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
         | Command::Apps
         | Command::Events(_)
         | Command::Ack(_)
+        | Command::Dead(_)
+        | Command::Watch(_)
         | Command::Status
         | Command::Servers
         | Command::Explain(_)
@@ -58,6 +62,8 @@ async fn talk(arguments: &Arguments, output: &mut Output) -> Result<(), Failure>
         Command::Apps => registration::list(client()?, output).await,
         Command::Events(events) => events::run(events, client()?, client()?, output).await,
         Command::Ack(ack) => events::acknowledge(ack, client()?, output).await,
+        Command::Dead(dead) => dead::run(dead, client()?, output).await,
+        Command::Watch(watch) => watch::run(watch, client()?, output).await,
         Command::Status => state::status(client()?, output).await,
         Command::Servers => state::servers(client()?, output).await,
         Command::Explain(explain) => state::explain(explain, client()?, output).await,

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::arguments::{Deregister, Register};
 use crate::client::{Client, parse, with_query};
 use crate::failure::Failure;
-use crate::output::{Output, visible};
+use crate::output::{Output, time, visible};
 
 const PATH: &str = "/v1/registrations";
 
@@ -28,6 +28,8 @@ pub(crate) async fn register(
     if let Some(secret) = &answer.handler_secret {
         let secret = visible(secret);
         output.line(&format!("secret of its handler, shown this once: {secret}"))?;
+        output.flush()?;
+        output.hint("it signs what the handler is sent; keep it where the handler reads it");
     }
     servers(&answer.servers, output)
 }
@@ -60,10 +62,12 @@ pub(crate) async fn list(mut client: Client, output: &mut Output) -> Result<(), 
             .iter()
             .try_for_each(|value| output.document(value));
     }
-    let rows = registrations
+    let registrations = registrations
         .into_iter()
-        .map(|document| parse(document.get().as_bytes()).map(row))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|document| parse(document.get().as_bytes()))
+        .collect::<Result<Vec<Registration>, _>>()?;
+    let handlers: Vec<_> = registrations.iter().filter_map(handler_line).collect();
+    let rows: Vec<_> = registrations.into_iter().map(row).collect();
     if rows.is_empty() {
         output.say("no application is registered");
         return Ok(());
@@ -78,7 +82,23 @@ pub(crate) async fn list(mut client: Client, output: &mut Output) -> Result<(), 
         "CONNECTED",
         "OWNER",
     ];
-    output.table(headings, &rows)
+    output.table(headings, &rows)?;
+    handlers.iter().try_for_each(|line| output.line(line))
+}
+
+/// Which event handler a registration has, and how it stands with it.
+fn handler_line(registration: &Registration) -> Option<String> {
+    let request = &registration.request;
+    let handler = request.event_handler.as_ref()?;
+    let id = &request.push_application_id;
+    let state = registration.handler_state.as_ref().map(|state| {
+        let until = state.until.map(|until| format!(" until {}", time(until)));
+        let reason = state.reason.as_ref().map(|reason| format!(" ({reason})"));
+        let (until, reason) = (until.unwrap_or_default(), reason.unwrap_or_default());
+        format!(": {}{until}{reason}", state.state)
+    });
+    let line = format!("{id} is handled by {handler}{}", state.unwrap_or_default());
+    Some(visible(&line))
 }
 
 fn request(arguments: &Register) -> RegistrationRequest {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use push_api::{Exchange, ExplainAnswer, ExplainRequest, Refused, Server, Status};
+use push_api::{
+    EventStory, Exchange, ExplainAnswer, ExplainRequest, HandlerAttempt, Refused, Server, Status,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -146,7 +148,7 @@ pub(crate) async fn explain(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let request = ExplainRequest {
-        event_id: None,
+        event_id: arguments.event.clone(),
         push_application_id: arguments.id.clone(),
         content_type: arguments.content_type.clone(),
         server: arguments.server.clone(),
@@ -168,7 +170,48 @@ pub(crate) async fn explain(
         }
         return Ok(());
     }
+    if let Some(event) = answer.event {
+        return story(event, output);
+    }
     recent(answer.recent, output)
+}
+
+/// Where an event stands, and what event handlers made of it.
+fn story(event: EventStory, output: &mut Output) -> Result<(), Failure> {
+    let line = format!("event {}: {}: {}", event.id, event.state, event.detail);
+    output.line(&visible(&line))?;
+    let known = [
+        ("owner", event.owner),
+        ("application", event.push_application_id),
+        ("name", event.application_id),
+        ("content type", event.content_type),
+        (
+            "octets",
+            event.content_length.map(|length| length.to_string()),
+        ),
+        ("server", event.server),
+        ("received", event.received_at.map(time)),
+        ("attempts", event.attempts.map(|count| count.to_string())),
+        ("in vain", event.failures.map(|count| count.to_string())),
+        ("tried again", event.not_before.map(time)),
+        ("expires", event.expires_at.map(time)),
+    ];
+    let known = known.into_iter();
+    let rows: Vec<_> = known
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    pairs(&rows, output)?;
+    for attempt in event.handler_attempts {
+        let HandlerAttempt {
+            scheme, outcome, ..
+        } = &attempt;
+        let (at, number, took) = (time(attempt.time), attempt.attempt, attempt.took);
+        let line = format!("{at}  attempt {number}  {scheme}: {outcome} in {took} ms");
+        output.line(&visible(&line))?;
+        let mut said = attempt.output.lines();
+        said.try_for_each(|line| output.line(&format!("    | {}", visible(line))))?;
+    }
+    Ok(())
 }
 
 fn recent(refused: Vec<Refused>, output: &mut Output) -> Result<(), Failure> {

@@ -16,3 +16,4 @@ mod run;
 mod session;
 mod sip;
 mod submit;
+mod watch;

@@ -1,0 +1,140 @@
+//! `watch`: what goes on, as it goes on.
+
+mod line;
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use push_api::Watched;
+use serde_json::value::RawValue;
+
+use crate::arguments::{Color, Watch};
+use crate::client::{Client, parse, with_query};
+use crate::commands::events::{FIRST_PAUSE, LONGEST_PAUSE};
+use crate::commands::interrupted;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::sse;
+
+use line::Style;
+
+/// Watches until somebody ends it.
+pub(crate) async fn run(
+    arguments: &Watch,
+    client: Client,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    tokio::select! {
+        biased;
+        result = follow(arguments, client, output) => result,
+        result = interrupted() => result,
+    }
+}
+
+async fn follow(arguments: &Watch, mut client: Client, output: &mut Output) -> Result<(), Failure> {
+    let path = path(arguments);
+    let style = style(arguments.color);
+    let mut stream = client.stream(&path, None).await?;
+    if std::io::stdout().is_terminal() {
+        output.say("watching; Ctrl-C ends it");
+    }
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let (shown, lost) = show(stream, &style, output).await?;
+        // A daemon that ends every stream at once is not to be asked without end at full speed.
+        if shown {
+            pause = FIRST_PAUSE;
+        }
+        stream = reopen(&mut client, &path, lost, &mut pause, output).await?;
+    }
+}
+
+fn path(arguments: &Watch) -> String {
+    let kinds = &arguments.kinds;
+    let query = [
+        ("pushApplicationID", arguments.app.clone()),
+        ("kind", (!kinds.is_empty()).then(|| kinds.join(","))),
+        ("content", arguments.content.then(|| "true".to_owned())),
+    ];
+    with_query("/v1/watch", query)
+}
+
+fn style(color: Color) -> Style {
+    let terminal = std::io::stdout().is_terminal();
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    Style {
+        terminal,
+        color: match color {
+            Color::Auto => terminal && wanted,
+            Color::Always => true,
+            Color::Never => false,
+        },
+    }
+}
+
+/// Shows what comes until the stream breaks off: whether there was anything, and why it did.
+async fn show(
+    mut stream: Incoming,
+    style: &Style,
+    output: &mut Output,
+) -> Result<(bool, String), Failure> {
+    let mut parser = sse::Parser::default();
+    let mut shown = false;
+    while let Some(frame) = stream.frame().await {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => return Ok((shown, format!("the stream broke off: {error}"))),
+        };
+        let mut events = Vec::new();
+        if let Some(chunk) = frame.data_ref() {
+            parser.feed(chunk, &mut events).map_err(Failure::answer)?;
+        }
+        for event in events {
+            shown = true;
+            show_one(event.data.as_bytes(), style, output)?;
+        }
+        output.flush()?;
+    }
+    Ok((shown, "the daemon ended the stream".to_owned()))
+}
+
+fn show_one(data: &[u8], style: &Style, output: &mut Output) -> Result<(), Failure> {
+    let document: &RawValue = parse(data)?;
+    if output.is_json() {
+        return output.document(document);
+    }
+    // A daemon that is newer may know kinds that are unknown here.
+    match parse::<Watched>(data) {
+        Ok(watched) => {
+            let mut lines = style.lines(&watched).into_iter();
+            lines.try_for_each(|line| output.line(&line))
+        }
+        Err(_) => output.line(&crate::output::visible(document.get())),
+    }
+}
+
+/// Opens the stream again with growing pauses, for as long as the daemon cannot be reached.
+async fn reopen(
+    client: &mut Client,
+    path: &str,
+    mut cause: String,
+    pause: &mut Duration,
+    output: &Output,
+) -> Result<Incoming, Failure> {
+    loop {
+        let line = format!("{cause}; connecting again in {:.1} s", pause.as_secs_f64());
+        output.complain(&line);
+        tokio::time::sleep(*pause).await;
+        *pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        match client.stream(path, None).await {
+            Ok(stream) => {
+                output.say("connected again; what happened meanwhile is not shown");
+                return Ok(stream);
+            }
+            Err(Failure::Unreachable { message, .. }) => cause = message,
+            Err(failure) => return Err(failure),
+        }
+    }
+}
