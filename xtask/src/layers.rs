@@ -124,6 +124,7 @@ const RULES: &[Rule] = &[
             "nix",
             "rustix",
             "rustls",
+            "serde",
             "serde_json",
             "sha2",
             "thiserror",

@@ -14,6 +14,7 @@ mod job;
 mod runner;
 mod scheme;
 mod settings;
+pub mod systemd;
 pub mod web;
 
 pub use host::Handlers;

@@ -31,6 +31,8 @@ pub struct ExecCommand {
     pub nice: i32,
     /// Variables that it finds beside those of the event.
     pub environment: Vec<(String, String)>,
+    /// Where it may write in a unit of systemd, beside a `/tmp` of its own.
+    pub writable: Vec<String>,
     /// The owners that may name it; absent: any.
     pub owners: Option<Vec<String>>,
 }
@@ -50,6 +52,7 @@ impl ExecCommand {
             max_cpu: None,
             nice: 0,
             environment: Vec::new(),
+            writable: Vec::new(),
             owners: None,
         }
     }

@@ -5,22 +5,29 @@ mod confine;
 mod environment;
 mod output;
 mod own;
+mod transient;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use push_api::Caller;
 use push_client::{Boxed, Event, Outcome, RegistrationRecord};
 use push_message::{Reason, Refusal};
 
+pub(crate) use command::is_open_to;
 pub use command::{Account, ExecCommand};
 pub use confine::{RUN_HANDLER, run_handler};
 use own::{End, Ended, KILL_GRACE};
+use transient::Refused;
+
+use environment::Variables;
 
 use crate::host::OPTION;
+use crate::systemd::Manager;
 use crate::{Answering, Handed, Handler, Opened, Scheme, Unreachable};
 
 /// By this status a command says that the event is to come again (`EX_TEMPFAIL`).
@@ -28,24 +35,86 @@ const LATER: i32 = 75;
 /// How long the end of a command and its pipes may take beyond its own time.
 const MARGIN: Duration = Duration::from_secs(3);
 
+/// What keeps a command from the rest of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// A transient unit where systemd runs the system and lets this process start units, else limits of our own.
+    #[default]
+    Auto,
+    /// A transient unit; where there can be none, nothing is run.
+    Systemd,
+    /// Limits of our own.
+    Own,
+}
+
 /// The scheme `exec`.
 #[derive(Debug)]
 pub struct Exec {
     commands: BTreeMap<Box<str>, Arc<ExecCommand>>,
+    runs: Arc<Runs>,
+}
+
+/// How commands are run.
+#[derive(Debug)]
+struct Runs {
+    isolation: Isolation,
+    manager: Arc<Manager>,
+    /// The manager let this process start no unit.
+    refused: AtomicBool,
     /// The program that becomes the command: one that calls [`run_handler`] on [`RUN_HANDLER`].
     program: PathBuf,
 }
 
-impl Exec {
-    /// These commands, run by this very program.
-    pub fn new(commands: impl IntoIterator<Item = ExecCommand>) -> Self {
-        // Whatever has become of the file by now, this names the program that runs.
-        Self::run_by(commands, "/proc/self/exe")
+impl Runs {
+    fn in_units(&self) -> bool {
+        match self.isolation {
+            Isolation::Auto => Manager::is_here() && !self.refused.load(Ordering::Relaxed),
+            Isolation::Systemd => true,
+            Isolation::Own => false,
+        }
     }
 
-    /// These commands, run by another program that calls [`run_handler`].
+    async fn run(
+        &self,
+        command: &ExecCommand,
+        environment: &Variables,
+        content: &[u8],
+    ) -> Result<Ended, Unreachable> {
+        if self.in_units() {
+            match transient::run(&self.manager, command, environment, content).await {
+                Ok(ended) => return Ok(ended),
+                Err(Refused::Failed(unreachable)) => return Err(unreachable),
+                Err(Refused::NotHere(reason)) if self.isolation == Isolation::Systemd => {
+                    return Err(Unreachable::new(format!(
+                        "systemd starts no unit: {reason}"
+                    )));
+                }
+                Err(Refused::NotHere(reason)) => {
+                    tracing::warn!(%reason, "systemd starts no units; commands run with limits of our own");
+                    self.refused.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        own::run(&self.program, command, environment, content).await
+    }
+}
+
+impl Exec {
+    /// These commands, kept from the rest in this way, in units of this manager or started by this very program.
+    pub fn new(
+        commands: impl IntoIterator<Item = ExecCommand>,
+        isolation: Isolation,
+        manager: Arc<Manager>,
+    ) -> Self {
+        // Whatever has become of the file by now, this names the program that runs.
+        Self::run_by(commands, isolation, manager, "/proc/self/exe")
+    }
+
+    /// As [`new`](Self::new), but started by another program that calls [`run_handler`].
     pub fn run_by(
         commands: impl IntoIterator<Item = ExecCommand>,
+        isolation: Isolation,
+        manager: Arc<Manager>,
         program: impl Into<PathBuf>,
     ) -> Self {
         let commands = commands.into_iter();
@@ -53,7 +122,12 @@ impl Exec {
             commands: commands
                 .map(|command| (command.name.clone(), Arc::new(command)))
                 .collect(),
-            program: program.into(),
+            runs: Arc::new(Runs {
+                isolation,
+                manager,
+                refused: AtomicBool::new(false),
+                program: program.into(),
+            }),
         }
     }
 
@@ -72,7 +146,11 @@ impl Exec {
         let Some(command) = command.filter(|command| command.is_open_to(owner)) else {
             return Err(self.unknown(owner, handler));
         };
-        let fault = fault_of(&command.program).or_else(|| own::account(command).err());
+        let may_become = || {
+            let account = own::account(command).err();
+            account.filter(|_| !self.runs.in_units())
+        };
+        let fault = fault_of(&command.program).or_else(may_become);
         match fault {
             None => Ok(()),
             Some(fault) => Err(Refusal::of_option(
@@ -149,7 +227,7 @@ impl Scheme for Exec {
             let command = command.ok_or_else(|| Unreachable::new("there is no such command"))?;
             Ok(Opened::Handler(Box::new(Running {
                 command,
-                program: self.program.clone(),
+                runs: Arc::clone(&self.runs),
                 record: Arc::clone(record),
             })))
         })
@@ -160,7 +238,7 @@ impl Scheme for Exec {
 #[derive(Debug)]
 struct Running {
     command: Arc<ExecCommand>,
-    program: PathBuf,
+    runs: Arc<Runs>,
     record: Arc<RegistrationRecord>,
 }
 
@@ -173,7 +251,7 @@ impl Handler for Running {
         Box::pin(async move {
             let owner = self.record.owner.as_str();
             let environment = environment::environment(&self.command, owner, &event);
-            let run = own::run(&self.program, &self.command, &environment, event.content());
+            let run = self.runs.run(&self.command, &environment, event.content());
             let ended = run.await?;
             answering.give(Ok(handed(ended, self.command.timeout)));
             Ok(())

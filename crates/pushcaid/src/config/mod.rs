@@ -27,7 +27,10 @@ use serde::{Deserialize, Serialize};
 use section::{Section, section};
 
 pub use document::ConfigError;
-pub use handlers::{ExecTable, Handlers, HandlersWiring, PlainHttpName, UnixTable, WebhooksTable};
+pub use handlers::{
+    ExecTable, Handlers, HandlersWiring, IsolationName, PlainHttpName, SystemdTable, UnixTable,
+    WebhooksTable,
+};
 pub use ota_http::{
     AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
     SirPreferenceName, UnknownContextName, Version,
@@ -300,7 +303,7 @@ pub struct Config {
 }
 
 /// Every section, in the order in which they are documented.
-pub(crate) const SECTIONS: [Section; 24] = [
+pub(crate) const SECTIONS: [Section; 25] = [
     General::SECTION,
     Api::SECTION,
     Http::SECTION,
@@ -318,6 +321,7 @@ pub(crate) const SECTIONS: [Section; 24] = [
     Delivery::SECTION,
     Handlers::SECTION,
     ExecTable::SECTION,
+    SystemdTable::SECTION,
     WebhooksTable::SECTION,
     UnixTable::SECTION,
     Queue::SECTION,

@@ -43,6 +43,9 @@ section! {
         nice: i32 = defaults().nice,
         /// Variables that it finds in its environment beside those of the event: `{ LANG = "C.UTF-8" }`.
         environment: BTreeMap<String, String> = BTreeMap::new(),
+        /// Where it may write where it runs in a unit of systemd: `["/var/lib/meter"]`. All else is for reading alone there, and `/home`
+        /// not to be seen.
+        writable: Vec<String> = Vec::new(),
         /// The owners that may name it (`uid:1000`, `uid:0/unit:meter.service`, `token:NAME`); absent: every owner.
         owners: Option<Vec<String>> = None,
     }
@@ -92,6 +95,7 @@ fn command(table: &ExecTable, place: Place, kept_output: usize) -> Result<ExecCo
         max_cpu,
         nice,
         environment,
+        writable,
         owners,
         ..
     } = table;
@@ -114,6 +118,7 @@ fn command(table: &ExecTable, place: Place, kept_output: usize) -> Result<ExecCo
         max_cpu: max_cpu.map(|span| span.0),
         nice: *nice,
         environment: environment.clone().into_iter().collect(),
+        writable: writable.clone(),
         owners: owners.clone(),
         ..ExecCommand::new(name.as_str(), program)
     })

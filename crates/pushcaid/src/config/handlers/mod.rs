@@ -1,6 +1,7 @@
 //! `[handlers]` and the tables within: the ways to start applications when their events wait.
 
 mod exec;
+mod systemd;
 #[cfg(test)]
 mod tests;
 mod web;
@@ -39,8 +40,13 @@ section! {
         stop_timeout: Span = Span(RunnerSettings::default().stop_timeout),
         /// Octets of what a handler said on an event that are kept for `pushcai explain`.
         kept_output: Octets = Octets(RunnerSettings::default().kept_output),
+        /// What keeps commands from the rest of the system: `systemd`, each runs in a hardened transient unit; `own`, limits of the daemon's
+        /// own making; or `auto`, units where systemd runs the system and lets the daemon start them, else `own`.
+        isolation: IsolationName = IsolationName::Auto,
         /// Commands, one table `[[handlers.exec]]` each.
         exec: Vec<ExecTable> = Vec::new(),
+        /// Units.
+        systemd: SystemdTable = SystemdTable::default(),
         /// Webhooks.
         webhooks: WebhooksTable = WebhooksTable::default(),
         /// Unix sockets.
@@ -49,6 +55,7 @@ section! {
 }
 
 pub use exec::ExecTable;
+pub use systemd::{IsolationName, SystemdTable};
 pub use web::{PlainHttpName, UnixTable, WebhooksTable};
 
 /// What the handlers of the daemon are made from.
@@ -68,7 +75,12 @@ impl Handlers {
         state_dir: Option<&Path>,
     ) -> Result<HandlersWiring, Wrong> {
         let commands = exec::commands(&self.exec, acknowledgement_timeout, self.kept_output.0)?;
-        let mut schemes: Vec<Arc<dyn Scheme>> = vec![Arc::new(Exec::new(commands))];
+        let manager = systemd::manager(&self.systemd)?;
+        let units = systemd::scheme(&self.systemd, Arc::clone(&manager), self.activation_timeout)?;
+        let mut schemes: Vec<Arc<dyn Scheme>> = vec![
+            Arc::new(Exec::new(commands, self.isolation.into(), manager)),
+            Arc::new(units),
+        ];
         schemes.extend(web::schemes(&self.webhooks, &self.unix, state_dir)?);
         Ok(HandlersWiring {
             runner: self.runner(acknowledgement_timeout)?,
