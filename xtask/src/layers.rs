@@ -121,6 +121,7 @@ const RULES: &[Rule] = &[
             "hyper",
             "hyper-util",
             "ipnet",
+            "jiff",
             "nix",
             "rustix",
             "rustls",

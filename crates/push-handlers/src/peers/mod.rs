@@ -1,0 +1,11 @@
+//! Applications that were made for other push daemons, called as those call them.
+
+mod arguments;
+mod bus;
+mod scheme;
+mod target;
+
+pub use scheme::{PeerScheme, PeerSettings};
+pub use target::{Agent, Consumer, Form, Side, Target};
+
+pub(crate) use target::{CONSUMER_INTERFACE, CONSUMER_METHOD};
