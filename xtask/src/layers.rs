@@ -190,6 +190,7 @@ const RULES: &[Rule] = &[
             "push-api",
             "push-client",
             "push-core",
+            "push-dbus",
             "push-handlers",
             "push-http",
             "push-message",

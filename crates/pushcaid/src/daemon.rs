@@ -18,14 +18,16 @@ use push_client::smpp::{Smpp, SmppError};
 use push_client::{
     BuildError, Builder, Client, Durability, Engine, EngineError, HandlerHost, HandlerSeam,
 };
+use push_handlers::imports::Imports;
+use push_handlers::ofono_side::OfonoSide;
 use push_handlers::{Handlers, Runner};
 use push_http::{HttpSettings, InvalidTokens, Tokens};
 use rustix::fs::Mode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::config::{Config, SipWiring, Wiring};
+use crate::config::{Config, PeersWiring, SipWiring, Wiring};
 use crate::manager::{Manager, notify_ready, notify_stopping};
 use crate::sip_instance::{self, SipInstanceError};
 use crate::socket::BoundSocket;
@@ -109,6 +111,7 @@ pub struct Daemon {
     client: Client,
     engine: Engine,
     runner: Runner,
+    peers: PeersWiring,
     api: Option<(UnixListener, Option<BoundSocket>)>,
     tcp: Option<(std::net::TcpListener, Tokens)>,
     http: HttpSettings,
@@ -156,7 +159,9 @@ impl Daemon {
             make_state_directory(&config.general.state_dir)?;
         }
         let tcp = open_tcp(config)?;
-        let handlers = Arc::new(Handlers::new(wiring.handlers.schemes.clone()));
+        let own = std::iter::once(Arc::clone(&wiring.peers.scheme));
+        let schemes = wiring.handlers.schemes.iter().cloned().chain(own);
+        let handlers = Arc::new(Handlers::new(schemes.collect()));
         let (seam, wanted) = push_client::handlers(Arc::clone(&handlers) as Arc<dyn HandlerHost>);
         let (client, engine) = build(&wiring, seam)?;
         let runner = Runner::new(handlers, wanted, client.clone(), wiring.handlers.runner);
@@ -169,6 +174,7 @@ impl Daemon {
             client,
             engine,
             runner,
+            peers: wiring.peers,
             api,
             tcp,
             http: wiring.http,
@@ -193,6 +199,7 @@ impl Daemon {
             client,
             engine,
             runner,
+            peers,
             api,
             tcp,
             http,
@@ -209,9 +216,11 @@ impl Daemon {
             listening.spawn(listener);
         }
         let mut handlers = tokio::spawn(runner.run(until(stopped.clone())));
+        let read_again = Arc::new(Notify::new());
+        let mut beside = serve_peers(peers, &client, &read_again, &stopped);
         announce(&client, &gateways, &session_gateways, sip.as_ref());
         let ended_early = tokio::select! {
-            () = ordered_to_end(signals) => None,
+            () = ordered_to_end(signals, &read_again) => None,
             Some(ended) = listening.join_next() => Some(format!("an interface for applications: {ended:?}")),
             ended = &mut handlers => Some(format!("the event handlers: {ended:?}")),
             ended = &mut engine => Some(format!("the engine: {ended:?}")),
@@ -220,6 +229,7 @@ impl Daemon {
         stop.send_replace(true);
         while listening.join_next().await.is_some() {}
         drop(bound);
+        while beside.join_next().await.is_some() {}
         if !handlers.is_finished() {
             handlers
                 .await
@@ -236,6 +246,25 @@ impl Daemon {
         tracing::info!("ended");
         Ok(())
     }
+}
+
+/// What exists for other push daemons, each part as a task.
+fn serve_peers(
+    peers: PeersWiring,
+    client: &Client,
+    read_again: &Arc<Notify>,
+    stopped: &watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let imports = Imports::new(peers.imports, client.clone());
+    tasks.spawn(imports.run(Arc::clone(read_again), until(stopped.clone())));
+    let ofono_side = OfonoSide::new(peers.ofono_side, client.clone(), peers.agents);
+    if peers.serves_ofono_side {
+        tasks.spawn(ofono_side.run(until(stopped.clone())));
+    } else {
+        tasks.spawn(ofono_side.retire());
+    }
+    tasks
 }
 
 fn build(wiring: &Wiring, handlers: HandlerSeam) -> Result<(Client, Engine), DaemonError> {
@@ -458,12 +487,18 @@ fn signals() -> io::Result<[Signal; 3]> {
     ])
 }
 
-async fn ordered_to_end([mut terminate, mut interrupt, mut hang_up]: [Signal; 3]) {
+async fn ordered_to_end(
+    [mut terminate, mut interrupt, mut hang_up]: [Signal; 3],
+    read_again: &Notify,
+) {
     loop {
         tokio::select! {
             _ = terminate.recv() => return,
             _ = interrupt.recv() => return,
-            _ = hang_up.recv() => tracing::info!("SIGHUP changes nothing; restart the daemon to read its configuration again"),
+            _ = hang_up.recv() => {
+                tracing::info!("SIGHUP: files to import are read again; restart the daemon to read its configuration again");
+                read_again.notify_one();
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ mod handlers;
 mod ota_http;
 mod ota_sip;
 mod ota_wsp;
+mod peers;
 mod reference;
 mod secret;
 mod section;
@@ -39,6 +40,7 @@ pub use ota_sip::{
     AcceptFromName, AmbiguousName, Instance, OtaSip, OtherInstancesName, SipWiring, is_instance_id,
 };
 pub use ota_wsp::{OtaWsp, SessionPpg, StartName, VerificationName};
+pub use peers::{Imports, OfonoSideTable, PeersWiring};
 pub use reference::reference;
 pub use sms::{ModemManagerTable, OfonoTable, SmppLink, Sms, StorageName};
 pub use value::{Octets, Span};
@@ -298,12 +300,16 @@ pub struct Config {
     pub store: Store,
     /// `[engine]`
     pub engine: Engine,
+    /// `[imports]`
+    pub imports: Imports,
+    /// `[ofono_side]`
+    pub ofono_side: OfonoSideTable,
     /// `[log]`
     pub log: Log,
 }
 
 /// Every section, in the order in which they are documented.
-pub(crate) const SECTIONS: [Section; 25] = [
+pub(crate) const SECTIONS: [Section; 27] = [
     General::SECTION,
     Api::SECTION,
     Http::SECTION,
@@ -324,6 +330,8 @@ pub(crate) const SECTIONS: [Section; 25] = [
     SystemdTable::SECTION,
     WebhooksTable::SECTION,
     UnixTable::SECTION,
+    Imports::SECTION,
+    OfonoSideTable::SECTION,
     Queue::SECTION,
     Duplicates::SECTION,
     Store::SECTION,

@@ -14,7 +14,7 @@ texts such as `\"64 KiB\"`, `\"8 MiB\"`.
 
 The daemon ends with status 0 when it was asked to end (SIGTERM, SIGINT), 1 when something failed (an address or the store is in
 use, the store is damaged, ...), 2 when its command line is wrong and 78 when its configuration is wrong; each failure is one line on
-standard error. SIGHUP changes nothing: a new configuration needs a restart, which loses no event.
+standard error. SIGHUP has the files of `[imports]` read again; a new configuration needs a restart, which loses no event.
 
 This file is made from the program (`cargo test -p pushcaid` compares them; `UPDATE_DOCS=1 cargo test -p pushcaid` writes it).
 ";

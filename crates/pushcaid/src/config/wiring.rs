@@ -13,7 +13,9 @@ use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplic
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::value::Span;
-use super::{Config, DurabilityName, HandlersWiring, LimitedEntry, SipWiring, WhitelistEntry};
+use super::{
+    Config, DurabilityName, HandlersWiring, LimitedEntry, PeersWiring, SipWiring, WhitelistEntry,
+};
 
 /// The settings of the parts, every value of the configuration parsed.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub struct Wiring {
     pub ofono: Option<OfonoSettings>,
     /// Of event handlers.
     pub handlers: HandlersWiring,
+    /// Of what exists for other push daemons.
+    pub peers: PeersWiring,
     /// Of the interface for applications.
     pub http: HttpSettings,
     /// The mode of the Unix socket.
@@ -144,6 +148,7 @@ impl Config {
             handlers: self
                 .handlers
                 .wiring(self.delivery.acknowledgement_timeout, self.state_dir())?,
+            peers: self.peers()?,
             http: self.http_settings(),
             socket_mode: socket_mode(&self.api.socket_mode)?,
             log: log_targets(&self.log.level)?,

@@ -54,6 +54,9 @@ section! {
         backoff_base: Span = Span(ReassemblerSettings::default().backoff_base),
         /// The greatest of these back-offs.
         backoff_limit: Span = Span(ReassemblerSettings::default().backoff_limit),
+        /// The IMSI of the SIM in each modem, or of each link, by the name that it has in events: `{ left = "001010123456789" }`. Told to
+        /// consumers of other push daemons that ask for it (docs/compatibility.md).
+        subscriber_identities: BTreeMap<String, String> = BTreeMap::new(),
         /// Message centres to bind to as receiver, one table `[[sms.smpp]]` each.
         smpp: Vec<SmppLink> = Vec::new(),
         /// ModemManager.
