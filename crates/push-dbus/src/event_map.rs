@@ -191,6 +191,3 @@ impl Serialize for Parameters<'_> {
         map.end()
     }
 }
-
-#[cfg(test)]
-mod tests;

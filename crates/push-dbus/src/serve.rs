@@ -20,7 +20,7 @@ const IDLE_CHECK: Duration = Duration::from_millis(5);
 
 /// Serves the contract on the bus of the settings until `shutdown` completes.
 ///
-/// Where the bus is not there, or goes away, it is connected to again after a pause that doubles: a Push Client never ends of it.
+/// Where the bus is not there (at the first time: if the settings insist), or goes away, it is connected to again after a pause that doubles: a Push Client never ends of it.
 pub async fn serve<S: PushService>(
     service: S,
     settings: DbusSettings,
@@ -28,6 +28,7 @@ pub async fn serve<S: PushService>(
 ) {
     let mut shutdown = std::pin::pin!(shutdown);
     let mut pause = settings.backoff_base;
+    let mut insist = settings.insist;
     loop {
         let serving = async {
             let connection = connect(&settings.address, settings.call_timeout).await?;
@@ -42,10 +43,17 @@ pub async fn serve<S: PushService>(
         };
         match serving.await {
             Ok(Ended::ByShutdown) => return,
-            Ok(Ended::BusLost) => tracing::warn!(
-                "the bus is gone; applications on D-Bus are not served until it is back"
-            ),
-            Err(error) => tracing::warn!(%error, "D-Bus is not served"),
+            Ok(Ended::BusLost) => {
+                insist = true;
+                tracing::warn!(
+                    "the bus is gone; applications on D-Bus are not served until it is back"
+                );
+            }
+            Err(error) if insist => tracing::warn!(%error, "D-Bus is not served"),
+            Err(error) => {
+                tracing::info!(%error, "D-Bus is not served, as it cannot be from the start");
+                return shutdown.await;
+            }
         }
         tokio::select! {
             () = shutdown.as_mut() => return,

@@ -12,6 +12,9 @@ use crate::BusAddress;
 pub struct DbusSettings {
     /// The bus.
     pub address: BusAddress,
+    /// Whether it is tried again where the bus is not there, or does not give the name, at the first time. Once it was served, it
+    /// is always tried again.
+    pub insist: bool,
     /// How the owner of an application is told.
     pub identity: Identity,
     /// Where the kernel shows its processes.
@@ -24,8 +27,6 @@ pub struct DbusSettings {
     pub max_connections: usize,
     /// Connections of one owner that are known at one time.
     pub max_connections_per_owner: usize,
-    /// Octets of a message that is read; of a larger one the content is dropped unread.
-    pub max_message_octets: usize,
     /// Events that one fetch may ask for.
     pub max_fetch: u32,
     /// How long one fetch may wait.
@@ -48,13 +49,13 @@ impl Default for DbusSettings {
     fn default() -> Self {
         Self {
             address: BusAddress::System,
+            insist: true,
             identity: Identity::Unit,
             proc_path: PathBuf::from("/proc"),
             max_calls: 512,
             max_calls_per_connection: 32,
             max_connections: 256,
             max_connections_per_owner: 32,
-            max_message_octets: 64 * 1024,
             max_fetch: 1000,
             max_wait: Duration::from_mins(5),
             max_answer_octets: 4 * 1024 * 1024,

@@ -18,6 +18,7 @@ use push_client::smpp::{Smpp, SmppError};
 use push_client::{
     BuildError, Builder, Client, Durability, Engine, EngineError, HandlerHost, HandlerSeam,
 };
+use push_dbus::DbusSettings;
 use push_handlers::imports::Imports;
 use push_handlers::ofono_side::OfonoSide;
 use push_handlers::{Handlers, Runner};
@@ -115,6 +116,7 @@ pub struct Daemon {
     api: Option<(UnixListener, Option<BoundSocket>)>,
     tcp: Option<(std::net::TcpListener, Tokens)>,
     http: HttpSettings,
+    dbus: Option<DbusSettings>,
     gateways: Vec<Ppg>,
     session_gateways: Vec<SessionGateway>,
     sip: Option<Core>,
@@ -178,6 +180,7 @@ impl Daemon {
             api,
             tcp,
             http: wiring.http,
+            dbus: wiring.dbus,
             gateways: wiring.ota_http.terminal.ppgs,
             session_gateways: wiring
                 .ota_wsp
@@ -203,6 +206,7 @@ impl Daemon {
             api,
             tcp,
             http,
+            dbus,
             gateways,
             session_gateways,
             sip,
@@ -214,6 +218,13 @@ impl Daemon {
         let mut listening = JoinSet::new();
         for listener in listeners(&client, api, tcp, &http, &stopped)? {
             listening.spawn(listener);
+        }
+        if let Some(settings) = dbus {
+            let serving = push_dbus::serve(client.clone(), settings, until(stopped.clone()));
+            listening.spawn(async {
+                serving.await;
+                Ok(())
+            });
         }
         let mut handlers = tokio::spawn(runner.run(until(stopped.clone())));
         let read_again = Arc::new(Notify::new());

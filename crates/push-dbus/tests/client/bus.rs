@@ -5,7 +5,6 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use push_dbus::BusAddress;
 use rustix::process::Uid;
 use tempfile::TempDir;
 use zbus::{Connection, connection};
@@ -13,8 +12,9 @@ use zbus::{Connection, connection};
 /// Everybody may do everything.
 const CONFIGURATION: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
-  <type>system</type>
+  <type>session</type>
   <listen>unix:path=SOCKET</listen>
+  <servicedir>SERVICES</servicedir>
   <auth>EXTERNAL</auth>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
@@ -43,7 +43,10 @@ impl Bus {
             daemon: None,
         };
         let socket = bus.socket().display().to_string();
+        std::fs::create_dir(bus.services()).unwrap();
+        let services = bus.services().display().to_string();
         let configuration = CONFIGURATION.replace("SOCKET", &socket);
+        let configuration = configuration.replace("SERVICES", &services);
         std::fs::write(bus.configuration(), configuration).unwrap();
         bus.run_daemon().then_some(bus)
     }
@@ -107,12 +110,13 @@ impl Bus {
             .unwrap()
     }
 
-    pub(crate) fn bus_address(&self) -> BusAddress {
-        BusAddress::At(self.address())
-    }
-
     pub(crate) fn address(&self) -> String {
         format!("unix:path={}", self.socket().display())
+    }
+
+    /// Where the files of services are that it may start.
+    pub(crate) fn services(&self) -> PathBuf {
+        self.directory.path().join("services")
     }
 
     fn socket(&self) -> PathBuf {

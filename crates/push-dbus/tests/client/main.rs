@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bus;
+mod interface;
 mod methods;
 mod stage;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use push_client::{Builder, Client};
-use push_dbus::{DbusSettings, NAME, PATH, serve};
+use push_dbus::{BusAddress, DbusSettings, NAME, PATH, serve};
 use push_identity::Identity;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -31,7 +31,7 @@ pub(crate) struct Stage {
 /// Settings with short pauses. Other users are told by their number alone: it is threads of this process that are they.
 pub(crate) fn settings(bus: &Bus) -> DbusSettings {
     DbusSettings {
-        address: bus.bus_address(),
+        address: BusAddress::At(bus.address()),
         identity: Identity::User,
         backoff_base: Duration::from_millis(10),
         backoff_limit: Duration::from_millis(100),

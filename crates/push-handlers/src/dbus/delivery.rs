@@ -12,7 +12,7 @@ use zbus::message::{Message, Type};
 use zbus::names::OwnedUniqueName;
 use zbus::{Connection, MatchRule, MessageStream, ObjectPath, OwnedVariant};
 
-use crate::{Answering, Handed, Handler, Unreachable};
+use crate::{Answer, Answering, Handed, Handler, Unreachable};
 
 /// Errors by which a bus says that nobody took the call.
 const NOBODY: [&str; 5] = [
@@ -149,27 +149,15 @@ impl UnderWay {
             return;
         };
         let mut under_way = self.lock();
-        let Some(answering) = under_way.remove(&serial.get()) else {
+        if !under_way.contains_key(&serial.get()) {
             return;
-        };
-        let error = header.error_name().map(zbus::names::ErrorName::as_str);
-        let answer = match error {
-            None => Ok(handed(reply)),
-            Some(NO_REPLY) => Ok(Handed::new(
-                Outcome::Later,
-                "left the bus while it had the event",
-            )),
-            Some(name) if NOBODY.contains(&name) || NO_HANDLER.contains(&name) => {
-                Err(Unreachable::new(format!("{name}: {}", said(reply))))
-            }
-            Some(name) => Ok(refused(name, reply)),
-        };
-        let crashed = error == Some(NO_REPLY);
-        answering.give(answer);
-        // It fell with the first of them, the oldest: nothing is said of the others, which it may not have looked at.
-        if crashed {
-            for (_, other) in std::mem::take(&mut *under_way) {
-                other.give(Err(Unreachable::new("it left the bus")));
+        }
+        match header.error_name().map(zbus::names::ErrorName::as_str) {
+            Some(NO_REPLY) => fall(&mut under_way),
+            error => {
+                if let Some(answering) = under_way.remove(&serial.get()) {
+                    answering.give(answer(error, reply));
+                }
             }
         }
     }
@@ -178,6 +166,29 @@ impl UnderWay {
         for (_, answering) in std::mem::take(&mut *self.lock()) {
             answering.give(Err(Unreachable::new("the bus is lost")));
         }
+    }
+}
+
+/// It left the bus. It fell with the oldest event that it had: nothing is said of the others, which it may not have looked at. The bus
+/// says so of each, in whatever order.
+fn fall(under_way: &mut BTreeMap<u32, Answering>) {
+    if let Some((_, oldest)) = under_way.pop_first() {
+        let fallen = Handed::new(Outcome::Later, "left the bus while it had the event");
+        oldest.give(Ok(fallen));
+    }
+    for (_, other) in std::mem::take(under_way) {
+        other.give(Err(Unreachable::new("it left the bus")));
+    }
+}
+
+/// What a reply comes to that is no sign of the service's end.
+fn answer(error: Option<&str>, reply: &Message) -> Answer {
+    match error {
+        None => Ok(handed(reply)),
+        Some(name) if NOBODY.contains(&name) || NO_HANDLER.contains(&name) => {
+            Err(Unreachable::new(format!("{name}: {}", said(reply))))
+        }
+        Some(name) => Ok(refused(name, reply)),
     }
 }
 

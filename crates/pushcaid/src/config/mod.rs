@@ -1,6 +1,7 @@
 //! The configuration of the daemon: a TOML document, every key of which has a default.
 
 mod contact;
+mod dbus;
 mod document;
 mod handlers;
 mod ota_http;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use section::{Section, section};
 
+pub use dbus::{Dbus, DbusEnabledName};
 pub use document::ConfigError;
 pub use handlers::{
     ExecTable, Handlers, HandlersWiring, IsolationName, PlainHttpName, SystemdTable, UnixTable,
@@ -63,8 +65,8 @@ section! {
         socket: PathBuf = "/run/pushcai/api.sock".into(),
         /// The mode of the Unix socket, in octal. The default lets every user in; each sees only its own applications.
         socket_mode: String = "0666".to_owned(),
-        /// What makes two connections on the Unix socket the same owner: `user`, the user alone; or `unit`, the user and the
-        /// systemd service or Flatpak application that the process belongs to, where it belongs to one.
+        /// What makes two connections on the Unix socket or on D-Bus the same owner: `user`, the user alone; or `unit`, the user and
+        /// the systemd service, Flatpak application or confined snap that the process belongs to, where it belongs to one.
         identity: IdentityName = IdentityName::Unit,
         /// An address for HTTP over TCP, such as `127.0.0.1:8035`; absent: none. It needs `token_file`.
         tcp: Option<std::net::SocketAddr> = None,
@@ -292,6 +294,8 @@ pub struct Config {
     pub delivery: Delivery,
     /// `[handlers]`
     pub handlers: Handlers,
+    /// `[dbus]`
+    pub dbus: Dbus,
     /// `[queue]`
     pub queue: Queue,
     /// `[duplicates]`
@@ -309,7 +313,7 @@ pub struct Config {
 }
 
 /// Every section, in the order in which they are documented.
-pub(crate) const SECTIONS: [Section; 27] = [
+pub(crate) const SECTIONS: [Section; 28] = [
     General::SECTION,
     Api::SECTION,
     Http::SECTION,
@@ -332,6 +336,7 @@ pub(crate) const SECTIONS: [Section; 27] = [
     UnixTable::SECTION,
     Imports::SECTION,
     OfonoSideTable::SECTION,
+    Dbus::SECTION,
     Queue::SECTION,
     Duplicates::SECTION,
     Store::SECTION,

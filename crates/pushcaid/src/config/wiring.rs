@@ -8,6 +8,7 @@ use push_client::sia::SiaSettings;
 use push_client::smpp::SmppSettings;
 use push_client::{ClientSettings, Durability, OtaHttpSettings, OtaWspSettings, StoreSettings};
 use push_core::Settings;
+use push_dbus::DbusSettings;
 use push_http::HttpSettings;
 use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplicationId};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -50,6 +51,8 @@ pub struct Wiring {
     pub handlers: HandlersWiring,
     /// Of what exists for other push daemons.
     pub peers: PeersWiring,
+    /// Of the interface for applications on D-Bus, where it is served.
+    pub dbus: Option<DbusSettings>,
     /// Of the interface for applications.
     pub http: HttpSettings,
     /// The mode of the Unix socket.
@@ -145,14 +148,21 @@ impl Config {
             message_centres: self.sms.message_centres()?,
             modem_manager: self.modem_manager()?,
             ofono: self.ofono()?,
-            handlers: self
-                .handlers
-                .wiring(self.delivery.acknowledgement_timeout, self.state_dir())?,
+            handlers: self.handlers_wiring()?,
+            dbus: self.dbus.settings(self.api.identity.into())?,
             peers: self.peers()?,
             http: self.http_settings(),
             socket_mode: socket_mode(&self.api.socket_mode)?,
             log: log_targets(&self.log.level)?,
         })
+    }
+
+    fn handlers_wiring(&self) -> Result<HandlersWiring, Wrong> {
+        let mut wiring = self
+            .handlers
+            .wiring(self.delivery.acknowledgement_timeout, self.state_dir())?;
+        wiring.schemes.extend(self.dbus.scheme()?);
+        Ok(wiring)
     }
 
     /// Where things are kept beside the store, unless nothing is written.

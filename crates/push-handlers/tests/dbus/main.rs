@@ -1,0 +1,10 @@
+//! Services of D-Bus as event handlers: a real Push Client, a private bus, and applications on it.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../../../push-dbus/tests/client/bus.rs"]
+mod bus;
+mod delivering;
+mod registering;
+mod service;
+mod stage;

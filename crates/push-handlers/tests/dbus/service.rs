@@ -1,0 +1,93 @@
+//! An application on the bus.
+
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::time::Duration;
+
+use push_dbus::HANDLER_PATH;
+use tokio::sync::mpsc;
+use zbus::{Connection, OwnedVariant, Variant, fdo, interface};
+
+/// What an application was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) content: String,
+    pub(crate) attempt: u32,
+}
+
+/// What an application does with an event.
+pub(crate) type Answer = fn(&Taken) -> fdo::Result<HashMap<&'static str, Variant<'static>>>;
+
+/// An application that tells the test of each event.
+pub(crate) struct Application {
+    pub(crate) taken: mpsc::Sender<Taken>,
+    pub(crate) answer: Answer,
+}
+
+#[interface(name = "org.pushcai.Handler1", spawn = false)]
+impl Application {
+    #[expect(clippy::needless_pass_by_value, reason = "a method of D-Bus")]
+    fn push_event(
+        &self,
+        event: HashMap<String, OwnedVariant>,
+    ) -> fdo::Result<HashMap<&'static str, Variant<'static>>> {
+        let taken = taken(&event);
+        let answer = (self.answer)(&taken);
+        self.taken.try_send(taken).ok();
+        answer
+    }
+}
+
+pub(crate) fn taken(event: &HashMap<String, OwnedVariant>) -> Taken {
+    let content: Vec<u8> = event["content"].try_clone().unwrap().try_into().unwrap();
+    Taken {
+        content: String::from_utf8(content).unwrap(),
+        attempt: event["attempt"].try_clone().unwrap().try_into().unwrap(),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "an answer may be an error")]
+pub(crate) fn outcome(word: &'static str) -> fdo::Result<HashMap<&'static str, Variant<'static>>> {
+    Ok(HashMap::from([("outcome", Variant::new(word))]))
+}
+
+/// Serves an application on a connection; gives what it is given.
+pub(crate) async fn serve(
+    connection: &Connection,
+    name: &str,
+    answer: Answer,
+) -> mpsc::Receiver<Taken> {
+    let (sender, receiver) = mpsc::channel(1000);
+    let application = Application {
+        taken: sender,
+        answer,
+    };
+    let server = connection.object_server();
+    server.at(HANDLER_PATH, application).await.unwrap();
+    connection.request_name(name).await.unwrap();
+    receiver
+}
+
+/// The program that the bus starts: it writes down what it is given, with its process id, and ends when nothing comes.
+#[tokio::test]
+#[ignore = "the bus starts it, as the application"]
+async fn started_by_the_bus() {
+    let Ok(record) = std::env::var("PUSHCAI_TEST_RECORD") else {
+        return;
+    };
+    let address = std::env::var("DBUS_STARTER_ADDRESS").unwrap();
+    let connection = zbus::connection::Builder::address(address.as_str())
+        .build()
+        .await
+        .unwrap();
+    let mut taken = serve(&connection, "org.example.Closed", |_| outcome("accepted")).await;
+    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_secs(2), taken.recv()).await {
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&record)
+            .unwrap();
+        writeln!(file, "{} {}", std::process::id(), event.content).unwrap();
+    }
+}

@@ -1,0 +1,164 @@
+//! `[dbus]`: the interface for applications on D-Bus, and services of D-Bus as event handlers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use push_dbus::{BusAddress, DbusSettings};
+use push_handlers::Scheme;
+use push_handlers::dbus::{Bus, DbusScheme, DeliverySettings, SystemBus, SystemBusSettings};
+use serde::{Deserialize, Serialize};
+
+use super::section::section;
+use super::value::{Octets, Span};
+use super::wiring::{Wrong, wrong};
+
+section! {
+    /// D-Bus: the interface for applications (`org.pushcai.Client1`), and services of the system bus as event handlers (`dbus:NAME`).
+    /// docs/dbus.md has both by example. What makes two connections the same owner is said by `[api] identity`.
+    Dbus, "dbus" {
+        /// Whether D-Bus is served: `auto`, where the bus is there and gives the name at the start; `always`, as soon as it does; or
+        /// `never`. Once it is served, it is connected to again whenever it goes away.
+        enabled: DbusEnabledName = DbusEnabledName::Auto,
+        /// The bus: `system`, `session`, or an address of D-Bus such as `unix:path=/run/dbus/system_bus_socket`.
+        address: String = "system".to_owned(),
+        /// Calls under way at a time.
+        max_calls: usize = DbusSettings::default().max_calls,
+        /// Calls of one connection under way at a time.
+        max_calls_per_connection: usize = DbusSettings::default().max_calls_per_connection,
+        /// Connections that are known at a time; the one that has been idle for longest gives way. Each takes a match rule at the
+        /// bus, which has a bound on those as well.
+        max_connections: usize = DbusSettings::default().max_connections,
+        /// Connections of one owner that are known at a time.
+        max_connections_per_owner: usize = DbusSettings::default().max_connections_per_owner,
+        /// Events that one fetch may ask for.
+        max_fetch: u32 = DbusSettings::default().max_fetch,
+        /// How long one fetch may wait.
+        max_wait: Span = Span(DbusSettings::default().max_wait),
+        /// Octets of content in one answer to a fetch; one event goes through whatever its size.
+        max_answer: Octets = Octets(DbusSettings::default().max_answer_octets),
+        /// Octets of content up to which it stands in the event itself; more goes by file descriptor.
+        inline_content: Octets = Octets(DbusSettings::default().inline_content),
+        /// How long the bus may take to answer, and a service to start.
+        call_timeout: Span = Span(DbusSettings::default().call_timeout),
+        /// The first pause before the bus is connected to again; it doubles.
+        backoff_base: Span = Span(DbusSettings::default().backoff_base),
+        /// The greatest pause.
+        backoff_limit: Span = Span(DbusSettings::default().backoff_limit),
+        /// How long what is under way may take when the daemon ends.
+        shutdown_timeout: Span = Span(DbusSettings::default().shutdown_timeout),
+        /// Events that an event handler is given before it has answered on the first.
+        window: u32 = DeliverySettings::default().window,
+        /// How long an event handler that has answered on everything is held ready for the next event.
+        linger: Span = Span(DeliverySettings::default().linger),
+        /// Where the files of services are that the bus may start; they say as which user.
+        service_directories: Vec<PathBuf> = SystemBusSettings::default().service_directories,
+        /// The bus is not told to look for new files more often than this.
+        reload_interval: Span = Span(SystemBusSettings::default().reload_interval),
+    }
+}
+
+/// Whether D-Bus is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DbusEnabledName {
+    /// Where it can be at the start.
+    Auto,
+    /// As soon as it can be.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Dbus {
+    /// The settings of the interface, where it is served.
+    pub(super) fn settings(
+        &self,
+        identity: push_http::Identity,
+    ) -> Result<Option<DbusSettings>, Wrong> {
+        self.refuse_nothing()?;
+        if self.enabled == DbusEnabledName::Never {
+            return Ok(None);
+        }
+        Ok(Some(DbusSettings {
+            address: self.bus()?,
+            insist: self.enabled == DbusEnabledName::Always,
+            identity,
+            proc_path: DbusSettings::default().proc_path,
+            max_calls: self.max_calls,
+            max_calls_per_connection: self.max_calls_per_connection,
+            max_connections: self.max_connections,
+            max_connections_per_owner: self.max_connections_per_owner,
+            max_fetch: self.max_fetch,
+            max_wait: self.max_wait.0,
+            max_answer_octets: self.max_answer.0,
+            inline_content: self.inline_content.0,
+            call_timeout: self.call_timeout.0,
+            backoff_base: self.backoff_base.0,
+            backoff_limit: self.backoff_limit.0,
+            shutdown_timeout: self.shutdown_timeout.0,
+        }))
+    }
+
+    /// Services of the bus as event handlers, where it is served.
+    pub(super) fn scheme(&self) -> Result<Option<Arc<dyn Scheme>>, Wrong> {
+        if self.enabled == DbusEnabledName::Never {
+            return Ok(None);
+        }
+        let settings = SystemBusSettings {
+            address: self.bus()?,
+            service_directories: self.service_directories.clone(),
+            delivery: DeliverySettings {
+                window: self.window,
+                inline_content: self.inline_content.0,
+                linger: self.linger.0,
+            },
+            call_timeout: self.call_timeout.0,
+            reload_interval: self.reload_interval.0,
+            ..SystemBusSettings::default()
+        };
+        let system: Arc<dyn Bus> = SystemBus::new(settings);
+        Ok(Some(Arc::new(DbusScheme::new(vec![system]))))
+    }
+
+    fn bus(&self) -> Result<BusAddress, Wrong> {
+        match self.address.as_str() {
+            "system" => Ok(BusAddress::System),
+            "session" => Ok(BusAddress::Session),
+            address => address
+                .contains(':')
+                .then(|| BusAddress::At(address.to_owned()))
+                .ok_or_else(|| {
+                    let message = format!(
+                        "`{address}` is no bus; `system`, `session` or an address such as \
+                         `unix:path=/run/dbus/system_bus_socket` is"
+                    );
+                    wrong("dbus", "address")(&message)
+                }),
+        }
+    }
+
+    fn refuse_nothing(&self) -> Result<(), Wrong> {
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let numbers = [
+            ("max_calls", self.max_calls),
+            ("max_calls_per_connection", self.max_calls_per_connection),
+            ("max_connections", self.max_connections),
+            ("max_connections_per_owner", self.max_connections_per_owner),
+            ("max_fetch", count(self.max_fetch)),
+            ("max_answer", self.max_answer.0),
+            ("window", count(self.window)),
+        ];
+        if let Some((key, _)) = numbers.into_iter().find(|(_, number)| *number == 0) {
+            return Err(wrong("dbus", key)(&"at least 1 is taken"));
+        }
+        let spans = [
+            ("call_timeout", self.call_timeout),
+            ("backoff_base", self.backoff_base),
+            ("backoff_limit", self.backoff_limit),
+        ];
+        match spans.into_iter().find(|(_, span)| span.0.is_zero()) {
+            Some((key, _)) => Err(wrong("dbus", key)(&"at least 1 ms is taken")),
+            None => Ok(()),
+        }
+    }
+}
