@@ -204,6 +204,8 @@ const RULES: &[Rule] = &[
         ours: &[
             "push-api",
             "push-client",
+            "push-dbus",
+            "push-handlers",
             "push-http",
             "push-lab",
             "wap-wire",

@@ -1,3 +1,5 @@
 //! Applications on D-Bus, on both message buses: dbus-daemon and dbus-broker.
 
 mod buses;
+mod sessions;
+mod stage;

@@ -8,9 +8,11 @@ mod event;
 mod event_text;
 mod json;
 mod nearest;
+mod opened;
 mod problem;
 mod registration;
 mod service;
+mod session_helper;
 mod status;
 mod submit;
 mod watch;
@@ -23,6 +25,7 @@ pub use event::{
 pub use event_text::id_digits;
 pub use json::{from_json, from_value, list_from_json};
 pub use nearest::nearest;
+pub use opened::{InvalidEvent, OpenedEvent};
 pub use problem::Problem;
 pub use push_message::{Owner, Reason, Refusal};
 pub use registration::{
@@ -30,6 +33,10 @@ pub use registration::{
     RegistrationAnswer, RegistrationRequest, ServerAnswer,
 };
 pub use service::{Caller, DeliveredEvent, EventStream, FetchQuery, PushService, SubscribeQuery};
+pub use session_helper::{
+    SessionAnswer, SessionAnswered, SessionApplication, SessionCheck, SessionEvent, SessionOrder,
+    SessionOutcome, SessionTask, SessionTasks,
+};
 pub use status::{
     Binding, EventStory, Exchange, ExplainAnswer, ExplainRequest, Explanation, HandlerAttempt,
     Refused, Server, Session, Status,

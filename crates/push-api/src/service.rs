@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::time::Duration;
 
-use push_message::{Owner, Refusal};
+use push_message::{Owner, Reason, Refusal};
 
 use crate::{
     BatchAcknowledgeAnswer, BatchAcknowledgement, DeadLetter, DeadLetterQuery,
     DeregistrationAnswer, DeregistrationQuery, ExplainAnswer, ExplainRequest, PushEventView,
-    Registration, RegistrationAnswer, RegistrationRequest, Server, SettleAnswer, SettleDeadLetters,
-    Status, SubmitAnswer, SubmitRequest, WatchQuery, WatchStream,
+    Registration, RegistrationAnswer, RegistrationRequest, Server, SessionAnswer, SessionAnswered,
+    SessionTasks, SettleAnswer, SettleDeadLetters, Status, SubmitAnswer, SubmitRequest, WatchQuery,
+    WatchStream,
 };
 
 /// Who calls, as the transport proved it.
@@ -148,8 +149,42 @@ pub trait PushService: Clone + Send + Sync + 'static {
         request: SubmitRequest,
     ) -> impl Future<Output = Result<SubmitAnswer, Refusal>> + Send;
 
+    /// Takes the caller as the session helper of its user: it reaches applications on the message bus of this user's session. The
+    /// helper that was there before is told that it is replaced.
+    ///
+    /// # Errors
+    /// `notAuthorized` where the caller is no user, or one in a sandbox; `quotaExceeded` where too many users have one;
+    /// `unsupportedOption` where none are taken.
+    fn session_tasks(
+        &self,
+        caller: Caller,
+    ) -> impl Future<Output = Result<Box<dyn SessionTasks>, Refusal>> + Send {
+        drop(caller);
+        async { Err(no_session_helpers()) }
+    }
+
+    /// Takes the answers of a session helper to its tasks.
+    ///
+    /// # Errors
+    /// As [`session_tasks`](Self::session_tasks).
+    fn session_answers(
+        &self,
+        caller: Caller,
+        answers: Vec<SessionAnswer>,
+    ) -> impl Future<Output = Result<SessionAnswered, Refusal>> + Send {
+        drop((caller, answers));
+        async { Err(no_session_helpers()) }
+    }
+
     /// Counters and gauges in the text format of Prometheus.
     fn metrics(&self) -> impl Future<Output = String> + Send;
+}
+
+fn no_session_helpers() -> Refusal {
+    Refusal::new(
+        Reason::UnsupportedOption,
+        "session helpers are not served here: applications on users' buses are not reached",
+    )
 }
 
 /// An event under way to its application.

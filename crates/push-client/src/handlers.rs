@@ -19,6 +19,7 @@ use crate::client::Client;
 use crate::engine::Request;
 use crate::event::Events;
 use crate::mailbox::Mailbox;
+use crate::session_helpers::SessionHelpers;
 
 /// A future on the heap, for traits that are used as objects.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -40,6 +41,11 @@ pub trait HandlerHost: Debug + Send + Sync + 'static {
 
     /// What the application is told once, so that it can tell this client's deliveries from anybody's.
     fn secret(&self, registration: RegistrationId, handler: &str) -> Option<String>;
+
+    /// What takes session helpers in, if any are taken.
+    fn session_helpers(&self) -> Option<&dyn SessionHelpers> {
+        None
+    }
 }
 
 /// What the machine says of handlers.

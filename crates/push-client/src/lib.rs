@@ -46,6 +46,7 @@ mod recent;
 mod reports;
 mod resolver;
 mod service;
+mod session_helpers;
 mod settings;
 pub mod short_messages;
 #[cfg(feature = "smpp")]
@@ -76,5 +77,6 @@ pub use push_ota::wsp::connectionless::Limits as DatagramLimits;
 pub use push_ota::wsp::{rewritten, session, sessions};
 pub use push_ota::{http, sia, sip, wtp};
 pub use push_store::{StoreError, StoreSettings};
+pub use session_helpers::{ConnectedHelper, SessionHelpers};
 pub use settings::{ClientSettings, Durability};
 pub use watch::Watching;

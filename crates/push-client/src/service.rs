@@ -5,8 +5,9 @@ use std::time::Duration;
 use push_api::{
     BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeadLetter, DeadLetterQuery,
     DeregistrationAnswer, DeregistrationQuery, ExplainAnswer, ExplainRequest, FetchQuery,
-    PushService, Registration, RegistrationAnswer, Server, ServerAnswer, SettleAnswer,
-    SettleDeadLetters, Status, SubmitAnswer, SubmitRequest, SubscribeQuery, WatchQuery,
+    PushService, Registration, RegistrationAnswer, Server, ServerAnswer, SessionAnswer,
+    SessionAnswered, SessionTasks, SettleAnswer, SettleDeadLetters, Status, SubmitAnswer,
+    SubmitRequest, SubscribeQuery, WatchQuery,
 };
 use push_core::{
     Acknowledgement, DeregistrationRequest, EventId, Outcome, ProfileRequest, RegistrationRequest,
@@ -217,6 +218,19 @@ impl PushService for Client {
         request: SubmitRequest,
     ) -> Result<SubmitAnswer, Refusal> {
         self.submit_for(&caller, &request).await
+    }
+
+    async fn session_tasks(&self, caller: Caller) -> Result<Box<dyn SessionTasks>, Refusal> {
+        let helpers = self.session_helpers()?;
+        self.connect_session_helper(helpers, &caller).await
+    }
+
+    async fn session_answers(
+        &self,
+        caller: Caller,
+        answers: Vec<SessionAnswer>,
+    ) -> Result<SessionAnswered, Refusal> {
+        self.session_helpers()?.answer(&caller, answers)
     }
 
     async fn metrics(&self) -> String {

@@ -142,6 +142,7 @@ impl PushClient {
                 reason,
                 after,
             } => self.handler_failed(registration, reason, after, now),
+            Input::HandlerReturned { registration } => self.handler_returned(registration, now),
             Input::SettleDeadLetters {
                 ticket,
                 owner,

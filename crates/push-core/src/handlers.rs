@@ -296,6 +296,15 @@ impl PushClient {
         }
     }
 
+    /// What kept a handler from being reached is gone: it rests no longer. Its failures are forgotten by an answer alone.
+    pub(crate) fn handler_returned(&mut self, registration: RegistrationId, now: Now) {
+        if let Stage::Resting(at, _) = self.handlers.get(registration).stage {
+            self.timers.stop(at, Timer::Handler(registration));
+            self.handlers.set_stage(registration, Stage::Idle);
+            self.pump(registration, now);
+        }
+    }
+
     /// A registration came in the place of another: the former handler is done with, or is tried again at once where it is the
     /// same.
     pub(crate) fn replace_handler(

@@ -133,6 +133,11 @@ pub enum Input {
         /// What the handler itself asked for: not to be tried sooner than after this time.
         after: Option<Duration>,
     },
+    /// What kept the event handler of a registration from being reached is gone: it rests no longer.
+    HandlerReturned {
+        /// The registration.
+        registration: RegistrationId,
+    },
     /// Dead letters are to be delivered again, from the first attempt on, or dropped. Answered by
     /// [`Answer::Settled`](crate::Answer), once it is durable.
     SettleDeadLetters {

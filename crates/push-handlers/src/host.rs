@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use push_api::Caller;
-use push_client::{Boxed, HandlerHost, RegistrationId};
+use push_client::{Boxed, HandlerHost, RegistrationId, SessionHelpers};
 use push_message::{Reason, Refusal};
 
-use crate::Scheme;
+use crate::{Scheme, SessionHelperTable};
 
 /// The option of Push-CAI that names an event handler.
 pub(crate) const OPTION: &str = "eventHandler";
@@ -15,12 +15,23 @@ pub(crate) const OPTION: &str = "eventHandler";
 #[derive(Debug, Default)]
 pub struct Handlers {
     schemes: Vec<Arc<dyn Scheme>>,
+    session_helpers: Option<SessionHelperTable>,
 }
 
 impl Handlers {
     /// These. Where two know the same name, the first is asked.
     pub fn new(schemes: Vec<Arc<dyn Scheme>>) -> Self {
-        Self { schemes }
+        Self {
+            schemes,
+            session_helpers: None,
+        }
+    }
+
+    /// Takes session helpers in.
+    #[must_use]
+    pub fn with_session_helpers(mut self, helpers: SessionHelperTable) -> Self {
+        self.session_helpers = Some(helpers);
+        self
     }
 
     /// Who serves a handler.
@@ -82,6 +93,11 @@ impl HandlerHost for Handlers {
 
     fn secret(&self, registration: RegistrationId, handler: &str) -> Option<String> {
         self.scheme_of(handler)?.secret(registration, handler)
+    }
+
+    fn session_helpers(&self) -> Option<&dyn SessionHelpers> {
+        let helpers = self.session_helpers.as_ref()?;
+        Some(helpers)
     }
 }
 

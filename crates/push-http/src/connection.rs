@@ -27,6 +27,7 @@ use crate::limits::{Limit, OwnerLimit, OwnerPlace};
 use crate::parameters::Parameters;
 use crate::request;
 use crate::route::{Command, Route, View};
+use crate::session_helper;
 use crate::timed::{Activity, Deadline, Timed};
 use crate::watch;
 use crate::{HttpSettings, Tokens};
@@ -133,6 +134,7 @@ async fn respond<S: PushService>(
         Route::Events => events::answer(shared, caller, &head).await,
         Route::DeadLetters => dead_letters::answer(shared, caller, &head).await,
         Route::Watch => watch::answer(shared, caller, &head).await,
+        Route::SessionTasks => session_helper::answer(shared, caller, &head).await,
         Route::Deregister => deregister(shared, caller, &head).await,
         Route::Show(view) => {
             Parameters::parse(head.uri.query(), &[])?;
@@ -222,6 +224,11 @@ async fn carry_out<S: PushService>(
         Command::SettleDeadLetters => {
             let request = request::json(headers, body, settings).await?;
             let answered = service.settle_dead_letters(caller, request).await?;
+            answer::json(StatusCode::OK, &answered)
+        }
+        Command::AnswerSessionTasks => {
+            let answers = request::json_list(headers, body, settings).await?;
+            let answered = service.session_answers(caller, answers).await?;
             answer::json(StatusCode::OK, &answered)
         }
         Command::Explain => {

@@ -17,6 +17,7 @@ mod listen;
 mod parameters;
 mod request;
 mod route;
+mod session_helper;
 mod settings;
 mod timed;
 mod tokens;

@@ -41,6 +41,10 @@ pub const ROUTES: &[RouteDescription] = &[
         methods: &["GET"],
     },
     RouteDescription {
+        path: "/v1/session-helper",
+        methods: &["GET", "POST"],
+    },
+    RouteDescription {
         path: "/v1/status",
         methods: &["GET"],
     },
@@ -75,6 +79,8 @@ pub(crate) enum Route<'a> {
     DeadLetters,
     /// A stream of what goes on.
     Watch,
+    /// A stream of tasks for a session helper.
+    SessionTasks,
     /// The end of a registration, named by parameters.
     Deregister,
     /// A document.
@@ -100,6 +106,7 @@ pub(crate) enum Command<'a> {
     Acknowledge(&'a str),
     AcknowledgeBatch,
     SettleDeadLetters,
+    AnswerSessionTasks,
     Explain,
     Submit,
 }
@@ -125,6 +132,8 @@ impl<'a> Route<'a> {
             ("/v1/dead-letters", "GET") => Ok(Self::DeadLetters),
             ("/v1/dead-letters", "POST") => Ok(Self::Do(Command::SettleDeadLetters)),
             ("/v1/watch", "GET") => Ok(Self::Watch),
+            ("/v1/session-helper", "GET") => Ok(Self::SessionTasks),
+            ("/v1/session-helper", "POST") => Ok(Self::Do(Command::AnswerSessionTasks)),
             ("/v1/status", "GET") => Ok(Self::Show(View::Status)),
             ("/v1/servers", "GET") => Ok(Self::Show(View::Servers)),
             ("/v1/explain", "POST") => Ok(Self::Do(Command::Explain)),

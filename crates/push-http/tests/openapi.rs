@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::{FakeEvent, Served, request, settings};
-use push_api::{OPENAPI, Reason, Refusal, Watched, WatchedKind};
+use push_api::{OPENAPI, Reason, Refusal, SessionOrder, Watched, WatchedKind};
 use push_http::ROUTES;
 use serde_json::Value;
 
@@ -443,6 +443,37 @@ async fn whatever_is_watched_fits_its_schema() {
         let read: Watched = serde_json::from_slice(&data).unwrap();
         assert_eq!(read, watched);
     }
+}
+
+#[tokio::test]
+async fn the_tasks_of_a_session_helper_fit_their_schema() {
+    let served = Served::unix(settings());
+    let mut client = served.connect().await;
+    client
+        .send(request("GET", "/v1/session-helper", "", ""))
+        .await;
+    let root = document();
+    let schema = &root["components"]["schemas"]["SessionTask"];
+    let mut tasks = Vec::new();
+    for _ in 0..2 {
+        client.up_to(b"event: ").await.unwrap();
+        let kind = String::from_utf8(client.up_to(b"\n").await.unwrap()).unwrap();
+        client.up_to(b"data: ").await.unwrap();
+        let data = client.up_to(b"\n").await.unwrap();
+        assert_fits(&root, schema, &serde_json::from_slice(&data).unwrap());
+        let data = std::str::from_utf8(&data).unwrap();
+        tasks.push(SessionOrder::read(kind.trim_end(), data).unwrap().unwrap());
+    }
+    let check = SessionOrder::Check(common::session_check());
+    assert_eq!(tasks, [check, SessionOrder::Replaced]);
+    let answers = r#"[{"task":3,"outcome":"missing","detail":"nobody"},{"task":4,"outcome":"later","after":5}]"#;
+    let answered = served.ask("POST", "/v1/session-helper", answers).await;
+    assert_eq!(answered.status, 200);
+    let operation = &root["paths"]["/v1/session-helper"]["post"];
+    let taken = &operation["requestBody"]["content"]["application/json"]["schema"];
+    assert_fits(&root, taken, &serde_json::from_str(answers).unwrap());
+    let given = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+    assert_fits(&root, given, &answered.json());
 }
 
 #[tokio::test]

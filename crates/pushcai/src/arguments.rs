@@ -136,6 +136,7 @@ pub(crate) enum Command {
     Decode(Decode),
     #[command(subcommand)]
     Relay(Relay),
+    SessionHelper(SessionHelper),
     #[command(subcommand)]
     Lab(Lab),
     /// Show the whole road on this machine: no daemon, no server and no privileges needed
@@ -161,6 +162,26 @@ pub(crate) enum Command {
         /// The directory; without it the page of pushcai itself goes to the standard output
         directory: Option<PathBuf>,
     },
+}
+
+/// Let applications on this session's message bus be event handlers
+///
+/// The daemon is not on the message buses of users. This connects to it as its user and to the bus of the user's session, says which
+/// applications are there (`dbus:NAME` as event handler), starts those that are closed when events wait for them, and hands the
+/// events over. An event is accepted once its application has said so. Runs until Ctrl-C, or until another takes its place; while
+/// it does not run, events wait in the daemon.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  pushcai session-helper                                     in the session
+  systemctl --user enable --now pushcai-session-helper       the same, as a service
+  pushcai session-helper --bus unix:path=/run/user/1000/bus
+
+docs/dbus.md shows an application.")]
+pub(crate) struct SessionHelper {
+    /// The address of the bus; without it the session bus
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bus: Option<String>,
 }
 
 /// Hand events to programs that were made for other push clients

@@ -163,7 +163,9 @@ impl Daemon {
         let tcp = open_tcp(config)?;
         let own = std::iter::once(Arc::clone(&wiring.peers.scheme));
         let schemes = wiring.handlers.schemes.iter().cloned().chain(own);
-        let handlers = Arc::new(Handlers::new(schemes.collect()));
+        let handlers = Handlers::new(schemes.collect())
+            .with_session_helpers(wiring.handlers.session_helpers.clone());
+        let handlers = Arc::new(handlers);
         let (seam, wanted) = push_client::handlers(Arc::clone(&handlers) as Arc<dyn HandlerHost>);
         let (client, engine) = build(&wiring, seam)?;
         let runner = Runner::new(handlers, wanted, client.clone(), wiring.handlers.runner);

@@ -343,6 +343,25 @@ fn a_failure_of_a_handler_that_nobody_asked_for_says_nothing() {
 }
 
 #[test]
+fn a_handler_that_returned_is_tried_at_once_and_rests_longer_if_it_fails_again() {
+    let (mut scene, event) = Scene::resting();
+    let first = scene.rests();
+    assert_eq!(scene.said(), []);
+    let registration = scene.id;
+    let returned = || Input::HandlerReturned { registration };
+    scene.terminal.input(returned());
+    assert_eq!(scene.said(), [Some(true)]);
+    scene.fail(None);
+    assert!(scene.rests()[0] > first[0]);
+    scene.terminal.input(returned());
+    let handler = scene.attach(1);
+    assert_eq!(scene.takers(), [(handler, event, 1)]);
+    scene.terminal.input(returned());
+    scene.terminal.advance(Duration::from_mins(2));
+    assert_eq!(scene.state().stage, HandlerStage::Attached);
+}
+
+#[test]
 fn any_answer_makes_failures_forgotten() {
     for outcome in [Outcome::Accepted, Outcome::Later, Outcome::Rejected] {
         let (mut scene, event) = Scene::resting();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use push_api::DeliveredEvent as _;
+use push_api::{DeliveredEvent as _, PushEventView};
 use push_client::{Boxed, Event, Outcome};
 use push_dbus::{HANDLER_INTERFACE, event_map, next_message};
 use tokio::task::JoinHandle;
@@ -95,12 +95,27 @@ impl Delivery {
         })
     }
 
-    fn message(&self, event: &Event) -> Result<Message, Unreachable> {
+    /// Gives an event to the service. Returns once it is on its way; what becomes of it comes by `answering`.
+    ///
+    /// # Errors
+    /// As [`Handler::take`].
+    pub async fn give(
+        &self,
+        event: PushEventView<'_>,
+        answering: Answering,
+    ) -> Result<(), Unreachable> {
+        let message = self.message(event)?;
+        let serial = message.primary_header().serial_num().get();
+        self.under_way.lock().insert(serial, answering);
+        let sent = self.connection.send(&message).await;
+        sent.map_err(|error| Unreachable::new(format!("the bus is lost: {error}")))
+    }
+
+    fn message(&self, event: PushEventView<'_>) -> Result<Message, Unreachable> {
         let unable = |error: &dyn std::fmt::Display| {
             Unreachable::new(format!("the event cannot be put into a message: {error}"))
         };
-        let map = event_map(event.view(), self.settings.inline_content)
-            .map_err(|error| unable(&error))?;
+        let map = event_map(event, self.settings.inline_content).map_err(|error| unable(&error))?;
         Message::method_call(&self.path, "PushEvent")
             .destination(&self.service)
             .interface(HANDLER_INTERFACE)
@@ -119,15 +134,7 @@ impl Handler for Delivery {
     }
 
     fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>> {
-        Box::pin(async move {
-            let message = self.message(&event)?;
-            let serial = message.primary_header().serial_num().get();
-            self.under_way.lock().insert(serial, answering);
-            self.connection
-                .send(&message)
-                .await
-                .map_err(|error| Unreachable::new(format!("the bus is lost: {error}")))
-        })
+        Box::pin(async move { self.give(event.view(), answering).await })
     }
 }
 

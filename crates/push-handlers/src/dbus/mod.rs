@@ -6,6 +6,7 @@
 mod delivery;
 mod service_files;
 mod service_name;
+mod session_bus;
 mod system;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::{Handler, Opened, Scheme, Unreachable};
 
 pub use delivery::{Delivery, DeliverySettings};
 pub use service_name::ServiceName;
+pub use session_bus::SessionBus;
 pub use system::{SystemBus, SystemBusSettings};
 
 /// A bus that applications' services are on.
@@ -33,13 +35,13 @@ pub trait Bus: std::fmt::Debug + Send + Sync + 'static {
         service: &'a ServiceName,
     ) -> Boxed<'a, Result<(), Refusal>>;
 
-    /// Reaches the service of this owner, and starts it where it does not run.
+    /// Reaches the service of a registration's owner, and starts it where it does not run.
     ///
     /// # Errors
     /// It is not there, does not start, or is another's.
     fn open<'a>(
         &'a self,
-        owner: &'a Owner,
+        record: &'a RegistrationRecord,
         service: &'a ServiceName,
     ) -> Boxed<'a, Result<Box<dyn Handler>, Unreachable>>;
 }
@@ -89,7 +91,7 @@ impl Scheme for DbusScheme {
             let service = ServiceName::parse(handler).map_err(Unreachable::new)?;
             let mut reasons: Vec<String> = Vec::new();
             for bus in &self.buses {
-                match bus.open(&record.owner, &service).await {
+                match bus.open(record, &service).await {
                     Ok(handler) => return Ok(Opened::Handler(handler)),
                     Err(unreachable) => reasons.push(unreachable.reason),
                 }

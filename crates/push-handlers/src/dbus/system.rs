@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use push_api::Caller;
-use push_client::Boxed;
+use push_client::{Boxed, RegistrationRecord};
 use push_dbus::{BusAddress, connect};
 use push_message::{Owner, Reason, Refusal};
 use tokio::sync::Mutex;
@@ -217,10 +217,10 @@ impl Bus for SystemBus {
 
     fn open<'a>(
         &'a self,
-        owner: &'a Owner,
+        record: &'a RegistrationRecord,
         service: &'a ServiceName,
     ) -> Boxed<'a, Result<Box<dyn Handler>, Unreachable>> {
-        Box::pin(self.reach(owner, service))
+        Box::pin(self.reach(&record.owner, service))
     }
 }
 
@@ -245,7 +245,10 @@ fn missing(detail: String) -> Refusal {
     Refusal::of_option(Reason::OptionNotAvailable, OPTION, detail)
 }
 
-async fn owner_of(bus: &DBusProxy<'_>, name: &BusName<'_>) -> fdo::Result<Option<OwnedUniqueName>> {
+pub(super) async fn owner_of(
+    bus: &DBusProxy<'_>,
+    name: &BusName<'_>,
+) -> fdo::Result<Option<OwnedUniqueName>> {
     match bus.get_name_owner(name.clone()).await {
         Ok(owner) => Ok(Some(owner)),
         Err(fdo::Error::NameHasNoOwner(_)) => Ok(None),
@@ -253,7 +256,7 @@ async fn owner_of(bus: &DBusProxy<'_>, name: &BusName<'_>) -> fdo::Result<Option
     }
 }
 
-async fn lists(bus: &DBusProxy<'_>, name: &BusName<'_>) -> fdo::Result<bool> {
+pub(super) async fn lists(bus: &DBusProxy<'_>, name: &BusName<'_>) -> fdo::Result<bool> {
     let names = bus.list_activatable_names().await?;
     Ok(names.iter().any(|known| known.as_str() == name.as_str()))
 }

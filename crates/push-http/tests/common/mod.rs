@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ use push_api::{
     DeliveredEvent, DeregistrationAnswer, DeregistrationQuery, EventPorts, EventStory, EventStream,
     Exchange, ExplainAnswer, ExplainRequest, Explanation, FetchQuery, HandlerAttempt, HandlerState,
     Happening, Owner, PushEventView, PushService, Reason, Refusal, Refused, Registration,
-    RegistrationAnswer, RegistrationRequest, Server, ServerAnswer, SettleAnswer, SettleDeadLetters,
+    RegistrationAnswer, RegistrationRequest, Server, ServerAnswer, SessionAnswer, SessionAnswered,
+    SessionApplication, SessionCheck, SessionTask, SessionTasks, SettleAnswer, SettleDeadLetters,
     Status, SubmitAnswer, SubmitRequest, Submitted, SubscribeQuery, WatchQuery, WatchStream,
     Watched, WatchedEvent, WatchedPush, WatchedRegistration,
 };
@@ -330,6 +332,27 @@ fn story(id: String) -> EventStory {
     }
 }
 
+/// What a session helper is asked.
+pub(crate) fn session_check() -> SessionCheck {
+    SessionCheck {
+        task: 3,
+        application: SessionApplication {
+            name: "org.example.App".to_owned(),
+            path: "/org/pushcai/Handler".to_owned(),
+        },
+    }
+}
+
+#[derive(Debug)]
+struct FakeTasks(VecDeque<SessionTask>);
+
+impl SessionTasks for FakeTasks {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<SessionTask>> + Send + '_>> {
+        let next = self.0.pop_front();
+        Box::pin(async { next })
+    }
+}
+
 impl PushService for Fake {
     type Event = FakeEvent;
     type Events = FakeEvents;
@@ -398,6 +421,25 @@ impl PushService for Fake {
                 }),
             })
             .collect())
+    }
+
+    async fn session_tasks(&self, caller: Caller) -> Result<Box<dyn SessionTasks>, Refusal> {
+        self.enter(&caller)?;
+        Ok(Box::new(FakeTasks(VecDeque::from([
+            SessionTask::check(&session_check()),
+            SessionTask::replaced(),
+        ]))))
+    }
+
+    async fn session_answers(
+        &self,
+        caller: Caller,
+        answers: Vec<SessionAnswer>,
+    ) -> Result<SessionAnswered, Refusal> {
+        self.enter(&caller)?;
+        Ok(SessionAnswered {
+            taken: answers.len(),
+        })
     }
 
     async fn subscribe(

@@ -11,6 +11,7 @@ mod ppg;
 mod registration;
 mod relay;
 mod session;
+mod session_helper;
 mod short_message;
 mod sip;
 mod state;
@@ -43,6 +44,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
         | Command::Submit(_)
         | Command::Metrics
         | Command::Relay(_)
+        | Command::SessionHelper(_)
         | Command::Lab(_)
         | Command::Demo => tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -70,6 +72,9 @@ async fn talk(arguments: &Arguments, output: &mut Output) -> Result<(), Failure>
         Command::Submit(submit) => submit::run(submit, client()?, output).await,
         Command::Metrics => state::metrics(client()?, output).await,
         Command::Relay(Relay::Mmsd(mmsd)) => relay::mmsd(mmsd, client()?, client()?, output).await,
+        Command::SessionHelper(helper) => {
+            session_helper::run(helper, client()?, client()?, output).await
+        }
         Command::Lab(Lab::Push(push)) => lab::push(push, output).await,
         Command::Lab(Lab::Ppg(ppg)) => ppg::run(ppg, output).await,
         Command::Lab(Lab::Session(session)) => session::run(session, output).await,

@@ -99,10 +99,10 @@ impl Dbus {
         }))
     }
 
-    /// Services of the bus as event handlers, where it is served.
-    pub(super) fn scheme(&self) -> Result<Option<Arc<dyn Scheme>>, Wrong> {
+    /// Services of the bus as event handlers, where it is served, and behind them those on the buses of sessions.
+    pub(super) fn scheme(&self, sessions: Arc<dyn Bus>) -> Result<Arc<dyn Scheme>, Wrong> {
         if self.enabled == DbusEnabledName::Never {
-            return Ok(None);
+            return Ok(Arc::new(DbusScheme::new(vec![sessions])));
         }
         let settings = SystemBusSettings {
             address: self.bus()?,
@@ -117,7 +117,7 @@ impl Dbus {
             ..SystemBusSettings::default()
         };
         let system: Arc<dyn Bus> = SystemBus::new(settings);
-        Ok(Some(Arc::new(DbusScheme::new(vec![system]))))
+        Ok(Arc::new(DbusScheme::new(vec![system, sessions])))
     }
 
     fn bus(&self) -> Result<BusAddress, Wrong> {

@@ -31,8 +31,8 @@ use section::{Section, section};
 pub use dbus::{Dbus, DbusEnabledName};
 pub use document::ConfigError;
 pub use handlers::{
-    ExecTable, Handlers, HandlersWiring, IsolationName, PlainHttpName, SystemdTable, UnixTable,
-    WebhooksTable,
+    ExecTable, Handlers, HandlersWiring, IsolationName, PlainHttpName, SessionHelpersTable,
+    SystemdTable, UnixTable, WebhooksTable,
 };
 pub use ota_http::{
     AnnounceOnName, AuthenticationName, BearerNumber, ConnectName, OtaHttp, Ppg, SirContactsName,
@@ -313,7 +313,7 @@ pub struct Config {
 }
 
 /// Every section, in the order in which they are documented.
-pub(crate) const SECTIONS: [Section; 28] = [
+pub(crate) const SECTIONS: [Section; 29] = [
     General::SECTION,
     Api::SECTION,
     Http::SECTION,
@@ -334,6 +334,7 @@ pub(crate) const SECTIONS: [Section; 28] = [
     SystemdTable::SECTION,
     WebhooksTable::SECTION,
     UnixTable::SECTION,
+    SessionHelpersTable::SECTION,
     Imports::SECTION,
     OfonoSideTable::SECTION,
     Dbus::SECTION,

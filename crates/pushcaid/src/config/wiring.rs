@@ -1,6 +1,7 @@
 //! From the configuration to the settings of the parts.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use push_client::modem::{ModemManagerSettings, OfonoSettings};
 use push_client::short_messages::ShortMessageSettings;
@@ -161,7 +162,8 @@ impl Config {
         let mut wiring = self
             .handlers
             .wiring(self.delivery.acknowledgement_timeout, self.state_dir())?;
-        wiring.schemes.extend(self.dbus.scheme()?);
+        let sessions = Arc::new(wiring.session_helpers.clone());
+        wiring.schemes.push(self.dbus.scheme(sessions)?);
         Ok(wiring)
     }
 

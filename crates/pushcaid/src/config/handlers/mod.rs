@@ -1,6 +1,7 @@
 //! `[handlers]` and the tables within: the ways to start applications when their events wait.
 
 mod exec;
+mod session;
 mod systemd;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use push_core::Settings;
 use push_handlers::exec::Exec;
-use push_handlers::{RunnerSettings, Scheme};
+use push_handlers::{RunnerSettings, Scheme, SessionHelperTable};
 
 use super::section::section;
 use super::value::{Octets, Span};
@@ -51,10 +52,13 @@ section! {
         webhooks: WebhooksTable = WebhooksTable::default(),
         /// Unix sockets.
         unix: UnixTable = UnixTable::default(),
+        /// Session helpers.
+        session_helpers: SessionHelpersTable = SessionHelpersTable::default(),
     }
 }
 
 pub use exec::ExecTable;
+pub use session::SessionHelpersTable;
 pub use systemd::{IsolationName, SystemdTable};
 pub use web::{PlainHttpName, UnixTable, WebhooksTable};
 
@@ -65,6 +69,8 @@ pub struct HandlersWiring {
     pub runner: RunnerSettings,
     /// Those that are served.
     pub schemes: Vec<Arc<dyn Scheme>>,
+    /// The session helpers that are connected.
+    pub session_helpers: SessionHelperTable,
 }
 
 impl Handlers {
@@ -82,9 +88,11 @@ impl Handlers {
             Arc::new(units),
         ];
         schemes.extend(web::schemes(&self.webhooks, &self.unix, state_dir)?);
+        let session_helpers = SessionHelperTable::new(self.session_helpers.settings()?);
         Ok(HandlersWiring {
             runner: self.runner(acknowledgement_timeout)?,
             schemes,
+            session_helpers,
         })
     }
 

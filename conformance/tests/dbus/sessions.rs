@@ -1,0 +1,163 @@
+//! Applications on the bus of a session, reached by `pushcai session-helper`.
+
+use std::collections::BTreeSet;
+
+use conformance::{buses::Kind, on_both_buses};
+
+use crate::stage::{APP, MMS, Stage, WML, contents};
+
+on_both_buses!(
+    a_closed_application_is_started_once_for_all_that_waits,
+    a_registration_says_what_is_missing,
+    nothing_is_lost_when_the_application_is_killed,
+    nothing_is_lost_when_the_helper_is_killed,
+    nothing_is_lost_when_the_daemon_is_killed,
+    an_application_that_fails_leaves_others_alone,
+    a_later_helper_takes_over,
+);
+
+fn a_closed_application_is_started_once_for_all_that_waits(kind: Kind) -> anyhow::Result<()> {
+    let Some(mut stage) = Stage::start(kind)? else {
+        return Ok(());
+    };
+    stage.install(APP, "accept")?;
+    stage.start_helper()?;
+    stage.registered(MMS, APP)?;
+    stage.kill_helper()?;
+    let pushed = contents("n", 8);
+    stage.push(MMS, &pushed)?;
+    assert_eq!(stage.written(APP)?.len(), 0);
+    stage.start_helper()?;
+    stage.all_done()?;
+    stage.has_ended(APP)?;
+    assert_eq!(stage.accepted(APP)?, pushed);
+    let processes: BTreeSet<_> = stage
+        .written(APP)?
+        .into_iter()
+        .map(|[_, id, _]| id)
+        .collect();
+    assert_eq!(processes.len(), 1, "one start for all of them");
+    // It is closed again, and started again.
+    stage.push(MMS, &["later".to_owned()])?;
+    stage.all_done()?;
+    assert_eq!(stage.accepted(APP)?.len(), 9);
+    Ok(())
+}
+
+fn a_registration_says_what_is_missing(kind: Kind) -> anyhow::Result<()> {
+    let Some(mut stage) = Stage::start(kind)? else {
+        return Ok(());
+    };
+    let handler = format!("dbus:{APP}");
+    let refused = stage.register(MMS, &handler)?;
+    assert_ne!(refused.code, Some(0));
+    let said = format!("{}{}", refused.output, refused.errors);
+    assert!(said.contains("pushcai session-helper"), "{said}");
+    stage.start_helper()?;
+    let refused = stage.register(MMS, &handler)?;
+    let said = format!("{}{}", refused.output, refused.errors);
+    assert!(said.contains(&format!("{APP}.service")), "{said}");
+    stage.install(APP, "accept")?;
+    stage.registered(MMS, APP)?;
+    Ok(())
+}
+
+fn nothing_is_lost_when_the_application_is_killed(kind: Kind) -> anyhow::Result<()> {
+    for mischief in ["before", "after"] {
+        let Some(mut stage) = Stage::start(kind)? else {
+            return Ok(());
+        };
+        stage.install(APP, mischief)?;
+        stage.start_helper()?;
+        stage.registered(MMS, APP)?;
+        let pushed = ["a", "!b", "c", "!d", "e"].map(str::to_owned);
+        stage.push(MMS, &pushed)?;
+        stage.all_done()?;
+        assert_eq!(stage.accepted(APP)?, pushed, "{mischief}: all, in order");
+    }
+    Ok(())
+}
+
+fn nothing_is_lost_when_the_helper_is_killed(kind: Kind) -> anyhow::Result<()> {
+    let Some(mut stage) = Stage::start(kind)? else {
+        return Ok(());
+    };
+    stage.install(APP, "accept")?;
+    stage.start_helper()?;
+    stage.registered(MMS, APP)?;
+    let mut pushed = Vec::new();
+    // Each round kills it somewhere else on the way of the events.
+    for round in 0..6 {
+        let more = contents(&format!("r{round}-"), 4);
+        let (first, rest) = more.split_at(round % 4);
+        stage.push(MMS, first)?;
+        stage.kill_helper()?;
+        stage.push(MMS, rest)?;
+        stage.start_helper()?;
+        pushed.extend(more);
+    }
+    stage.all_done()?;
+    let accepted: BTreeSet<_> = stage.accepted(APP)?.into_iter().collect();
+    assert_eq!(accepted, pushed.into_iter().collect());
+    Ok(())
+}
+
+fn nothing_is_lost_when_the_daemon_is_killed(kind: Kind) -> anyhow::Result<()> {
+    let Some(mut stage) = Stage::start(kind)? else {
+        return Ok(());
+    };
+    stage.install(APP, "accept")?;
+    stage.start_helper()?;
+    stage.registered(MMS, APP)?;
+    let mut pushed = Vec::new();
+    for round in 0..4 {
+        let more = contents(&format!("r{round}-"), 1 + round);
+        stage.push(MMS, &more)?;
+        stage.restart_daemon()?;
+        pushed.extend(more);
+    }
+    stage.all_done()?;
+    let accepted: BTreeSet<_> = stage.accepted(APP)?.into_iter().collect();
+    assert_eq!(accepted, pushed.into_iter().collect());
+    Ok(())
+}
+
+fn an_application_that_fails_leaves_others_alone(kind: Kind) -> anyhow::Result<()> {
+    let Some(mut stage) = Stage::start(kind)? else {
+        return Ok(());
+    };
+    let other = "org.example.Other";
+    stage.install(APP, "refuse")?;
+    stage.install(other, "accept")?;
+    stage.start_helper()?;
+    stage.registered(MMS, APP)?;
+    stage.registered(WML, other)?;
+    stage.push(MMS, &["!never".to_owned(), "behind".to_owned()])?;
+    let pushed = contents("n", 5);
+    stage.push(WML, &pushed)?;
+    conformance::modem::bus::wait_for("what the other application accepts", || {
+        Ok((stage.accepted(other)? == pushed).then_some(()))
+    })?;
+    // The event that it refused holds those behind it, until it is a dead letter.
+    assert!(!stage.accepted(APP)?.contains(&"!never".to_owned()));
+    stage.all_done()?;
+    assert_eq!(stage.accepted(APP)?, ["behind"]);
+    Ok(())
+}
+
+fn a_later_helper_takes_over(kind: Kind) -> anyhow::Result<()> {
+    let Some(mut stage) = Stage::start(kind)? else {
+        return Ok(());
+    };
+    stage.install(APP, "accept")?;
+    stage.start_helper()?;
+    stage.registered(MMS, APP)?;
+    let former = stage.take_helper()?;
+    stage.start_helper()?;
+    former.wait_for_error_line("has taken over")?;
+    assert!(former.wait()?.success());
+    stage.push(MMS, &["x".to_owned()])?;
+    stage.all_done()?;
+    assert_eq!(stage.accepted(APP)?, ["x"]);
+    Ok(())
+}

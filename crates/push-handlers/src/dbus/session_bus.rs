@@ -1,0 +1,93 @@
+//! The bus of a session, as the process of its user sees it that helps the Push Client there.
+
+use push_client::Boxed;
+use zbus::Connection;
+use zbus::fdo::DBusProxy;
+use zbus::names::BusName;
+
+use super::ServiceName;
+use super::delivery::{Delivery, DeliverySettings};
+use super::system::{lists, owner_of};
+use crate::Unreachable;
+
+/// The bus of a session: everything on it belongs to its user.
+#[derive(Debug, Clone)]
+pub struct SessionBus {
+    connection: Connection,
+    delivery: DeliverySettings,
+}
+
+impl SessionBus {
+    /// The bus at the other end of this connection.
+    pub const fn new(connection: Connection, delivery: DeliverySettings) -> Self {
+        Self {
+            connection,
+            delivery,
+        }
+    }
+
+    /// Whether a service is there, or would be started.
+    ///
+    /// # Errors
+    /// What is missing, in words for people.
+    pub async fn check(&self, service: &ServiceName) -> Result<(), String> {
+        let found = self.find(service).await;
+        match found {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(format!(
+                "{service} is neither on the bus nor can the bus start it: run it, or install {service}.service in \
+                 ~/.local/share/dbus-1/services or /usr/share/dbus-1/services"
+            )),
+            Err(error) => Err(format!(
+                "the bus does not say whether {service} is there: {error}"
+            )),
+        }
+    }
+
+    async fn find(&self, service: &ServiceName) -> zbus::Result<bool> {
+        let bus = DBusProxy::new(&self.connection).await?;
+        let name = BusName::from(service.name.clone());
+        if owner_of(&bus, &name).await?.is_some() || lists(&bus, &name).await? {
+            return Ok(true);
+        }
+        // A file that was installed a moment ago may not be known to it.
+        if let Err(error) = bus.reload_config().await {
+            tracing::debug!(%error, "the bus does not read its files again");
+        }
+        Ok(lists(&bus, &name).await?)
+    }
+
+    /// The way to a service, which is started where it does not run.
+    ///
+    /// # Errors
+    /// It is not there and does not start.
+    pub fn reach<'a>(
+        &'a self,
+        service: &'a ServiceName,
+    ) -> Boxed<'a, Result<Delivery, Unreachable>> {
+        Box::pin(async move {
+            let failed = |error: &dyn std::fmt::Display| {
+                Unreachable::new(format!("{service} on the bus of the session: {error}"))
+            };
+            let bus = DBusProxy::new(&self.connection)
+                .await
+                .map_err(|error| failed(&error))?;
+            let name = BusName::from(service.name.clone());
+            let present = owner_of(&bus, &name)
+                .await
+                .map_err(|error| failed(&error))?;
+            let unique = if let Some(unique) = present {
+                unique
+            } else {
+                bus.start_service_by_name(service.name.clone(), 0)
+                    .await
+                    .map_err(|error| failed(&error))?;
+                bus.get_name_owner(name)
+                    .await
+                    .map_err(|error| failed(&error))?
+            };
+            let settings = self.delivery.clone();
+            Delivery::open(&self.connection, unique, service.path.clone(), settings).await
+        })
+    }
+}

@@ -1,0 +1,377 @@
+//! Session helpers: processes of users that reach applications on the buses of their sessions (`pushcai session-helper`).
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use push_api::{
+    Caller, SessionAnswer, SessionAnswered, SessionApplication, SessionCheck, SessionOutcome,
+    SessionTask, SessionTasks,
+};
+use push_client::{ConnectedHelper, Outcome, RegistrationId, SessionHelpers};
+use push_message::{Owner, Reason, Refusal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::{Answering, Handed, Handler, Unreachable};
+
+mod handler;
+mod settings;
+
+use handler::SessionHandler;
+pub use settings::{SessionFault, SessionSettings};
+
+/// Every session helper that is connected, and what each has to do. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SessionHelperTable(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
+    settings: SessionSettings,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    helpers: BTreeMap<u32, Connected>,
+    tasks: BTreeMap<u64, Task>,
+    missed: BTreeMap<RegistrationId, u32>,
+    /// The number of the last task or connection.
+    last: u64,
+}
+
+#[derive(Debug)]
+struct Connected {
+    connection: u64,
+    tasks: mpsc::Sender<SessionTask>,
+}
+
+/// A task that is not answered.
+#[derive(Debug)]
+struct Task {
+    uid: u32,
+    connection: u64,
+    waits: Waits,
+}
+
+#[derive(Debug)]
+enum Waits {
+    Check(oneshot::Sender<Result<(), SessionFault>>),
+    Event(RegistrationId, Answering),
+}
+
+impl SessionHelperTable {
+    /// Nobody is connected.
+    pub fn new(settings: SessionSettings) -> Self {
+        Self(Arc::new(Table {
+            settings,
+            state: Mutex::new(State {
+                last: first_number(),
+                ..State::default()
+            }),
+        }))
+    }
+
+    /// Asks the helper of a user whether an application is there or would be started.
+    ///
+    /// # Errors
+    /// It is not, or nobody could say.
+    pub async fn check_application(
+        &self,
+        uid: u32,
+        application: &SessionApplication,
+    ) -> Result<(), SessionFault> {
+        let (sender, answer) = oneshot::channel();
+        let (tasks, task) = self.0.begin(uid, Waits::Check(sender))?;
+        let check = SessionCheck {
+            task,
+            application: application.clone(),
+        };
+        let asked = async {
+            let sent = tasks.send(SessionTask::check(&check)).await;
+            sent.map_err(|_| SessionFault::Gone(uid))?;
+            answer.await.unwrap_or(Err(SessionFault::Gone(uid)))
+        };
+        let answered = timeout(self.0.settings.check_timeout, asked).await;
+        answered.unwrap_or_else(|_| {
+            self.0.state().tasks.remove(&task);
+            Err(SessionFault::Silent(uid))
+        })
+    }
+
+    /// The way to an application of a user, for the events of a registration. Whether the application is there shows with the
+    /// first event.
+    ///
+    /// # Errors
+    /// No helper of the user is connected. The registration is tried again when one connects.
+    pub fn open_application(
+        &self,
+        uid: u32,
+        registration: RegistrationId,
+        application: SessionApplication,
+    ) -> Result<Box<dyn Handler>, Unreachable> {
+        let mut state = self.0.state();
+        if state.helpers.contains_key(&uid) {
+            state.missed.remove(&registration);
+            return Ok(Box::new(SessionHandler {
+                table: self.clone(),
+                uid,
+                registration,
+                application,
+            }));
+        }
+        state.miss(registration, uid, self.0.settings.max_missed);
+        Err(Unreachable::new(SessionFault::NoHelper(uid).to_string()))
+    }
+}
+
+impl SessionHelpers for SessionHelperTable {
+    fn connect(&self, caller: &Caller) -> Result<ConnectedHelper, Refusal> {
+        let uid = helper_user(&caller.owner)?;
+        let settings = &self.0.settings;
+        let mut state = self.0.state();
+        if !state.helpers.contains_key(&uid) && state.helpers.len() >= settings.max_helpers {
+            let most = settings.max_helpers;
+            return Err(Refusal::new(
+                Reason::QuotaExceeded,
+                format!("{most} users have a session helper already"),
+            ));
+        }
+        let connection = state.next_number();
+        let (sender, receiver) = mpsc::channel(settings.max_tasks.max(1));
+        let connected = Connected {
+            connection,
+            tasks: sender,
+        };
+        if let Some(former) = state.helpers.insert(uid, connected) {
+            // It ends anyhow: its channel does.
+            former.tasks.try_send(SessionTask::replaced()).ok();
+        }
+        let missed = state.take_missed(uid);
+        let ended = state.end_tasks(|task| task.uid == uid);
+        drop(state);
+        tell_gone(ended);
+        tracing::info!(uid, "a session helper is connected");
+        Ok(ConnectedHelper {
+            tasks: Box::new(Tasks {
+                table: Arc::clone(&self.0),
+                uid,
+                connection,
+                receiver,
+            }),
+            missed,
+        })
+    }
+
+    fn answer(
+        &self,
+        caller: &Caller,
+        answers: Vec<SessionAnswer>,
+    ) -> Result<SessionAnswered, Refusal> {
+        let uid = helper_user(&caller.owner)?;
+        let mut taken = 0;
+        for answer in answers {
+            let task = {
+                let mut state = self.0.state();
+                let is_ours = state
+                    .tasks
+                    .get(&answer.task)
+                    .is_some_and(|it| it.uid == uid);
+                is_ours.then(|| state.tasks.remove(&answer.task)).flatten()
+            };
+            if let Some(task) = task {
+                taken += 1;
+                task.waits.settle(answer);
+            }
+        }
+        Ok(SessionAnswered { taken })
+    }
+}
+
+/// The user that a caller may be the helper of.
+fn helper_user(owner: &Owner) -> Result<u32, Refusal> {
+    let refused = |detail: String| Err(Refusal::new(Reason::NotAuthorized, detail));
+    match user_of(owner) {
+        None => refused(format!(
+            "{owner} is no user of this machine; a session helper connects to the daemon's socket as its user"
+        )),
+        Some((_, Some(sandbox))) if !sandbox.starts_with("unit:") => refused(format!(
+            "{owner} lives in a sandbox; the session helper of its user is for all of the user's applications"
+        )),
+        Some((uid, _)) => Ok(uid),
+    }
+}
+
+/// The user of an owner, and what it is beside its user.
+pub(crate) fn user_of(owner: &Owner) -> Option<(u32, Option<&str>)> {
+    let rest = owner.as_str().strip_prefix("uid:")?;
+    let (uid, more) = match rest.split_once('/') {
+        Some((uid, more)) => (uid, Some(more)),
+        None => (rest, None),
+    };
+    Some((uid.parse().ok()?, more))
+}
+
+impl Table {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Numbers a task, and says where it goes.
+    fn begin(
+        &self,
+        uid: u32,
+        waits: Waits,
+    ) -> Result<(mpsc::Sender<SessionTask>, u64), SessionFault> {
+        let mut state = self.state();
+        let Some(helper) = state.helpers.get(&uid) else {
+            return Err(SessionFault::NoHelper(uid));
+        };
+        let (connection, tasks) = (helper.connection, helper.tasks.clone());
+        let unanswered = state.tasks.values().filter(|task| task.uid == uid).count();
+        if unanswered >= self.settings.max_tasks {
+            return Err(SessionFault::Busy(uid));
+        }
+        let number = state.next_number();
+        let task = Task {
+            uid,
+            connection,
+            waits,
+        };
+        state.tasks.insert(number, task);
+        Ok((tasks, number))
+    }
+
+    fn disconnect(&self, uid: u32, connection: u64) {
+        let mut state = self.state();
+        let is_current = |helper: &Connected| helper.connection == connection;
+        if state.helpers.get(&uid).is_some_and(is_current) {
+            state.helpers.remove(&uid);
+            tracing::info!(uid, "a session helper is gone");
+        }
+        let ended = state.end_tasks(|task| task.connection == connection);
+        for task in &ended {
+            if let Waits::Event(registration, _) = task.waits {
+                state.miss(registration, uid, self.settings.max_missed);
+            }
+        }
+        drop(state);
+        tell_gone(ended);
+    }
+}
+
+impl State {
+    const fn next_number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    fn miss(&mut self, registration: RegistrationId, uid: u32, most: usize) {
+        if self.missed.len() < most {
+            self.missed.insert(registration, uid);
+        }
+    }
+
+    fn take_missed(&mut self, uid: u32) -> Vec<RegistrationId> {
+        let missed = self.missed.extract_if(.., |_, of| *of == uid);
+        missed.map(|(registration, _)| registration).collect()
+    }
+
+    fn end_tasks(&mut self, which: impl Fn(&Task) -> bool) -> Vec<Task> {
+        let ended = self.tasks.extract_if(.., |_, task| which(task));
+        ended.map(|(_, task)| task).collect()
+    }
+}
+
+/// A number that nobody guesses, so that an answer for a Push Client that has ended is none to a task of the next. JSON carries it
+/// as it is.
+fn first_number() -> u64 {
+    RandomState::new().build_hasher().finish() >> 12
+}
+
+fn tell_gone(tasks: Vec<Task>) {
+    for Task { uid, waits, .. } in tasks {
+        let gone = SessionFault::Gone(uid);
+        match waits {
+            // Who asked may have gone.
+            Waits::Check(answer) => drop(answer.send(Err(gone))),
+            Waits::Event(_, answering) => answering.give(Err(Unreachable::new(gone.to_string()))),
+        }
+    }
+}
+
+impl Waits {
+    fn settle(self, answer: SessionAnswer) {
+        let SessionAnswer {
+            outcome,
+            detail,
+            after,
+            ..
+        } = answer;
+        let after = after.map(|seconds| Duration::from_secs(seconds.into()));
+        match self {
+            Self::Check(sender) => {
+                let answer = match outcome {
+                    SessionOutcome::Available => Ok(()),
+                    SessionOutcome::Missing
+                    | SessionOutcome::Accepted
+                    | SessionOutcome::Later
+                    | SessionOutcome::Rejected
+                    | SessionOutcome::Unreachable => Err(SessionFault::Missing(detail)),
+                };
+                // Who asked may have gone.
+                drop(sender.send(answer));
+            }
+            Self::Event(_, answering) => answering.give(match outcome {
+                SessionOutcome::Accepted => {
+                    Ok(Handed::new(Outcome::Accepted, said(detail, "accepted")))
+                }
+                SessionOutcome::Rejected => {
+                    Ok(Handed::new(Outcome::Rejected, said(detail, "rejected")))
+                }
+                SessionOutcome::Later | SessionOutcome::Available => Ok(Handed {
+                    after,
+                    ..Handed::new(Outcome::Later, said(detail, "later"))
+                }),
+                SessionOutcome::Unreachable | SessionOutcome::Missing => Err(Unreachable::new(
+                    said(detail, "it is not on the bus of the session"),
+                )),
+            }),
+        }
+    }
+}
+
+fn said(detail: String, otherwise: &str) -> String {
+    if detail.is_empty() {
+        otherwise.to_owned()
+    } else {
+        detail
+    }
+}
+
+/// What a connected helper takes its tasks from.
+#[derive(Debug)]
+struct Tasks {
+    table: Arc<Table>,
+    uid: u32,
+    connection: u64,
+    receiver: mpsc::Receiver<SessionTask>,
+}
+
+impl SessionTasks for Tasks {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<SessionTask>> + Send + '_>> {
+        Box::pin(self.receiver.recv())
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.table.disconnect(self.uid, self.connection);
+    }
+}
+
+#[cfg(test)]
+mod tests;

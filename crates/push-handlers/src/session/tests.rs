@@ -1,0 +1,163 @@
+use push_api::SessionOrder;
+
+use super::*;
+
+fn caller(owner: &str) -> Caller {
+    Caller {
+        owner: Owner::proved(owner.to_owned()),
+        administrator: false,
+    }
+}
+
+fn application() -> SessionApplication {
+    SessionApplication {
+        name: "org.example.App".to_owned(),
+        path: "/org/pushcai/Handler".to_owned(),
+    }
+}
+
+fn table() -> SessionHelperTable {
+    SessionHelperTable::new(SessionSettings {
+        max_helpers: 2,
+        max_tasks: 1,
+        ..SessionSettings::default()
+    })
+}
+
+async fn asked(tasks: &mut Box<dyn SessionTasks>) -> u64 {
+    let task = tasks.next().await.unwrap();
+    let document = std::str::from_utf8(&task.document).unwrap();
+    let order = SessionOrder::read(task.kind, document).unwrap().unwrap();
+    let SessionOrder::Check(check) = order else {
+        panic!("{order:?}");
+    };
+    check.task
+}
+
+fn answer(task: u64, outcome: SessionOutcome, detail: &str) -> Vec<SessionAnswer> {
+    vec![SessionAnswer {
+        task,
+        outcome,
+        detail: detail.to_owned(),
+        after: None,
+    }]
+}
+
+#[tokio::test]
+async fn the_helper_of_a_user_says_whether_an_application_is_there() {
+    let table = table();
+    let user = caller("uid:7");
+    let mut helper = table.connect(&user).unwrap().tasks;
+    for (outcome, expected) in [
+        (SessionOutcome::Available, Ok(())),
+        (
+            SessionOutcome::Missing,
+            Err(SessionFault::Missing("why".to_owned())),
+        ),
+    ] {
+        let application = application();
+        let check = table.check_application(7, &application);
+        let answering = async {
+            let task = asked(&mut helper).await;
+            let given = answer(task, outcome, "why");
+            // Another user's answer is none.
+            let others = table.answer(&caller("uid:8"), given.clone()).unwrap();
+            assert_eq!(others.taken, 0);
+            assert_eq!(table.answer(&user, given.clone()).unwrap().taken, 1);
+            assert_eq!(table.answer(&user, given).unwrap().taken, 0);
+        };
+        assert_eq!(tokio::join!(check, answering).0, expected);
+    }
+}
+
+#[tokio::test]
+async fn without_a_helper_the_fault_says_how_to_start_one() {
+    let table = table();
+    let fault = table
+        .check_application(7, &application())
+        .await
+        .unwrap_err();
+    assert_eq!(fault, SessionFault::NoHelper(7));
+    assert!(fault.to_string().contains("pushcai session-helper"));
+    let registration = RegistrationId(3);
+    assert!(
+        table
+            .open_application(7, registration, application())
+            .is_err()
+    );
+    assert!(table.connect(&caller("uid:8")).unwrap().missed.is_empty());
+    let connected = table.connect(&caller("uid:7")).unwrap();
+    assert_eq!(connected.missed, [registration]);
+    assert!(
+        table
+            .open_application(7, registration, application())
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn a_later_helper_takes_the_place_of_an_earlier_one() {
+    let table = table();
+    let user = caller("uid:7");
+    let mut former = table.connect(&user).unwrap().tasks;
+    let application = application();
+    let unanswered = table.check_application(7, &application);
+    let replacing = async {
+        asked(&mut former).await;
+        table.connect(&user).unwrap().tasks
+    };
+    let (fault, mut latter) = tokio::join!(unanswered, replacing);
+    assert_eq!(fault, Err(SessionFault::Gone(7)));
+    assert_eq!(former.next().await.unwrap().kind, "replaced");
+    assert_eq!(former.next().await, None);
+    // That the former one is gone says nothing of the latter.
+    drop(former);
+    let checking = async {
+        let task = asked(&mut latter).await;
+        let answers = answer(task, SessionOutcome::Available, "");
+        table.answer(&user, answers).unwrap();
+    };
+    let check = table.check_application(7, &application);
+    assert_eq!(tokio::join!(check, checking).0, Ok(()));
+    drop(latter);
+    let fault = table.check_application(7, &application).await;
+    assert_eq!(fault, Err(SessionFault::NoHelper(7)));
+}
+
+#[tokio::test]
+async fn helpers_and_their_tasks_are_bounded() {
+    let table = table();
+    let first = table.connect(&caller("uid:7")).unwrap();
+    let _second = table.connect(&caller("uid:8")).unwrap();
+    let third = table.connect(&caller("uid:9")).unwrap_err();
+    assert_eq!(third.reason, Reason::QuotaExceeded);
+    let application = application();
+    let waiting = table.check_application(7, &application);
+    let busy = async {
+        let fault = table.check_application(7, &application).await;
+        assert_eq!(fault, Err(SessionFault::Busy(7)));
+        drop(first);
+    };
+    assert_eq!(
+        tokio::join!(waiting, busy).0,
+        Err(SessionFault::Gone(7)),
+        "who waits hears that the helper is gone"
+    );
+    assert!(table.connect(&caller("uid:9")).is_ok());
+}
+
+#[test]
+fn only_a_user_outside_of_a_sandbox_has_a_helper() {
+    let table = table();
+    for owner in [
+        "token:lab",
+        "uid:7/flatpak:org.example.App",
+        "uid:7/snap:meter",
+    ] {
+        let refused = table.connect(&caller(owner)).unwrap_err();
+        assert_eq!(refused.reason, Reason::NotAuthorized, "{owner}");
+        let refused = table.answer(&caller(owner), Vec::new()).unwrap_err();
+        assert_eq!(refused.reason, Reason::NotAuthorized, "{owner}");
+    }
+    assert!(table.connect(&caller("uid:7/unit:a.service")).is_ok());
+}
