@@ -3,7 +3,9 @@
 //! Each function walks everything that decoding gives, shows it, writes it again and decodes what was written. It panics
 //! where a property does not hold.
 
+use crate::mms::Notification;
 use crate::sms::{Deliver, ServiceCentre, UserDataHeader};
+use crate::wbxml::{DateTime, Document, Event, Language, MAX_DEPTH, MAX_REFERENCED, Piece};
 use crate::wsp::{
     Address, Addresses, Capabilities, ContentType, EncodeOptions, Encoder, Header, HeaderForm,
     HeaderValue, Headers, Multipart, Pdu, Push, Sia, SiaContent, UnitPush,
@@ -226,6 +228,75 @@ pub fn check_text_header(data: &[u8]) {
     }
 }
 
+/// A document in WBXML: what stands before its content, and each event of that.
+pub fn check_wbxml(data: &[u8]) {
+    let mut document = match Document::decode(data) {
+        Ok(document) => document,
+        Err(error) => return within(error, data.len()),
+    };
+    let (mut open, mut shown) = (0_usize, String::new());
+    for language in Language::ALL.map(Some).into_iter().chain([None]) {
+        document.language = language;
+        (open, shown) = (0, String::new());
+        for event in document.events() {
+            let event = match event {
+                Ok(event) => event,
+                Err(error) => return within(error, data.len()),
+            };
+            match event {
+                Event::Element(name) => {
+                    open = open.saturating_add(1);
+                    shown.push_str(&name.to_string());
+                }
+                Event::Instruction => open = open.saturating_add(1),
+                Event::End => {
+                    let outer = open.checked_sub(1);
+                    open = outer.unwrap_or_else(|| panic!("something ends that did not begin"));
+                }
+                Event::Attribute(name) => shown.push_str(&name.to_string()),
+                Event::Value(piece) | Event::Content(piece) => {
+                    // Dates are read where there are opaque octets.
+                    if let Piece::Opaque(octets) = piece {
+                        black_box(DateTime::decode(octets).map(|date| date.to_string()));
+                    }
+                    shown.push_str(&piece.to_string());
+                }
+            }
+            assert!(
+                open <= MAX_DEPTH.saturating_add(2),
+                "{open} elements are open"
+            );
+        }
+    }
+    assert_eq!(open, 0, "an element has no end");
+    // A name of the document's own or a character of ISO-8859-1 may take more room than on the wire.
+    let bound = data
+        .len()
+        .saturating_mul(12)
+        .saturating_add(MAX_REFERENCED.saturating_mul(2));
+    assert!(
+        shown.len() <= bound,
+        "{} octets of {}",
+        shown.len(),
+        data.len()
+    );
+}
+
+/// A notification of MMS.
+pub fn check_mms(data: &[u8]) {
+    match Notification::decode(data) {
+        Ok(notification) => {
+            let texts = [notification.transaction_id, notification.content_location];
+            let encoded = [notification.from, notification.subject];
+            let encoded = encoded.into_iter().flatten().map(|encoded| encoded.text);
+            let lengths = texts.into_iter().flatten().chain(encoded);
+            let length: usize = lengths.map(|text| text.as_bytes().len()).sum();
+            assert!(length <= data.len(), "{notification:?}");
+        }
+        Err(error) => within(error, data.len()),
+    }
+}
+
 /// A uintvar.
 pub fn check_uintvar(data: &[u8]) {
     let Ok((number, used)) = uintvar::decode(data) else {
@@ -400,7 +471,7 @@ mod tests {
 
     type Check = fn(&[u8]);
 
-    const CHECKS: [(&str, Check); 11] = [
+    const CHECKS: [(&str, Check); 13] = [
         ("unit_push", check_unit_push),
         ("pdu", check_pdu),
         ("headers", check_headers),
@@ -412,6 +483,8 @@ mod tests {
         ("text_header", check_text_header),
         ("uintvar", check_uintvar),
         ("wtp", check_wtp),
+        ("wbxml", check_wbxml),
+        ("mms", check_mms),
     ];
 
     fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
@@ -467,6 +540,24 @@ mod tests {
         prop::collection::vec(octet, 0..80)
     }
 
+    /// A document of a known type, and behind its beginning tokens that mean something.
+    fn likely_content() -> impl Strategy<Value = Vec<u8>> {
+        let token = prop_oneof![
+            4 => 0x00..=0x08_u8,
+            2 => prop_oneof![Just(0x45), Just(0xC6), Just(0x87), Just(0x40), Just(0x43), Just(0x44)],
+            2 => 0x80..=0x88_u8,
+            1 => prop_oneof![Just(0xC0), Just(0xC3), Just(0xC4)],
+            1 => any::<u8>(),
+        ];
+        let content = prop::collection::vec(token, 0..120);
+        let language = prop::sample::select(&[5_u8, 6, 7, 0xB, 0xD][..]);
+        (language, content).prop_map(|(language, content)| {
+            let mut octets = Vec::from([3, language, 0x6A, 4, b'a', b'b', b'c', 0, 0xC5]);
+            octets.extend(content);
+            octets
+        })
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -482,6 +573,11 @@ mod tests {
             for (_, check) in CHECKS {
                 check(&octets);
             }
+        }
+
+        #[test]
+        fn octets_that_look_like_documents_pass(octets in likely_content()) {
+            check_wbxml(&octets);
         }
 
         #[test]

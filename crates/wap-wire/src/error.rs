@@ -97,6 +97,24 @@ decode_error_codes! {
     UserDataHeaderOverrun "user-data-header-overrun" "the user data header is longer than the user data",
     /// The last information element of a user data header does not end where the header does.
     ElementLengthOverrun "element-length-overrun" "an information element does not end within the user data header",
+    /// A document is longer than is taken.
+    DocumentTooLong "document-too-long" "the document is longer than is taken",
+    /// The version of a WBXML document is none of 1.1, 1.2 and 1.3.
+    UnsupportedVersion "unsupported-version" "the version is none of WBXML 1.1, 1.2 and 1.3",
+    /// The character set has more than one octet for each character, so that texts do not end at a zero octet.
+    UnsupportedCharset "unsupported-charset" "the character set is one of two or four octets a character, which is not supported",
+    /// The length of a string table exceeds the octets that follow.
+    StringTableOverrun "string-table-overrun" "the string table is longer than the octets that follow",
+    /// A reference points behind the string table.
+    StringIndexOverrun "string-index-overrun" "the reference points behind the string table",
+    /// References to a string table give more than is taken.
+    ReferencesTooLong "references-too-long" "the references to the string table give more than is taken",
+    /// Elements are nested more deeply than is taken.
+    DocumentTooDeep "document-too-deep" "the elements are nested more deeply than is taken",
+    /// A token stands where the grammar of WBXML has no place for it.
+    UnexpectedToken "unexpected-token" "the token is not one that can stand here",
+    /// An entity is no character.
+    InvalidEntity "invalid-entity" "the entity is not the number of a character",
 }
 
 impl fmt::Display for DecodeErrorCode {

@@ -1,4 +1,5 @@
-//! Octets and values of the WAP protocols: WSP and WTP for push terminals, short messages, OMNA assigned numbers.
+//! Octets and values of the WAP protocols: WSP and WTP for push terminals, short messages, documents in WBXML, notifications of MMS,
+//! OMNA assigned numbers.
 //!
 //! Decoding borrows from the octets it is given and allocates nothing; every function is total: any octets give a value
 //! or a [`DecodeError`] with a code and an offset. Encoding writes into a [`alloc::vec::Vec`].
@@ -35,10 +36,12 @@ pub mod check;
 mod assigned;
 mod date;
 mod error;
+pub mod mms;
 pub mod omna;
 pub mod sms;
 mod text;
 pub mod uintvar;
+pub mod wbxml;
 pub mod wsp;
 pub mod wtp;
 
