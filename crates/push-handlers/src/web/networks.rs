@@ -203,8 +203,21 @@ fn of_global_ipv6(address: Ipv6Addr) -> Option<Special> {
 }
 
 /// Whether an address is one of this machine's own: what listens there may be hidden from the internet by a firewall that we
-/// stand behind. The kernel answers without sending anything: it would dial its own address from that same address.
+/// stand behind. The kernel answers without sending anything: only an own address can be a socket's, unless the system lets any
+/// (`ip_nonlocal_bind`); and it would dial most own addresses from the same address.
 fn is_this_machine(address: IpAddr) -> bool {
+    let nobodys: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 1).into(),
+        IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+    };
+    can_be_a_sockets(address) && !can_be_a_sockets(nobodys) || is_dialled_from_itself(address)
+}
+
+fn can_be_a_sockets(address: IpAddr) -> bool {
+    UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
+}
+
+fn is_dialled_from_itself(address: IpAddr) -> bool {
     let any: IpAddr = match address {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -401,6 +414,8 @@ mod tests {
     #[test]
     fn this_machine_knows_itself() {
         assert!(is_this_machine(ip("127.0.0.1")));
+        // As with the second address of an interface: it is dialled from the first.
+        assert!(is_this_machine(ip("127.0.0.2")));
         assert!(!is_this_machine(ip("8.8.8.8")));
     }
 
