@@ -19,6 +19,7 @@ mod scheme;
 mod session;
 mod settings;
 pub mod systemd;
+mod turns;
 pub mod web;
 
 pub use host::Handlers;

@@ -1,20 +1,17 @@
 //! Who is wanted, and whose turn it is.
 
-use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
-use std::task::Poll;
 
 use push_client::{Client, RegistrationId, RegistrationRecord, Wanted, WantedHandlers};
 use push_message::Owner;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 use crate::job::Job;
+use crate::turns::next_turn;
 use crate::{Handlers, RunnerSettings};
 
 /// Carries out the event handlers that a Push Client wants: each registration's events in order, so many registrations at a
@@ -102,10 +99,7 @@ impl Runner {
                 biased;
                 () = &mut stop => break,
                 Some(ended) = self.jobs.join_next() => {
-                    // A task that was taken down says nothing; that happens at the end alone.
-                    if let Ok(registration) = ended {
-                        self.at_work.remove(&registration);
-                    }
+                    self.leave(ended);
                 }
                 wanted = self.wanted.next() => self.want(wanted),
                 () = self.place_left.notified() => {}
@@ -119,21 +113,35 @@ impl Runner {
         self.end().await;
     }
 
-    /// The first that waits, is not at work still, and whose owner has not its share of the places: whoever names many handlers that
-    /// hang keeps no other owner waiting.
+    fn leave(&mut self, ended: Result<RegistrationId, JoinError>) {
+        match ended {
+            Ok(registration) => drop(self.at_work.remove(&registration)),
+            // What holds of a panic elsewhere in this process holds here. Tasks are taken down at the end alone.
+            Err(error) => {
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
+        }
+    }
+
+    /// Who is next, of those that are not at work still: whoever names many handlers that hang keeps no other owner waiting.
     fn next_turn(&self) -> Option<usize> {
-        self.waiting
+        let with_place = self.at_work.values();
+        let with_place = with_place.filter(|one| one.place.strong_count() > 0);
+        let waiting = self
+            .waiting
             .iter()
-            .position(|turn| self.is_ready(turn) && self.has_room(&turn.record.owner))
+            .map(|turn| self.is_ready(turn).then_some(&turn.record.owner));
+        next_turn(
+            waiting,
+            with_place.map(|one| &one.owner),
+            self.settings.max_at_work_per_owner,
+        )
     }
 
     fn is_ready(&self, turn: &Turn) -> bool {
         !self.at_work.contains_key(&turn.record.id)
-    }
-
-    fn has_room(&self, owner: &Owner) -> bool {
-        let has_place = |one: &&AtWork| one.owner == *owner && one.place.strong_count() > 0;
-        self.at_work.values().filter(has_place).count() < self.settings.max_at_work_per_owner.max(1)
     }
 
     /// Whether a registration waits for the place of another one.
@@ -186,7 +194,7 @@ impl Runner {
             return;
         };
         let job = Job {
-            client: client.clone(),
+            client,
             settings: self.settings.clone(),
             scheme,
             record,
@@ -196,11 +204,7 @@ impl Runner {
             place,
         };
         self.jobs.spawn(async move {
-            if let Err(panic) = contained(job.run()).await {
-                let reason = format!("its part of this program failed: {panic}");
-                tracing::error!(%registration, %reason, "a handler failed");
-                client.handler_failed(registration, reason, None).await;
-            }
+            job.run().await;
             registration
         });
     }
@@ -218,24 +222,4 @@ impl Runner {
         }
         self.jobs.shutdown().await;
     }
-}
-
-/// Runs a future; where it panics, says what it said.
-async fn contained<T>(future: impl Future<Output = T>) -> Result<T, String> {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-        match polled {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Err(panic) => Poll::Ready(Err(words(panic.as_ref()))),
-        }
-    })
-    .await
-}
-
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("it panicked").to_owned()
 }
