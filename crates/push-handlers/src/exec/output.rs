@@ -17,6 +17,18 @@ const SWIFT: u64 = 1 << 20;
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long a pipe is read after its command has ended, by whoever else holds it open.
 const GRACE: Duration = Duration::from_millis(200);
+/// How much is kept until the end at least, however little is wanted then: why a command could not be run is written there too.
+const LEAST_KEPT: usize = 8 << 10;
+/// The longest note of what came before.
+const LONGEST_NOTE: usize = "(18446744073709551615 octets before)\n".len();
+
+/// What a command wrote, as far as it was kept.
+#[derive(Debug)]
+pub(super) struct Written {
+    kept: Vec<u8>,
+    most: usize,
+    all: u64,
+}
 
 /// What a command writes.
 #[derive(Debug)]
@@ -30,7 +42,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// The last `most` octets of what comes out of a pipe.
+    /// What comes out of a pipe: as text, the last of it, `most` octets together with a note of what came before.
     pub(super) fn of(pipe: OwnedFd, most: usize) -> io::Result<Self> {
         Ok(Self {
             pipe: Some(Receiver::from_owned_fd(pipe)?),
@@ -47,12 +59,16 @@ impl Output {
         std::future::pending::<()>().await;
     }
 
-    /// Reads what is left once the command has ended, and gives it as text.
-    pub(super) async fn finish(mut self) -> String {
+    /// Reads what is left once the command has ended.
+    pub(super) async fn finish(mut self) -> Written {
         let rest = async { while self.read_chunk().await {} };
         // Whoever holds the pipe open still is not waited for.
         timeout(GRACE, rest).await.ok();
-        self.into_text()
+        Written {
+            kept: self.kept.into(),
+            most: self.most,
+            all: self.all,
+        }
     }
 
     /// Whether there may be more.
@@ -68,24 +84,50 @@ impl Output {
             Ok(count) => {
                 self.all = self.all.saturating_add(count as u64);
                 self.kept.extend(self.chunk.iter().take(count));
-                let surplus = self.kept.len().saturating_sub(self.most);
+                let surplus = self.kept.len().saturating_sub(self.most.max(LEAST_KEPT));
                 self.kept.drain(..surplus);
             }
         }
         self.pipe.is_some()
     }
+}
 
-    fn into_text(self) -> String {
-        let lost = self.all.saturating_sub(self.kept.len() as u64);
-        let kept: Vec<u8> = self.kept.into();
-        let text = String::from_utf8_lossy(&kept);
-        let text: String = text.chars().map(printable).collect();
-        if lost == 0 {
-            text
-        } else {
-            format!("({lost} octets before)\n{text}")
-        }
+impl Written {
+    /// What stands behind this, where that is all that was written.
+    pub(super) fn behind(&self, mark: &str) -> Option<String> {
+        let is_whole = self.all == self.kept.len() as u64;
+        let behind = self.kept.strip_prefix(mark.as_bytes());
+        behind.filter(|_| is_whole).map(harmless)
     }
+
+    /// The last of it, as text.
+    pub(super) fn into_text(self) -> String {
+        let whole = harmless(&self.kept);
+        if self.all == self.kept.len() as u64 && whole.len() <= self.most {
+            return whole;
+        }
+        let room = self.most.saturating_sub(LONGEST_NOTE);
+        if room == 0 {
+            return last(whole, self.most);
+        }
+        let start = self.kept.len().saturating_sub(room);
+        let shown = self.kept.get(start..).unwrap_or_default();
+        let before = self.all.saturating_sub(shown.len() as u64);
+        let text = last(harmless(shown), room);
+        format!("({before} octets before)\n{text}")
+    }
+}
+
+/// The last octets of a text, so many at most, cut between characters.
+fn last(mut text: String, most: usize) -> String {
+    let start = text.ceil_char_boundary(text.len().saturating_sub(most));
+    text.drain(..start);
+    text
+}
+
+fn harmless(octets: &[u8]) -> String {
+    let text = String::from_utf8_lossy(octets);
+    text.chars().map(printable).collect()
 }
 
 /// What is written is shown on terminals: nothing in it may steer one.
@@ -109,17 +151,27 @@ mod tests {
         let mut writer = writer;
         writer.write_all(octets).unwrap();
         drop(writer);
-        output.finish().await
+        output.finish().await.into_text()
     }
 
     #[tokio::test]
     async fn the_last_of_it_is_kept_as_harmless_text() {
         assert_eq!(written(b"all\n", 10).await, "all\n");
-        assert_eq!(written(b"0123456789", 4).await, "(6 octets before)\n6789");
+        assert_eq!(written(b"0123456789", 4).await, "6789");
+        assert_eq!(written(b"0123456789", 0).await, "");
+        let long = "0123456789".repeat(10);
         assert_eq!(
-            written(b"\x1b[2J\xff\tz", 10).await,
+            written(long.as_bytes(), 40).await,
+            "(97 octets before)\n789"
+        );
+        assert_eq!(
+            written(b"\x1b[2J\xff\tz", 11).await,
             "\u{fffd}[2J\u{fffd}\tz"
         );
+        for most in 0..100 {
+            let text = written(&b"\xff".repeat(20_000), most).await;
+            assert!(text.len() <= most, "{most}: {text}");
+        }
     }
 
     #[tokio::test]
@@ -127,7 +179,7 @@ mod tests {
         let (reader, mut writer) = io::pipe().unwrap();
         let output = Output::of(reader.into(), 10).unwrap();
         writer.write_all(b"held").unwrap();
-        assert_eq!(output.finish().await, "held");
+        assert_eq!(output.finish().await.into_text(), "held");
         drop(writer);
     }
 }

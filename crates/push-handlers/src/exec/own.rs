@@ -91,10 +91,9 @@ pub(super) async fn run(
     .map_err(cannot)?;
     let in_time = running.watch(command.timeout, &mut output).await;
     let status = running.reap().await.map_err(cannot)?;
-    let output = output.finish().await;
-    let reason = output.strip_prefix(&mark);
-    if let (Some(code), Some(reason)) = (status.code(), reason)
-        && code == i32::from(CANNOT_RUN)
+    let written = output.finish().await;
+    if status.code() == Some(i32::from(CANNOT_RUN))
+        && let Some(reason) = written.behind(&mark)
     {
         let reason = reason.trim_start_matches(": ").trim_end();
         return Err(Unreachable::new(format!("cannot be run: {reason}")));
@@ -104,6 +103,7 @@ pub(super) async fn run(
     } else {
         End::OutOfTime
     };
+    let output = written.into_text();
     Ok(Ended { end, output })
 }
 
@@ -236,4 +236,28 @@ impl Drop for Running {
 fn chance() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     RandomState::new().hash_one(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_command_that_cannot_be_run_is_known_though_none_of_its_output_is_wanted() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("program");
+        // Written by another process: a program that this one has open for writing cannot be run.
+        let write =
+            "printf '#!/bin/sh\\necho \"$2: no rights\"\\nexit 203\\n' >\"$0\"; chmod 700 \"$0\"";
+        let mut written = Command::new("/bin/sh");
+        let written = written.args(["-c", write]).arg(&program).status().await;
+        assert!(written.unwrap().success());
+        let command = ExecCommand {
+            max_output: 0,
+            ..ExecCommand::new("meter", "/bin/true")
+        };
+        let refused = run(&program, &command, &Variables::new(), b"").await;
+        let reason = refused.unwrap_err().reason;
+        assert_eq!(reason, "cannot be run: no rights");
+    }
 }

@@ -54,7 +54,7 @@ pub(super) async fn run(
     let mut unit = Unit::start(session, name, properties).await?;
     let in_time = unit.watch(command.timeout, &mut output).await;
     let end = unit.end().await.map_err(Refused::Failed)?;
-    let output = output.finish().await;
+    let output = output.finish().await.into_text();
     let end = if in_time { end } else { End::OutOfTime };
     Ok(Ended { end, output })
 }
