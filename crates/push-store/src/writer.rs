@@ -249,7 +249,8 @@ fn run(
     store.close()
 }
 
-/// Writes the group as one. Where one transaction is at fault, the others are written without it.
+/// Writes the group as one. Where one transaction is at fault, the others are written without it; where there is no room for all,
+/// each is tried alone, in order, so that those which make room are not held up by those that need it.
 fn write_group(store: &mut dyn Store, group: &[Transaction]) -> Answers {
     let now = group
         .iter()
@@ -266,6 +267,10 @@ fn write_group(store: &mut dyn Store, group: &[Transaction]) -> Answers {
                 .collect();
             store.commit_each(now, &sets)
         }
+        Err(StoreError::Full { .. }) if group.len() > 1 => Ok(group
+            .iter()
+            .map(|transaction| store.commit(now, &mut transaction.changes.iter()))
+            .collect()),
         Err(error) => Err(error),
     };
     match results {

@@ -154,18 +154,37 @@ fn a_store_that_cannot_write_fails_every_ticket() {
     scene.writer.submit(&mut transactions(1..=3)).unwrap();
     scene
         .gate
-        .send(Err(StoreError::Full {
-            detail: "no room".to_owned(),
+        .send(Err(StoreError::Sqlite {
+            doing: "committing",
+            source: rusqlite::Error::ExecuteReturnedResults,
         }))
         .unwrap();
     let answers = scene.answers.recv().unwrap();
     assert_eq!(tickets(&answers), [1, 2, 3]);
     for (_, result) in answers {
-        assert!(result.unwrap_err().contains("no room"));
+        assert!(result.unwrap_err().contains("failed while committing"));
     }
     drop(scene.gate);
     scene.writer.submit(&mut transactions(4..=4)).unwrap();
     assert_eq!(scene.answers.recv().unwrap(), [(PersistTicket(4), Ok(()))]);
+}
+
+#[test]
+fn what_finds_no_room_does_not_hold_up_what_makes_room() {
+    let scene = scene(WriterSettings::default());
+    let full = || {
+        let detail = "no room".to_owned();
+        Err(StoreError::Full { detail })
+    };
+    for result in [full(), Ok(()), full(), Ok(())] {
+        scene.gate.send(result).unwrap();
+    }
+    scene.writer.submit(&mut transactions(1..=3)).unwrap();
+    let answers = scene.answers.recv().unwrap();
+    let failed: Vec<bool> = answers.iter().map(|(_, result)| result.is_err()).collect();
+    assert_eq!(failed, [false, true, false]);
+    assert_eq!(*scene.commits.lock().unwrap(), [3, 1, 1, 1]);
+    scene.writer.shut_down().unwrap();
 }
 
 #[test]
