@@ -70,7 +70,7 @@ pub struct StoreSettings {
     pub shared_rows_from: u32,
     /// Transmissions remembered; the ones that end soonest give way.
     pub max_remembered: u32,
-    /// Pages that the database may have; absent: as many as the file system takes.
+    /// Pages that the database may have; absent: as many as the file system takes. To note what is gone it may take a few more.
     pub max_pages: Option<u32>,
 }
 

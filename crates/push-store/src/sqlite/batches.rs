@@ -133,6 +133,11 @@ impl Batches {
         }
     }
 
+    /// Whether there are batches to take apart.
+    pub(super) fn are_overdue(&self) -> bool {
+        self.sparse.len() > SPARSE_KEPT
+    }
+
     /// The batches that a transaction should take apart.
     pub(super) fn to_dissolve(&self, staged: &Staged) -> Vec<u64> {
         let overdue = self.sparse.len().saturating_sub(SPARSE_KEPT);

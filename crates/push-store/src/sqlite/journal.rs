@@ -138,8 +138,10 @@ impl<'a, 'c> Journal<'a, 'c> {
     pub(super) fn finish(&mut self, counters: &mut Counters) -> Result<(), StoreError> {
         self.flush(counters)?;
         self.remove_events(counters)?;
-        for batch in self.database.batches.to_dissolve(&counters.staged) {
-            self.move_out(batch, u64::MAX, counters)?;
+        if self.database.takes_apart {
+            for batch in self.database.batches.to_dissolve(&counters.staged) {
+                self.move_out(batch, u64::MAX, counters)?;
+            }
         }
         let touched: Vec<(u64, Batch)> = counters.staged.touched().collect();
         for (id, batch) in touched {

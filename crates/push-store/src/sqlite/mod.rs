@@ -86,9 +86,34 @@ impl SqliteStore {
     }
 
     /// Runs `work` in a transaction; what fails leaves nothing behind, here or in the database.
+    ///
+    /// What finds no room runs again without taking batches apart, and beyond the bound on pages where it `only_removes`: to mark
+    /// what is gone may need a page, and what makes room must not fail for want of it.
     fn in_transaction<T>(
         &mut self,
-        work: impl FnOnce(Database<'_>, &mut Counters) -> Result<T, StoreError>,
+        only_removes: bool,
+        work: impl Fn(Database<'_>, &mut Counters) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let result = self.try_transaction(true, &work);
+        let bound = self.settings.max_pages.filter(|_| only_removes);
+        let may_do = bound.is_some() || self.batches.are_overdue();
+        if !(may_do && matches!(result, Err(StoreError::Full { .. }))) {
+            return result;
+        }
+        let Some(bound) = bound else {
+            return self.try_transaction(false, work);
+        };
+        let explain = |error| StoreError::while_doing("bounding the database", error);
+        open::bound_pages(&self.connection, u32::MAX - 1).map_err(explain)?;
+        let result = self.try_transaction(false, work);
+        open::bound_pages(&self.connection, bound).map_err(explain)?;
+        result
+    }
+
+    fn try_transaction<T>(
+        &mut self,
+        takes_apart: bool,
+        work: impl Fn(Database<'_>, &mut Counters) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut counters = self.counters.clone();
         let connection = &self.connection;
@@ -96,6 +121,7 @@ impl SqliteStore {
             connection,
             batches: &self.batches,
             settings: &self.settings,
+            takes_apart,
         };
         run(connection, "beginning a transaction", "BEGIN IMMEDIATE")?;
         let result = work(database, &mut counters).and_then(|value| {
@@ -124,13 +150,14 @@ impl Store for SqliteStore {
         now: UnixMillis,
         changes: &mut dyn Iterator<Item = &Change>,
     ) -> Result<(), StoreError> {
-        let mut changes = changes.peekable();
-        if changes.peek().is_none() {
+        let changes: Vec<&Change> = changes.collect();
+        if changes.is_empty() {
             return Ok(());
         }
-        self.in_transaction(|database, counters| {
+        let only_removes = changes.iter().copied().all(removes);
+        self.in_transaction(only_removes, |database, counters| {
             let mut statements = Statements::new(database, counters);
-            statements.apply(&mut changes)?;
+            statements.apply(&mut changes.iter().copied())?;
             statements.finish(now)
         })
     }
@@ -140,7 +167,8 @@ impl Store for SqliteStore {
         now: UnixMillis,
         sets: &[&[Change]],
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        self.in_transaction(|database, counters| {
+        let only_removes = sets.iter().copied().flatten().all(removes);
+        self.in_transaction(only_removes, |database, counters| {
             sets.iter()
                 .map(|set| commit_one(database, counters, now, set))
                 .collect()
@@ -175,6 +203,19 @@ impl Store for SqliteStore {
         self.connection
             .close()
             .map_err(|(_, error)| StoreError::while_doing(doing, error))
+    }
+}
+
+/// Whether a change leaves less behind than there was.
+const fn removes(change: &Change) -> bool {
+    match change {
+        Change::RemoveRegistration(_) | Change::RemoveEvent(_) | Change::RemoveSegments(_) => true,
+        Change::PutRegistration(_)
+        | Change::InsertEvent(_)
+        | Change::AssignEvent { .. }
+        | Change::SetEventState { .. }
+        | Change::PutSegment(_)
+        | Change::Remember { .. } => false,
     }
 }
 

@@ -126,9 +126,14 @@ pub(super) fn set_for_work(
     // Reading everything has filled the cache with pages that are not needed soon.
     connection.execute_batch("PRAGMA shrink_memory")?;
     if let Some(pages) = settings.max_pages {
-        connection.query_row(&format!("PRAGMA max_page_count={pages}"), [], |_| Ok(()))?;
+        bound_pages(connection, pages)?;
     }
     Ok(())
+}
+
+/// Bounds the pages of the database; one that has more keeps them.
+pub(super) fn bound_pages(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
+    connection.query_row(&format!("PRAGMA max_page_count={pages}"), [], |_| Ok(()))
 }
 
 /// What `SQLite` reported about a database that is being opened.

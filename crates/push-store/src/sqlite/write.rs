@@ -138,6 +138,8 @@ pub(super) struct Database<'a> {
     pub(super) connection: &'a Connection,
     pub(super) batches: &'a Batches,
     pub(super) settings: &'a StoreSettings,
+    /// Whether batches that little is left of are taken apart.
+    pub(super) takes_apart: bool,
 }
 
 /// What one transaction does, and what it has gathered to write at its end.

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use crate::support::{event, insert};
 use push_core::{Change, EventId, Snapshot};
 use push_message::UnixMillis;
-use push_store::{SqliteStore, Store as _, StoreError, StoreSettings};
+use push_store::{Durability, SqliteStore, Store as _, StoreError, StoreSettings};
 
 /// A commit of so many events.
 const BATCH: u64 = 16;
@@ -62,6 +63,57 @@ fn a_database_at_its_bound_takes_changes_again_once_events_are_gone() {
     drop(store);
     let (_store, snapshot) = SqliteStore::open(&path, &settings).unwrap();
     check(&snapshot, 2..=failed);
+}
+
+/// Every event of rows that are shared can go, whichever goes first, where no page is left.
+fn let_go_one_by_one(octets: usize, together: u64) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pushcai.db");
+    let settings = StoreSettings {
+        durability: Durability::Process,
+        max_pages: Some(256),
+        ..StoreSettings::default()
+    };
+    let (mut store, _) = SqliteStore::open(&path, &settings).unwrap();
+    let (mut last, mut shared) = (0, 0);
+    for (count, octets) in [(together, octets), (1, octets), (1, 1)] {
+        let mut insert = |last: u64| {
+            let changes: Vec<Change> = (1..=count).map(|next| sized(last + next, octets)).collect();
+            store.commit(UnixMillis(0), &mut changes.iter())
+        };
+        while insert(last).is_ok() {
+            last += count;
+        }
+        if count == together {
+            shared = last;
+        }
+    }
+    for position in (1..=together).rev() {
+        for first in (0..shared).step_by(usize::try_from(together).unwrap()) {
+            let removal = [Change::RemoveEvent(EventId(first + position))];
+            let removed = store.commit(UnixMillis(0), &mut removal.iter());
+            assert!(removed.is_ok(), "{first} {position} {removed:?}");
+        }
+    }
+    drop(store);
+    let (_store, snapshot) = SqliteStore::open(&path, &settings).unwrap();
+    let left: Vec<u64> = snapshot.events.iter().map(|event| event.id.0).collect();
+    assert_eq!(left, (shared + 1..=last).collect::<Vec<_>>());
+}
+
+fn sized(id: u64, octets: usize) -> Change {
+    let mut event = event(id);
+    let mut push = event.push.as_ref().clone();
+    push.message.content = vec![0x5a; octets].into();
+    event.push = Arc::new(push);
+    Change::InsertEvent(event)
+}
+
+#[test]
+fn a_database_at_its_bound_lets_go_of_events_that_share_rows() {
+    // What is left of large ones moves to rows of its own; to mark which of many small ones are gone takes pages.
+    let_go_one_by_one(3_900, 16);
+    let_go_one_by_one(8, 4);
 }
 
 #[test]

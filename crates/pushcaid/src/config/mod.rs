@@ -222,7 +222,7 @@ section! {
         page_cache: Octets = Octets(StoreSettings::default().page_cache_octets.try_into().unwrap_or(usize::MAX)),
         /// Pages of the write-ahead log from which on they are moved into the database.
         checkpoint_pages: u32 = StoreSettings::default().checkpoint_frames,
-        /// Pages of 4 KiB that the database may have; absent: as many as the file system takes.
+        /// Pages of 4 KiB that the database may have; absent: as many as the file system takes. To note what is gone it may take a few more.
         max_pages: Option<u32> = StoreSettings::default().max_pages,
     }
 }
