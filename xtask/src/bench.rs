@@ -5,6 +5,7 @@ mod app;
 mod bus;
 mod clock;
 mod corpus;
+mod dbus;
 mod decode;
 mod delivery;
 mod driver;
@@ -54,6 +55,8 @@ enum What {
     Http,
     /// MESSAGE to its final answer over OTA-SIP, beside Kamailio that answers statelessly and an answerer that syncs
     Sip,
+    /// Events to an application on D-Bus, beside raw calls of sd-bus on the same bus, and beside oFono's push agent
+    Dbus,
     /// Start-up time, idle memory and wake-ups, beside oFono's
     Footprint,
     /// Drive a daemon that runs already, under a profiler for instance
@@ -111,6 +114,9 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     }
     if matches!(cli.what, None | Some(What::Sip)) {
         report.sip = sip::measure(&Programs::build()?, cli.rounds)?;
+    }
+    if matches!(cli.what, None | Some(What::Dbus)) {
+        report.dbus = dbus::measure(&Programs::build()?, cli.rounds)?;
     }
     if matches!(cli.what, None | Some(What::Footprint)) {
         report.footprint = Some(footprint::measure(&Programs::build()?)?);

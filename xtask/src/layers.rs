@@ -219,7 +219,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "xtask",
-        ours: &["push-lab", "wap-wire"],
+        ours: &["conformance", "push-lab", "wap-wire"],
         others: None,
     },
 ];

@@ -106,6 +106,16 @@ const PEERS: &[Peer] = &[
         used_for: "conformance with a person's SIP tool",
     },
     Peer {
+        program: "pkg-config",
+        package: "pkg-config",
+        used_for: "the floor of the benchmark on D-Bus",
+    },
+    Peer {
+        program: "pkgconfig/libsystemd.pc",
+        package: "libsystemd-dev",
+        used_for: "the floor of the benchmark on D-Bus",
+    },
+    Peer {
         program: "valgrind",
         package: "valgrind",
         used_for: "instruction counts",

@@ -198,7 +198,19 @@ pub(crate) fn free_tcp_address() -> anyhow::Result<String> {
 
 /// Keeps this process on the client's core.
 pub(crate) fn pin_to_client_core() -> anyhow::Result<()> {
+    pin_to(CLIENT_CORE)
+}
+
+/// Has what `start` starts run on the server's core.
+pub(crate) fn on_server_core<T>(start: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    pin_to(SERVER_CORE.parse()?)?;
+    let started = start();
+    pin_to_client_core()?;
+    started
+}
+
+fn pin_to(core: usize) -> anyhow::Result<()> {
     let mut cores = rustix::thread::CpuSet::new();
-    cores.set(CLIENT_CORE);
+    cores.set(core);
     rustix::thread::sched_setaffinity(None, &cores).context("two cores are needed")
 }

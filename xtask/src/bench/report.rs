@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::answers;
+use super::dbus;
 use super::decode::Decode;
 use super::delivery::{Comparison, Figures};
 use super::footprint::{Footprint, Idle};
@@ -23,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) http: Vec<answers::Comparison>,
     /// Pushes over OTA-SIP, durable and not.
     pub(crate) sip: Vec<answers::Comparison>,
+    /// Events on D-Bus, by kind of bus.
+    pub(crate) dbus: Vec<dbus::Comparison>,
     /// Start-up and memory.
     pub(crate) footprint: Option<Footprint>,
 }
@@ -56,6 +59,9 @@ impl Report {
         }
         if !self.sip.is_empty() {
             text += &sip_table(&self.sip);
+        }
+        if !self.dbus.is_empty() {
+            text += &dbus_table(&self.dbus);
         }
         if let Some(footprint) = &self.footprint {
             text += &footprint_table(footprint);
@@ -113,6 +119,9 @@ impl Report {
                 });
             }
         }
+        for comparison in &self.dbus {
+            bars.extend(dbus_bars(comparison));
+        }
         if let Some(footprint) = &self.footprint
             && let Some(ofono) = footprint.ofono
         {
@@ -168,7 +177,7 @@ const fn sip_aim(durability: &str) -> f64 {
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
@@ -226,6 +235,68 @@ fn sip_table(comparisons: &[answers::Comparison]) -> String {
         comparisons,
         sip_aim,
     )
+}
+
+fn dbus_table(comparisons: &[dbus::Comparison]) -> String {
+    let mut text = String::from(
+        "## D-Bus\n\nEvents per second at an application that was registered as `dbus:NAME` and answers each, 16 under way (`[dbus] window`), \
+         pushes of 60 to 187 octets over UDP, nothing synced; beside calls of sd-bus with a map of the same entries to the same application on \
+         the same bus, 16 under way. The bus is on core 1 with the application. Then the time until the application is called, one short \
+         message at a time: from submitting it to the daemon over its API; and from the modem's +CMT to oFono (on core 0), whose push agent the \
+         application is.\n\n| bus | | events/s at 16 | p50 at 1 | p99 at 1 |\n| --- | --- | ---: | ---: | ---: |\n",
+    );
+    for comparison in comparisons {
+        let dbus::Comparison {
+            bus,
+            raw,
+            rates,
+            ofono,
+            times,
+        } = comparison;
+        let _infallible = write!(
+            text,
+            "| {bus} | sd-bus | {:.0} | | |\n{}| {bus} | pushcaid | {:.0} | {} |\n| {bus} | **ratio** (aim) | **{:.2}** (at least {}) | {} | |\n",
+            median(raw.iter().copied()),
+            if ofono.is_empty() {
+                String::new()
+            } else {
+                format!("| {bus} | oFono | | {} |\n", percentiles(ofono))
+            },
+            median(rates.iter().copied()),
+            percentiles(times),
+            comparison.rate(),
+            dbus::RATE_AIM,
+            comparison.time().map_or_else(String::new, |time| format!(
+                "**{time:.2}** (at most {})",
+                dbus::TIME_AIM
+            ))
+        );
+    }
+    text + "\n"
+}
+
+fn percentiles(rounds: &[dbus::Times]) -> String {
+    format!(
+        "{:.0} us | {:.0} us",
+        median(rounds.iter().map(|times| times.p50.as_secs_f64() * 1e6)),
+        median(rounds.iter().map(|times| times.p99.as_secs_f64() * 1e6))
+    )
+}
+
+fn dbus_bars(comparison: &dbus::Comparison) -> impl Iterator<Item = Bar> {
+    let rate = Bar {
+        label: format!("rate, {} / sd-bus", comparison.bus),
+        ratio: comparison.rate(),
+        aim: dbus::RATE_AIM,
+        more: true,
+    };
+    let time = comparison.time().map(|ratio| Bar {
+        label: format!("p50, {} / oFono", comparison.bus),
+        ratio,
+        aim: dbus::TIME_AIM,
+        more: false,
+    });
+    std::iter::once(rate).chain(time)
 }
 
 /// Pushes until their answer, and the rate that is to be reached, by durability.
