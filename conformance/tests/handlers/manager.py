@@ -50,6 +50,7 @@ class Manager(dbus.service.Object):
 
     @dbus.service.method(MANAGER, in_signature="s")
     def UnrefUnit(self, name):
+        self.trace("released", name)
         self.units.pop(name)[0].remove_from_connection()
 
     @dbus.service.method(MANAGER, in_signature="ssi")
@@ -70,8 +71,10 @@ class Manager(dbus.service.Object):
         self.trace("started", f"{name} {mode}")
         return self.job(name, "failed" if name.startswith("broken") else "done")
 
-    @dbus.service.method(MANAGER, in_signature="ssa(sv)a(sa(sv))", out_signature="o")
-    def StartTransientUnit(self, name, mode, properties, auxiliary):
+    @dbus.service.method(
+        MANAGER, in_signature="ssa(sv)a(sa(sv))", out_signature="o", async_callbacks=("answer", "fail")
+    )
+    def StartTransientUnit(self, name, mode, properties, auxiliary, answer, fail):
         settings = dict(properties)
         files = [settings.pop(f"Standard{which}FileDescriptor").take() for which in ("Input", "Output", "Error")]
         self.trace("properties", json.dumps(settings))
@@ -93,7 +96,9 @@ class Manager(dbus.service.Object):
         self.units[name] = (unit, child)
         over = GLib.timeout_add(int(settings["RuntimeMaxUSec"]) // 1000, self.out_of_time, unit, child)
         GLib.child_watch_add(GLib.PRIORITY_DEFAULT, child.pid, self.ended, (unit, over))
-        return self.job(name, "done")
+        # One that is started, and never said to be.
+        if "unsaid" not in name:
+            answer(self.job(name, "done"))
 
     def out_of_time(self, unit, child):
         unit.properties["Result"] = "timeout"

@@ -107,6 +107,28 @@ fn a_command_runs_in_a_hardened_unit_and_its_end_counts() -> anyhow::Result<()> 
 }
 
 #[test]
+fn a_unit_that_is_started_without_a_word_does_not_run_on() -> anyhow::Result<()> {
+    let Some(systemd) = Systemd::start()? else {
+        return Ok(());
+    };
+    let script = "echo $$ >>\"$TRACES/log\"; exec sleep 1000";
+    let keys = "environment = { TRACES = \"@TRACES@\" }\ntimeout = \"20s\"";
+    let more = format!("call_timeout = \"2s\"\n{}", command("unsaid", script, keys));
+    let stage = Stage::start(&systemd.configuration(&more))?;
+    stage.registered(ID, "exec:unsaid")?;
+    stage.push(ID, "event")?;
+    let name = conformance::process::eventually("the end of the unit", || {
+        let released = systemd.trace("released").unwrap_or_default();
+        Ok(released.into_iter().next())
+    })?;
+    assert!(name.starts_with("pushcai-unsaid-"), "{name}");
+    // Nothing is said of the event: it waits.
+    let status = stage.status()?;
+    assert_eq!(status["deadLetters"], 0, "{status}");
+    Ok(())
+}
+
+#[test]
 fn a_listed_unit_is_started_for_a_registration_and_takes_its_events_itself() -> anyhow::Result<()> {
     let Some(systemd) = Systemd::start()? else {
         return Ok(());

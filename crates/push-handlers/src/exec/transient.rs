@@ -149,26 +149,27 @@ impl Unit {
         properties: Properties,
     ) -> Result<Self, Refused> {
         let path = unit_path(&name);
-        let not_here = |error: zbus::Error| {
-            if refusal_of(&error) {
-                Refused::NotHere(error.to_string())
-            } else {
-                Refused::Failed(Unreachable::new(format!("systemd: {error}")))
-            }
-        };
-        let changes = session.changes(&path).await.map_err(not_here)?;
-        let none: Vec<(&str, Properties)> = Vec::new();
-        let body = (name.as_str(), "fail", properties, none);
-        let result = session
-            .job("StartTransientUnit", &body)
+        let changes = session
+            .changes(&path)
             .await
-            .map_err(not_here)?;
-        let unit = Self {
+            .map_err(|error| refused(&error))?;
+        let mut unit = Self {
             session,
             name,
             path,
             changes,
+            // From here on there may be a unit, whether its manager gets to say so in time or not.
             over: false,
+        };
+        let none: Vec<(&str, Properties)> = Vec::new();
+        let body = (unit.name.as_str(), "fail", properties, none);
+        let result = unit.session.job("StartTransientUnit", &body).await;
+        let result = match result {
+            Ok(result) => result,
+            Err(error) => {
+                unit.over = matches!(error, zbus::Error::MethodError(..));
+                return Err(refused(&error));
+            }
         };
         if result == DONE {
             return Ok(unit);
@@ -267,6 +268,14 @@ async fn kill(session: &Session, name: &str) {
     let body = (name, "all", Signal::KILL.as_raw());
     if let Err(error) = session.ask("KillUnit", &body).await {
         tracing::debug!(%error, unit = name, "a unit cannot be killed");
+    }
+}
+
+fn refused(error: &zbus::Error) -> Refused {
+    if refusal_of(error) {
+        Refused::NotHere(error.to_string())
+    } else {
+        Refused::Failed(Unreachable::new(format!("systemd: {error}")))
     }
 }
 
