@@ -1,6 +1,6 @@
 //! Who is wanted, and whose turn it is.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 
@@ -11,7 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 use crate::job::Job;
-use crate::turns::next_turn;
+use crate::turns::Turns;
 use crate::{Handlers, RunnerSettings};
 
 /// Carries out the event handlers that a Push Client wants: each registration's events in order, so many registrations at a
@@ -22,8 +22,8 @@ pub struct Runner {
     wanted: WantedHandlers,
     client: Client,
     settings: RunnerSettings,
-    /// Who waits for a turn, in order.
-    waiting: VecDeque<Turn>,
+    /// Who waits for a turn.
+    waiting: Turns<Turn>,
     /// Who is at work, and how it is told to let go.
     at_work: BTreeMap<RegistrationId, AtWork>,
     jobs: JoinSet<RegistrationId>,
@@ -77,7 +77,7 @@ impl Runner {
             wanted,
             client,
             settings,
-            waiting: VecDeque::new(),
+            waiting: Turns::default(),
             at_work: BTreeMap::new(),
             jobs: JoinSet::new(),
             places,
@@ -104,8 +104,8 @@ impl Runner {
                 wanted = self.wanted.next() => self.want(wanted),
                 () = self.place_left.notified() => {}
                 place = Arc::clone(&self.places).acquire_owned(), if next.is_some() => {
-                    if let (Some(index), Ok(place)) = (next, place) {
-                        self.start(index, place);
+                    if let (Some(next), Ok(place)) = (next, place) {
+                        self.start(next, place);
                     }
                 }
             }
@@ -126,29 +126,25 @@ impl Runner {
     }
 
     /// Who is next, of those that are not at work still: whoever names many handlers that hang keeps no other owner waiting.
-    fn next_turn(&self) -> Option<usize> {
-        let with_place = self.at_work.values();
-        let with_place = with_place.filter(|one| one.place.strong_count() > 0);
-        let waiting = self
-            .waiting
-            .iter()
-            .map(|turn| self.is_ready(turn).then_some(&turn.record.owner));
-        next_turn(
-            waiting,
+    fn next_turn(&self) -> Option<RegistrationId> {
+        let at_work = self.at_work.values();
+        let with_place = at_work.filter(|one| one.place.strong_count() > 0);
+        self.waiting.next(
+            |registration| self.is_ready(registration),
             with_place.map(|one| &one.owner),
             self.settings.max_at_work_per_owner,
         )
     }
 
-    fn is_ready(&self, turn: &Turn) -> bool {
-        !self.at_work.contains_key(&turn.record.id)
+    fn is_ready(&self, registration: RegistrationId) -> bool {
+        !self.at_work.contains_key(&registration)
     }
 
     /// Whether a registration waits for the place of another one.
-    fn is_somebody_kept_waiting(&self, next: Option<usize>) -> bool {
+    fn is_somebody_kept_waiting(&self, next: Option<RegistrationId>) -> bool {
         match next {
             Some(_) => self.places.available_permits() == 0,
-            None => self.waiting.iter().any(|turn| self.is_ready(turn)),
+            None => self.waiting.any(|registration| self.is_ready(registration)),
         }
     }
 
@@ -161,17 +157,20 @@ impl Runner {
         if let Some(at_work) = self.at_work.get(&registration) {
             at_work.let_go.send_replace(true);
         }
-        self.waiting.retain(|turn| turn.record.id != registration);
-        if let Wanted::Handler { record, probe } = wanted {
-            self.waiting.push_back(Turn { record, probe });
+        match wanted {
+            Wanted::Handler { record, probe } => {
+                let owner = record.owner.clone();
+                self.waiting
+                    .push(registration, &owner, Turn { record, probe });
+            }
+            Wanted::NoLonger(_) => drop(self.waiting.remove(registration)),
         }
     }
 
-    fn start(&mut self, index: usize, place: OwnedSemaphorePermit) {
-        let Some(Turn { record, probe }) = self.waiting.remove(index) else {
+    fn start(&mut self, registration: RegistrationId, place: OwnedSemaphorePermit) {
+        let Some(Turn { record, probe }) = self.waiting.remove(registration) else {
             return;
         };
-        let registration = record.id;
         let (let_go, wanted) = watch::channel(false);
         let place = Arc::new(Place {
             _permit: place,

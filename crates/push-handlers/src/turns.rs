@@ -1,51 +1,104 @@
-//! Whose turn it is.
+//! Who waits for a turn, and whose it is.
 
 use std::collections::BTreeMap;
 
-/// Which of those that wait is next: the first of an owner that has the fewest places, and not its share of them. A place that is left goes
-/// to somebody who has none, however many an owner with some has in the line before.
-///
-/// `waiting` has the owners in order, `None` for whom it cannot be; `places` those of the places that are taken.
-pub(crate) fn next_turn<'a, O: Ord + 'a>(
-    waiting: impl Iterator<Item = Option<&'a O>>,
-    places: impl Iterator<Item = &'a O>,
-    share: usize,
-) -> Option<usize> {
-    let mut taken = BTreeMap::new();
-    for owner in places {
-        *taken.entry(owner).or_insert(0_usize) += 1;
+use push_client::RegistrationId;
+use push_message::Owner;
+
+/// Those that wait, each owner's in order of their coming.
+#[derive(Debug)]
+pub(crate) struct Turns<T> {
+    next: u64,
+    of_owners: BTreeMap<Owner, BTreeMap<u64, (RegistrationId, T)>>,
+    /// Where each stands.
+    places: BTreeMap<RegistrationId, (Owner, u64)>,
+}
+
+impl<T> Default for Turns<T> {
+    fn default() -> Self {
+        Self {
+            next: 0,
+            of_owners: BTreeMap::new(),
+            places: BTreeMap::new(),
+        }
     }
-    let taken_by = |owner| taken.get(owner).copied().unwrap_or_default();
-    let candidates = waiting
-        .enumerate()
-        .filter_map(|(index, owner)| Some((taken_by(owner?), index)));
-    let with_room = candidates.filter(|(taken, _)| *taken < share.max(1));
-    with_room.min().map(|(_, index)| index)
+}
+
+impl<T> Turns<T> {
+    /// Puts a registration at the end, wherever it stood.
+    pub(crate) fn push(&mut self, registration: RegistrationId, owner: &Owner, turn: T) {
+        self.remove(registration);
+        let number = self.next;
+        self.next += 1;
+        self.places.insert(registration, (owner.clone(), number));
+        let of_owner = self.of_owners.entry(owner.clone()).or_default();
+        of_owner.insert(number, (registration, turn));
+    }
+
+    /// Takes a registration out.
+    pub(crate) fn remove(&mut self, registration: RegistrationId) -> Option<T> {
+        let (owner, number) = self.places.remove(&registration)?;
+        let of_owner = self.of_owners.get_mut(&owner)?;
+        let (_, turn) = of_owner.remove(&number)?;
+        if of_owner.is_empty() {
+            self.of_owners.remove(&owner);
+        }
+        Some(turn)
+    }
+
+    /// Whether there is one that can be.
+    pub(crate) fn any(&self, can_be: impl Fn(RegistrationId) -> bool) -> bool {
+        self.places.keys().any(|registration| can_be(*registration))
+    }
+
+    /// Who is next, of those that can be: the first of an owner that has the fewest places, and not its share of them. A place that is left
+    /// goes to somebody who has none, however many an owner with some has in the line before. `taken` are the owners of the places.
+    pub(crate) fn next<'a>(
+        &self,
+        can_be: impl Fn(RegistrationId) -> bool,
+        taken: impl Iterator<Item = &'a Owner>,
+        share: usize,
+    ) -> Option<RegistrationId> {
+        let mut places = BTreeMap::new();
+        for owner in taken {
+            *places.entry(owner).or_insert(0_usize) += 1;
+        }
+        let candidates = self.of_owners.iter().filter_map(|(owner, waiting)| {
+            let taken = places.get(owner).copied().unwrap_or_default();
+            let mut able = waiting.iter().filter(|(_, (one, _))| can_be(*one));
+            let (number, (registration, _)) = able.next().filter(|_| taken < share.max(1))?;
+            Some((taken, *number, *registration))
+        });
+        candidates.min().map(|(_, _, registration)| registration)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn next(waiting: &str, places: &str, share: usize) -> Option<usize> {
-        let waiting: Vec<char> = waiting.chars().collect();
-        let places: Vec<char> = places.chars().collect();
-        let waiting = waiting.iter().map(|owner| (*owner != '-').then_some(owner));
-        next_turn(waiting, places.iter(), share)
+    fn owner(name: char) -> Owner {
+        Owner::proved(name.to_string())
+    }
+
+    /// Who is next of those that wait, an owner a letter, where these have places: by number in the line.
+    fn next(waiting: &str, taken: &str, share: usize) -> Option<u64> {
+        let mut turns = Turns::default();
+        for (index, name) in (0..).zip(waiting.chars()) {
+            turns.push(RegistrationId(index), &owner(name), ());
+        }
+        let taken: Vec<Owner> = taken.chars().map(owner).collect();
+        let next = turns.next(|_| true, taken.iter(), share);
+        next.map(|registration| registration.0)
     }
 
     #[test]
     fn whoever_has_the_fewest_places_is_next() {
         assert_eq!(next("", "", 4), None);
-        assert_eq!(next("abc", "", 4), Some(0), "in order");
-        assert_eq!(
-            next("-bc", "", 4),
-            Some(1),
-            "one that cannot be is left out"
-        );
+        assert_eq!(next("bac", "", 4), Some(0), "in order");
         assert_eq!(next("aab", "aaa", 4), Some(2));
         assert_eq!(next("aabb", "aab", 4), Some(2));
-        assert_eq!(next("aabb", "aabb", 4), Some(0));
+        assert_eq!(next("bbaa", "aabb", 4), Some(0));
     }
 
     #[test]
@@ -59,5 +112,24 @@ mod tests {
         assert_eq!(next("aaa", "aaa", 4), Some(0));
         assert_eq!(next("aaa", "aaaa", 4), None);
         assert_eq!(next("a", "", 0), Some(0), "a share is one place at least");
+    }
+
+    #[test]
+    fn each_waits_once_and_who_comes_anew_waits_behind() {
+        let (one, two) = (RegistrationId(1), RegistrationId(2));
+        let mut turns = Turns::default();
+        turns.push(one, &owner('a'), "first");
+        turns.push(two, &owner('a'), "second");
+        turns.push(one, &owner('a'), "third");
+        let next = |turns: &Turns<_>, can_be: &[_]| {
+            turns.next(|one| can_be.contains(&one), std::iter::empty(), 1)
+        };
+        assert_eq!(next(&turns, &[one, two]), Some(two));
+        assert_eq!(next(&turns, &[one]), Some(one), "the other cannot be");
+        assert_eq!(turns.remove(one), Some("third"));
+        assert!(turns.any(|waiting| waiting == two) && !turns.any(|waiting| waiting == one));
+        assert_eq!(turns.remove(two), Some("second"));
+        assert_eq!(turns.remove(two), None);
+        assert!(turns.of_owners.is_empty() && turns.places.is_empty());
     }
 }
