@@ -156,18 +156,58 @@ impl Bus {
     ///
     /// The service's file cannot be written, or the bus does not read it.
     pub fn serve(&self, name: &str, command: &Command) -> anyhow::Result<()> {
-        let script = self.directory().join(format!("{name}.sh"));
-        fs::write(&script, script_of(command))?;
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
-        let text = format!(
-            "[D-BUS Service]\nName={name}\nExec={}\nUser=root\n",
-            script.display()
-        );
-        fs::write(
-            services_in(self.directory()).join(format!("{name}.service")),
-            text,
-        )?;
+        let exec = self.executable(name, &script_of(command))?;
+        self.install(
+            name,
+            &format!("[D-BUS Service]\nName={name}\nExec={exec}\nUser=root\n"),
+        )
+    }
+
+    /// As [`Bus::serve`], as another user: these buses start everything as the user who runs them, so the command changes itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bus::serve`].
+    pub fn serve_as(&self, name: &str, user: &str, command: &Command) -> anyhow::Result<()> {
+        let change = format!("exec setpriv --reuid={user} --regid={user} --clear-groups ");
+        let script = script_of(command).replacen("exec ", &change, 1);
+        let exec = self.executable(name, &script)?;
+        self.install(
+            name,
+            &format!("[D-BUS Service]\nName={name}\nExec={exec}\nUser={user}\n"),
+        )
+    }
+
+    /// Makes a service activatable by its file.
+    ///
+    /// # Errors
+    ///
+    /// The service's file cannot be written, or the bus does not read it.
+    pub fn install(&self, name: &str, service: &str) -> anyhow::Result<()> {
+        fs::write(self.service_file(name), service)?;
         self.reload()
+    }
+
+    /// Writes a program into the bus's directory, and says where it is.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn executable(&self, name: &str, script: &str) -> anyhow::Result<String> {
+        let path = self.directory().join(format!("{name}.sh"));
+        fs::write(&path, script)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        Ok(path.display().to_string())
+    }
+
+    /// Where the files of services are that it may start.
+    #[must_use]
+    pub fn services(&self) -> PathBuf {
+        services_in(self.directory())
+    }
+
+    fn service_file(&self, name: &str) -> PathBuf {
+        self.services().join(format!("{name}.service"))
     }
 
     /// Takes a service back: it is activatable no longer.
@@ -176,7 +216,7 @@ impl Bus {
     ///
     /// The service's file cannot be removed, or the bus does not notice.
     pub fn withdraw(&self, name: &str) -> anyhow::Result<()> {
-        fs::remove_file(services_in(self.directory()).join(format!("{name}.service")))?;
+        fs::remove_file(self.service_file(name))?;
         self.reload()
     }
 

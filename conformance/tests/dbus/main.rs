@@ -2,5 +2,8 @@
 
 mod buses;
 mod compatibility;
+mod documented;
+mod scenarios;
 mod sessions;
 mod stage;
+mod system;

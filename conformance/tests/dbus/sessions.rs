@@ -2,16 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use conformance::{buses::Kind, on_both_buses};
+use conformance::{
+    buses::{Kind, Scope},
+    on_both_buses,
+};
 
-use crate::stage::{APP, MMS, Stage, WML, contents};
+use crate::{
+    scenarios::{self, Victim},
+    stage::{APP, MMS, Stage, contents},
+};
 
 on_both_buses!(
     a_closed_application_is_started_once_for_all_that_waits,
     a_registration_says_what_is_missing,
     nothing_is_lost_when_the_application_is_killed,
+    large_content_comes_by_descriptor,
     nothing_is_lost_when_the_helper_is_killed,
+    nothing_is_lost_when_the_helper_is_killed_at_a_chosen_moment,
     nothing_is_lost_when_the_daemon_is_killed,
+    nothing_is_lost_when_the_daemon_is_killed_at_a_chosen_moment,
     an_application_that_fails_leaves_others_alone,
     a_later_helper_takes_over,
 );
@@ -31,11 +40,8 @@ fn a_closed_application_is_started_once_for_all_that_waits(kind: Kind) -> anyhow
     stage.all_done()?;
     stage.has_ended(APP)?;
     assert_eq!(stage.accepted(APP)?, pushed);
-    let processes: BTreeSet<_> = stage
-        .written(APP)?
-        .into_iter()
-        .map(|[_, id, _]| id)
-        .collect();
+    let written = stage.written(APP)?;
+    let processes: BTreeSet<_> = written.iter().map(|[_, id, _]| id).collect();
     assert_eq!(processes.len(), 1, "one start for all of them");
     // It is closed again, and started again.
     stage.push(MMS, &["later".to_owned()])?;
@@ -62,20 +68,20 @@ fn a_registration_says_what_is_missing(kind: Kind) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn large_content_comes_by_descriptor(kind: Kind) -> anyhow::Result<()> {
+    scenarios::large_content_comes_by_descriptor(kind, Scope::Session)
+}
+
 fn nothing_is_lost_when_the_application_is_killed(kind: Kind) -> anyhow::Result<()> {
-    for mischief in ["before", "after"] {
-        let Some(mut stage) = Stage::start(kind)? else {
-            return Ok(());
-        };
-        stage.install(APP, mischief)?;
-        stage.start_helper()?;
-        stage.registered(MMS, APP)?;
-        let pushed = ["a", "!b", "c", "!d", "e"].map(str::to_owned);
-        stage.push(MMS, &pushed)?;
-        stage.all_done()?;
-        assert_eq!(stage.accepted(APP)?, pushed, "{mischief}: all, in order");
-    }
-    Ok(())
+    scenarios::nothing_is_lost_when_the_application_is_killed(kind, Scope::Session)
+}
+
+fn nothing_is_lost_when_the_helper_is_killed_at_a_chosen_moment(kind: Kind) -> anyhow::Result<()> {
+    scenarios::nothing_is_lost_at_chosen_moments(kind, Scope::Session, Victim::Helper)
+}
+
+fn nothing_is_lost_when_the_daemon_is_killed_at_a_chosen_moment(kind: Kind) -> anyhow::Result<()> {
+    scenarios::nothing_is_lost_at_chosen_moments(kind, Scope::Session, Victim::Daemon)
 }
 
 fn nothing_is_lost_when_the_helper_is_killed(kind: Kind) -> anyhow::Result<()> {
@@ -123,26 +129,7 @@ fn nothing_is_lost_when_the_daemon_is_killed(kind: Kind) -> anyhow::Result<()> {
 }
 
 fn an_application_that_fails_leaves_others_alone(kind: Kind) -> anyhow::Result<()> {
-    let Some(mut stage) = Stage::start(kind)? else {
-        return Ok(());
-    };
-    let other = "org.example.Other";
-    stage.install(APP, "refuse")?;
-    stage.install(other, "accept")?;
-    stage.start_helper()?;
-    stage.registered(MMS, APP)?;
-    stage.registered(WML, other)?;
-    stage.push(MMS, &["!never".to_owned(), "behind".to_owned()])?;
-    let pushed = contents("n", 5);
-    stage.push(WML, &pushed)?;
-    conformance::modem::bus::wait_for("what the other application accepts", || {
-        Ok((stage.accepted(other)? == pushed).then_some(()))
-    })?;
-    // The event that it refused holds those behind it, until it is a dead letter.
-    assert!(!stage.accepted(APP)?.contains(&"!never".to_owned()));
-    stage.all_done()?;
-    assert_eq!(stage.accepted(APP)?, ["behind"]);
-    Ok(())
+    scenarios::an_application_that_fails_leaves_others_alone(kind, Scope::Session)
 }
 
 fn a_later_helper_takes_over(kind: Kind) -> anyhow::Result<()> {
