@@ -156,7 +156,7 @@ impl Bus {
     ///
     /// The service's file cannot be written, or the bus does not read it.
     pub fn serve(&self, name: &str, command: &Command) -> anyhow::Result<()> {
-        let exec = self.executable(name, &script_of(command))?;
+        let exec = self.executable_of(name, command)?;
         self.install(
             name,
             &format!("[D-BUS Service]\nName={name}\nExec={exec}\nUser=root\n"),
@@ -186,6 +186,15 @@ impl Bus {
     pub fn install(&self, name: &str, service: &str) -> anyhow::Result<()> {
         fs::write(self.service_file(name), service)?;
         self.reload()
+    }
+
+    /// Writes a program that is this command, with its environment, and says where it is.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written.
+    pub fn executable_of(&self, name: &str, command: &Command) -> anyhow::Result<String> {
+        self.executable(name, &script_of(command))
     }
 
     /// Writes a program into the bus's directory, and says where it is.

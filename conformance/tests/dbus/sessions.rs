@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use conformance::{
     buses::{Kind, Scope},
+    modem::bus::wait_for,
     on_both_buses,
 };
 
@@ -23,6 +24,7 @@ on_both_buses!(
     nothing_is_lost_when_the_daemon_is_killed_at_a_chosen_moment,
     an_application_that_fails_leaves_others_alone,
     a_later_helper_takes_over,
+    the_bus_starts_the_helper,
 );
 
 fn a_closed_application_is_started_once_for_all_that_waits(kind: Kind) -> anyhow::Result<()> {
@@ -143,6 +145,33 @@ fn a_later_helper_takes_over(kind: Kind) -> anyhow::Result<()> {
     stage.start_helper()?;
     former.wait_for_error_line("has taken over")?;
     assert!(former.wait()?.success());
+    stage.push(MMS, &["x".to_owned()])?;
+    stage.all_done()?;
+    assert_eq!(stage.accepted(APP)?, ["x"]);
+    Ok(())
+}
+
+fn the_bus_starts_the_helper(kind: Kind) -> anyhow::Result<()> {
+    let Some(stage) = Stage::start(kind)? else {
+        return Ok(());
+    };
+    stage.install(APP, "accept")?;
+    let packaged = include_str!("../../../packaging/dbus/org.pushcai.SessionHelper1.service");
+    let name = "org.pushcai.SessionHelper1";
+    // These buses know no systemd; the line for it is for those that do.
+    let lines = packaged.lines().filter(|line| !line.starts_with("Systemd"));
+    let command = stage.daemon()?.command(&["session-helper"])?;
+    let helper = stage.bus.executable_of(name, &command)?;
+    let service = lines.collect::<Vec<_>>().join("\n") + "\n";
+    stage.bus.install(
+        name,
+        &service.replace("/usr/bin/pushcai session-helper", &helper),
+    )?;
+    stage.start_by_bus(name)?;
+    wait_for("a helper that helps", || {
+        let outcome = stage.register(MMS, &format!("dbus:{APP}"))?;
+        Ok((outcome.code == Some(0)).then_some(()))
+    })?;
     stage.push(MMS, &["x".to_owned()])?;
     stage.all_done()?;
     assert_eq!(stage.accepted(APP)?, ["x"]);

@@ -333,6 +333,15 @@ impl Stage {
         })
     }
 
+    /// Has the bus start a service.
+    pub(crate) fn start_by_bus(&self, name: &str) -> anyhow::Result<()> {
+        let started: u32 = self
+            .bus
+            .call(THE_BUS, "StartServiceByName", &(name, 0_u32))?;
+        anyhow::ensure!(started == 1, "{name} ran before");
+        Ok(())
+    }
+
     /// Waits until nobody owns a name.
     pub(crate) fn has_ended(&self, name: &str) -> anyhow::Result<()> {
         self.is_owned(name, false)

@@ -11,6 +11,8 @@ use push_api::{SessionAnswer, SessionOrder};
 use push_dbus::{BusAddress, connect};
 use push_handlers::dbus::{DeliverySettings, SessionBus};
 use tokio::sync::mpsc;
+use zbus::Connection;
+use zbus::fdo::RequestNameFlags;
 
 use crate::arguments::SessionHelper;
 use crate::client::Client;
@@ -21,6 +23,8 @@ use crate::sse;
 use lanes::Lanes;
 
 const PATH: &str = "/v1/session-helper";
+/// What a helper is called on the bus of its session, which starts one by this name (packaging/dbus/org.pushcai.SessionHelper1.service).
+const NAME: &str = "org.pushcai.SessionHelper1";
 /// How long the bus may take to answer, and an application to start.
 const CALL_TIMEOUT: Duration = Duration::from_secs(25);
 /// The first pause before a lost connection is opened again; it doubles each time.
@@ -44,12 +48,25 @@ pub(crate) async fn run(
     let connection = connect(&address, CALL_TIMEOUT)
         .await
         .map_err(|error| no_bus(&error.to_string()))?;
+    take_name(&connection, output).await;
     let bus = SessionBus::new(connection.clone(), DeliverySettings::default());
     tokio::select! {
         biased;
         result = interrupted() => result,
         () = connection.closed() => Err(no_bus("it has gone")),
         result = help(&bus, reader, answerer, output) => result,
+    }
+}
+
+/// Takes the name of helpers, from an earlier one too, whose place this one takes. Where the bus does not give it, this helps without.
+async fn take_name(connection: &Connection, output: &mut Output) {
+    let flags = RequestNameFlags::ALLOW_REPLACEMENT
+        | RequestNameFlags::REPLACE_EXISTING
+        | RequestNameFlags::DO_NOT_QUEUE;
+    if let Err(error) = connection.request_name_with_flags(NAME, flags).await {
+        output.complain(&format!(
+            "the bus does not give the name {NAME}, and cannot start helpers by it: {error}"
+        ));
     }
 }
 
