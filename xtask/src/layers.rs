@@ -31,6 +31,11 @@ const RULES: &[Rule] = &[
         others: Some(&["ipnet", "iri-string", "thiserror"]),
     },
     Rule {
+        name: "push-content",
+        ours: &["wap-wire"],
+        others: Some(&["quick-xml", "serde", "thiserror"]),
+    },
+    Rule {
         name: "push-ota",
         ours: &["push-message", "wap-wire"],
         others: Some(&[

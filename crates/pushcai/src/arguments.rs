@@ -436,7 +436,7 @@ pub(crate) enum Kind {
     SmsUdh,
     /// A session initiation request, the content of application/vnd.wap.sia
     Sia,
-    /// A WBXML document (not supported yet)
+    /// A WBXML document: SI, SL, CO, e-mail notification, provisioning, or any other
     Wbxml,
 }
 

@@ -1,6 +1,7 @@
 //! `decode`: octets in hexadecimal become JSON, one value a line.
 
 mod sms;
+mod wbxml;
 mod wtp;
 
 use std::fmt;
@@ -23,7 +24,7 @@ const MAX_LINE: u64 = 4 << 20;
 
 /// Decodes each item, and says at last whether one could not be.
 pub(crate) fn run(arguments: &Decode, output: &mut Output) -> Result<(), Failure> {
-    let decoder = decoder(arguments.kind)?;
+    let decoder = decoder(arguments.kind);
     let mut all_decoded = true;
     if arguments.kind == Kind::SmsTpdu && !arguments.items.is_empty() {
         let words: Vec<_> = match &arguments.items[..] {
@@ -181,21 +182,17 @@ impl Decoder {
     }
 }
 
-fn decoder(kind: Kind) -> Result<Decoder, Failure> {
-    let name = match kind {
-        Kind::WspPush => return Ok(Decoder::Octets(wsp_push)),
-        Kind::WspHeaders => return Ok(Decoder::Octets(wsp_headers)),
-        Kind::ContentType => return Ok(Decoder::Octets(content_type)),
-        Kind::Sia => return Ok(Decoder::Octets(sia)),
-        Kind::SmsTpdu => return Ok(Decoder::ShortMessage),
-        Kind::SmsUdh => return Ok(Decoder::Octets(sms::header)),
-        Kind::Wtp => return Ok(Decoder::Octets(wtp::datagram)),
-        Kind::Wbxml => "wbxml",
-    };
-    Err(Failure::Usage {
-        message: format!("decode --kind {name} is not supported yet"),
-        hint: "wsp-push, wsp-headers, content-type, wtp, sms-tpdu, sms-udh and sia are".to_owned(),
-    })
+fn decoder(kind: Kind) -> Decoder {
+    match kind {
+        Kind::WspPush => Decoder::Octets(wsp_push),
+        Kind::WspHeaders => Decoder::Octets(wsp_headers),
+        Kind::ContentType => Decoder::Octets(content_type),
+        Kind::Sia => Decoder::Octets(sia),
+        Kind::SmsTpdu => Decoder::ShortMessage,
+        Kind::SmsUdh => Decoder::Octets(sms::header),
+        Kind::Wtp => Decoder::Octets(wtp::datagram),
+        Kind::Wbxml => Decoder::Octets(wbxml::document),
+    }
 }
 
 /// What an item is answered with.
@@ -224,6 +221,7 @@ enum Decoded {
     Message(Box<sms::DecodedMessage>),
     UserDataHeader(sms::DecodedHeader),
     Datagram(wtp::DecodedDatagram),
+    Document(Box<wbxml::DecodedDocument>),
 }
 
 #[derive(Debug, Serialize)]

@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use push_api::Watched;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::arguments::{Color, Watch};
 use crate::client::{Client, parse, with_query};
@@ -18,7 +19,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::sse;
 
-use line::Style;
+use line::{Style, decoded_content};
 
 /// Watches until somebody ends it.
 pub(crate) async fn run(
@@ -103,7 +104,7 @@ async fn show(
 fn show_one(data: &[u8], style: &Style, output: &mut Output) -> Result<(), Failure> {
     let document: &RawValue = parse(data)?;
     if output.is_json() {
-        return output.document(document);
+        return show_json(data, document, output);
     }
     // A daemon that is newer may know kinds that are unknown here.
     match parse::<Watched>(data) {
@@ -113,6 +114,18 @@ fn show_one(data: &[u8], style: &Style, output: &mut Output) -> Result<(), Failu
         }
         Err(_) => output.line(&crate::output::visible(document.get())),
     }
+}
+
+/// The document as it came, and in it what the content says where that is known.
+fn show_json(data: &[u8], document: &RawValue, output: &mut Output) -> Result<(), Failure> {
+    let watched = parse::<Watched>(data).ok();
+    let Some(decoded) = watched.as_ref().and_then(decoded_content) else {
+        return output.document(document);
+    };
+    let mut members: Map<String, Value> = parse(data)?;
+    let decoded = serde_json::to_value(decoded).map_err(Failure::answer)?;
+    members.insert("decoded".to_owned(), decoded);
+    output.json(&members)
 }
 
 /// Opens the stream again with growing pauses, for as long as the daemon cannot be reached.

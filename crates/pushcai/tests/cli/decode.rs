@@ -116,13 +116,52 @@ fn a_line_without_end_is_refused() {
 }
 
 #[test]
-fn a_kind_that_is_not_supported_is_refused_in_one_line() {
-    let run = pushcai(&["decode", "--kind", "wbxml", "00"]);
-    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+fn documents_have_their_documented_shape() {
+    let sl = "03 06 6a 00 85 09 03 612f00 3f 01";
+    let run = pushcai(&["decode", "--kind", "wbxml", sl, "03 01 00 00 05"]);
+    assert_eq!(run.code, 0);
+    let answers = run.stdout.lines().map(serde_json::from_str);
+    let answers: Vec<serde_json::Value> = answers.collect::<Result<_, _>>().unwrap();
+    let service_loading = serde_json::json!({
+        "ok": true,
+        "version": "1.3",
+        "publicID": {"code": 6, "text": "-//WAPFORUM//DTD SL 1.0//EN"},
+        "charset": "utf-8",
+        "root": {"name": "sl", "attributes": [["href", "http://a/"], ["#0:3F", ""]]},
+        "decoded": {"kind": "sl", "href": "http://a/", "action": "execute-low"},
+    });
+    let unknown = serde_json::json!({
+        "ok": true,
+        "version": "1.3",
+        "publicID": {"code": null, "text": null},
+        "charset": null,
+        "root": {"name": "#0:05"},
+        "decoded": null,
+    });
+    assert_eq!(answers, [service_loading, unknown]);
+
+    let many = format!("03 05 6a 00 45 {} 01", "06".repeat(1_000));
+    let run = pushcai(&["decode", "--kind", "wbxml", "03 06 6a 00 85", "00", &many]);
+    assert_eq!(run.code, 4);
+    let codes: Vec<_> = run
+        .stdout
+        .lines()
+        .map(|line| {
+            let answer: serde_json::Value = serde_json::from_str(line).unwrap();
+            (
+                answer["error"]["code"].to_string(),
+                answer["error"]["offset"].to_string(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("truncated", 5),
+        ("unsupported-version", 0),
+        ("too-large", 0),
+    ];
     assert_eq!(
-        run.stderr,
-        "pushcai: decode --kind wbxml is not supported yet\n\
-         hint: wsp-push, wsp-headers, content-type, wtp, sms-tpdu, sms-udh and sia are\n"
+        codes,
+        expected.map(|(code, offset)| (format!("{code:?}"), offset.to_string()))
     );
 }
 

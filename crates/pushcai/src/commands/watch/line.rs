@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use push_api::{Happening, Watched, WatchedEvent, WatchedPush, WatchedRegistration};
+use push_content::Decoded;
 
 use crate::commands::events::Content;
 use crate::output::{time, visible};
@@ -213,6 +214,36 @@ fn push(judged: &WatchedPush) -> Told {
     }
 }
 
+/// What the content says where its type is known; else the text that it is, or hexadecimal.
+fn said(judged: &WatchedPush, octets: &[u8]) -> Vec<String> {
+    let shown = |line: &str| format!("| {}", cut(&visible(line), CONTENT_WIDTH));
+    // Text is shown as it came, whatever its length.
+    match decoded(judged, octets).filter(|decoded| !matches!(decoded, Decoded::Text(_))) {
+        Some(decoded) => decoded.lines().iter().map(|line| shown(line)).collect(),
+        None => match Content::of(octets) {
+            Content::Text(text) => text.lines().map(shown).collect(),
+            Content::Hex(digits) => vec![cut(&digits, CONTENT_WIDTH)],
+        },
+    }
+}
+
+/// What the content says.
+fn decoded(judged: &WatchedPush, octets: &[u8]) -> Option<Decoded> {
+    let mut parameters = judged.parameters.iter();
+    let charset = parameters.find(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    let charset = charset.map(|(_, value)| &**value);
+    push_content::decoded(&judged.content_type, charset, octets)
+}
+
+/// What the content of a push says, where it came and its type is known.
+pub(super) fn decoded_content(watched: &Watched) -> Option<Decoded> {
+    let Happening::Judged(judged) = &watched.what else {
+        return None;
+    };
+    let octets = STANDARD.decode(judged.content.as_deref()?).ok()?;
+    decoded(judged, &octets)
+}
+
 /// The headers and the content of a push, as far as they came.
 fn content(judged: &WatchedPush) -> Vec<String> {
     let headers = judged.headers.iter();
@@ -223,13 +254,7 @@ fn content(judged: &WatchedPush) -> Vec<String> {
     match octets.map(|content| STANDARD.decode(content)) {
         None => {}
         Some(Err(_)) => lines.push("(the content cannot be read)".to_owned()),
-        Some(Ok(octets)) => match Content::of(&octets) {
-            Content::Text(text) => lines.extend(text.lines().map(|line| {
-                let line = visible(line);
-                format!("| {}", cut(&line, CONTENT_WIDTH))
-            })),
-            Content::Hex(digits) => lines.push(cut(&digits, CONTENT_WIDTH)),
-        },
+        Some(Ok(octets)) => lines.extend(said(judged, &octets)),
     }
     if lines.len() > CONTENT_LINES {
         let more = lines.len() - CONTENT_LINES;
@@ -281,6 +306,33 @@ mod tests {
         let long = PLAIN.lines(&judged(&"a\n".repeat(1000)));
         assert_eq!(long.len(), CONTENT_LINES + 2);
         assert_eq!(long.last().unwrap(), "    (981 more lines)");
+    }
+
+    /// A service indication in WBXML, whose text is `\x1b[2J`.
+    const SI: &[u8] = b"\x02\x05\x6A\x00\x45\xC6\x0C\x03a.example/\x00\x01\x03\x1b[2J\x00\x01\x01";
+
+    #[test]
+    fn content_of_a_known_type_is_shown_by_what_it_says() {
+        let mut watched = judged("");
+        if let Happening::Judged(judged) = &mut watched.what {
+            judged.content_type = "application/vnd.wap.sic".to_owned();
+            judged.content = Some(STANDARD.encode(SI));
+        }
+        let lines = PLAIN.lines(&watched);
+        assert_eq!(
+            &lines[2..],
+            [
+                "    | Service Indication",
+                "    |   text: \\u{1b}[2J",
+                "    |   href: http://a.example/",
+                "    |   action: signal-medium",
+            ]
+        );
+        let document = serde_json::to_value(decoded_content(&watched)).unwrap();
+        assert_eq!(document["kind"], "si");
+        assert_eq!(document["href"], "http://a.example/");
+        let text = serde_json::to_value(decoded_content(&judged("hello"))).unwrap();
+        assert_eq!(text, serde_json::json!({"kind": "text", "text": "hello"}));
     }
 
     #[test]
