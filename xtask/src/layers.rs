@@ -209,6 +209,7 @@ const RULES: &[Rule] = &[
         ours: &[
             "push-api",
             "push-client",
+            "push-content",
             "push-dbus",
             "push-handlers",
             "push-http",

@@ -203,9 +203,8 @@ impl PushService for Client {
         caller: Caller,
         request: ExplainRequest,
     ) -> Result<ExplainAnswer, Refusal> {
-        let owner = visible_to(caller);
         self.query(|answer| Request::Explain {
-            owner,
+            caller,
             request,
             answer,
         })

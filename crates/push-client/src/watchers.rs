@@ -136,13 +136,11 @@ impl Watchers {
         let of_owner = self.all.iter();
         let of_owner = of_owner.filter(|watcher| watcher.owner == caller.owner);
         if of_owner.count() >= self.most_per_owner {
-            return Err(too_many(&format!(
-                "{} watches of {}",
-                self.most_per_owner, caller.owner
-            )));
+            let of = format!("{} watches of {}", self.most_per_owner, caller.owner);
+            return Err(too_many(&of, "max_watchers_per_owner"));
         }
         if self.all.len() >= self.most {
-            return Err(too_many(&format!("{} watches", self.most)));
+            return Err(too_many(&format!("{} watches", self.most), "max_watchers"));
         }
         let queue = WatchQueue::new(self.queue, self.queue_octets);
         let watching = queue.watching();
@@ -244,9 +242,9 @@ impl Watcher {
     }
 }
 
-fn too_many(of: &str) -> Refusal {
+fn too_many(of: &str, key: &str) -> Refusal {
     Refusal::new(
         Reason::QuotaExceeded,
-        format!("there are {of} already; end one, or raise the bound of the configuration"),
+        format!("there are {of} already; end one, or have `{key}` raised in the configuration"),
     )
 }

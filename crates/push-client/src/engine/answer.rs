@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use push_api::{ExplainAnswer, ExplainRequest, Registration, Server, Status};
+use push_api::{Caller, ExplainAnswer, ExplainRequest, Registration, Server, Status};
 use push_core::{
     Decision, Explanation, HandlerStage, HandlerState, Input, Now, Occurrence, PersistTicket,
     Recipient, RegistrationId, RegistrationState, RegistrationView,
@@ -27,11 +27,11 @@ impl Engine {
             Request::Status { answer } => drop(answer.send(self.status(now))),
             Request::Servers { answer } => drop(answer.send(self.servers(now))),
             Request::Explain {
-                owner,
+                caller,
                 request,
                 answer,
             } => {
-                drop(answer.send(self.explain(owner.as_ref(), &request, now)));
+                drop(answer.send(self.explain(&caller, &request, now)));
             }
             Request::DeadLetters {
                 owner,
@@ -159,14 +159,15 @@ impl Engine {
     /// somebody takes who shares the id; an administrator all.
     fn explain(
         &self,
-        owner: Option<&Owner>,
+        caller: &Caller,
         request: &ExplainRequest,
         now: Now,
     ) -> Result<ExplainAnswer, Refusal> {
-        let protocols = &self.core.settings().protocols;
         if request.event_id.is_some() {
-            return self.story(owner, request, now);
+            return self.story(caller, request, now);
         }
+        let protocols = &self.core.settings().protocols;
+        let owner = (!caller.administrator).then_some(&caller.owner);
         let standard_port = |protocol, bearer| {
             let offer = protocols.get(&protocol)?.bearers.get(&bearer)?;
             offer.ports.first().copied()

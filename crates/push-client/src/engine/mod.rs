@@ -90,8 +90,6 @@ pub struct Engine {
     /// Why the handlers that rest could not be reached the last time.
     handler_failures: BTreeMap<RegistrationId, String>,
     watchers: Watchers,
-    /// How it stood with each Push Server when that was looked at last, by protocol and URI.
-    server_states: BTreeMap<(String, String), String>,
     announcing: Announcing,
     standings: Standings,
     ota_http: Option<OtaHttp>,
@@ -170,7 +168,6 @@ impl Engine {
             reports: Reports::new(settings.handler_reports, settings.handler_report_octets),
             handler_failures: BTreeMap::new(),
             watchers: Watchers::new(&settings),
-            server_states: BTreeMap::new(),
             settings,
             own_ports: OwnPorts::new(&listeners, max_own_ports),
             listeners,

@@ -403,8 +403,7 @@ impl Engine {
             }
         }
         if any {
-            let servers = self.http_servers(now);
-            self.compare_servers(servers, now);
+            self.standings.may_differ();
         }
         any
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use push_core::{Capabilities, Now, PersistTicket, PushRefusal, RequestTicket, Verdict};
 use push_message::{Protocol, ReceivedPush};
 use push_ota::sip::{
-    AgentInput, AgentOutput, AnnounceTicket, PushOutcome, SipNote, SipPushTicket, UserAgent,
+    AgentInput, AgentOutput, AnnounceTicket, PushOutcome, SipPushTicket, UserAgent,
 };
 use rustls::ClientConfig;
 use tokio::sync::mpsc;
@@ -254,22 +254,6 @@ impl Engine {
         any
     }
 
-    /// Something was noted that may have changed how it stands with the registrar or with a Push Sender Agent.
-    fn note_and_compare(&mut self, note: SipNote, now: Now) {
-        let of_servers = matches!(
-            note,
-            SipNote::Registered { .. }
-                | SipNote::RegistrationFailed { .. }
-                | SipNote::Deregistered
-                | SipNote::CapabilitiesFailed { .. }
-        );
-        self.note_of_sip(note);
-        if of_servers {
-            let servers = self.sip_servers(now);
-            self.compare_servers(servers, now);
-        }
-    }
-
     fn carry_out_sip_one(&mut self, output: AgentOutput, now: Now) {
         match output {
             AgentOutput::OpenFlow {
@@ -304,7 +288,7 @@ impl Engine {
                 let servers = reports.into_iter().map(report::server_report).collect();
                 self.announced(PersistTicket(ticket.0), Protocol::OtaSip, servers, now);
             }
-            AgentOutput::Noted(note) => self.note_and_compare(note, now),
+            AgentOutput::Noted(note) => self.note_of_sip(note),
         }
     }
 

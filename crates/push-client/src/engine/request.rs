@@ -42,7 +42,7 @@ pub(crate) enum Request {
     },
     /// How pushes were and would be judged: as far as one owner may know, or all.
     Explain {
-        owner: Option<Owner>,
+        caller: Caller,
         request: ExplainRequest,
         answer: oneshot::Sender<Result<ExplainAnswer, Refusal>>,
     },

@@ -1,18 +1,28 @@
-//! How the Push Servers stand: the machine hears of changes that no announcement answers.
+//! How the Push Servers stand: the machine hears of changes that no announcement answers, and those who watch of all.
 
 use std::collections::BTreeMap;
 
-use push_core::{Input, Now, ServerReport, ServerState};
-use push_message::{Protocol, PushApplicationId};
+use push_api::Server;
+use push_core::{Input, Now};
 
 use super::Engine;
 
-/// How the servers stood when the machine heard of them last.
+/// How the servers stood when they were looked at last.
 #[derive(Debug, Default)]
 pub(super) struct Standings {
-    told: BTreeMap<(Protocol, String), (ServerState, Vec<PushApplicationId>)>,
+    /// By protocol and URI: the state, and the applications that it does not stand for.
+    known: BTreeMap<(String, String), (String, Vec<String>)>,
     /// Something has happened since that may have changed one.
     is_stale: bool,
+}
+
+/// What of a server is otherwise than it was.
+#[derive(Debug, PartialEq, Eq)]
+enum News {
+    /// Its state.
+    State,
+    /// The applications that it does not stand for, and nothing else.
+    Applications,
 }
 
 impl Standings {
@@ -21,27 +31,54 @@ impl Standings {
         self.is_stale = true;
     }
 
-    /// Whether a server stands otherwise than the machine has heard; it has heard of it then.
-    fn is_news(&mut self, report: &ServerReport) -> bool {
-        let key = (report.protocol, report.uri.clone());
-        let standing = (report.state, report.rejected_applications.clone());
-        self.told.insert(key, standing.clone()) != Some(standing)
+    /// What is otherwise with a server; it is known from now on.
+    fn news(&mut self, server: &Server) -> Option<News> {
+        let key = (server.protocol.clone(), server.uri.clone());
+        let standing = (server.state.clone(), server.rejected_applications.clone());
+        let (state, applications) = &standing;
+        let news = match self.known.get(&key) {
+            Some((before, _)) if before != state => Some(News::State),
+            Some((_, before)) if before != applications => Some(News::Applications),
+            Some(_) => None,
+            None => Some(News::State),
+        };
+        self.known.insert(key, standing);
+        news
     }
 }
 
 impl Engine {
-    /// Tells the machine which servers stand otherwise than before; says whether there were any.
+    /// Looks which servers stand otherwise than before, and tells the machine and those who watch; says whether the machine was told.
     pub(super) fn watch_servers(&mut self, now: Now) -> bool {
         if !std::mem::take(&mut self.standings.is_stale) || self.stopping {
             return false;
         }
-        let mut servers = self.http_reports();
-        servers.extend(self.sip_reports());
-        servers.retain(|report| self.standings.is_news(report));
-        let any = !servers.is_empty();
+        let mut servers = self.http_servers(now);
+        servers.extend(self.sip_servers(now));
+        let mut reports = self.http_reports();
+        reports.extend(self.sip_reports());
+        let mut changed = Vec::new();
+        for server in servers {
+            let Some(news) = self.standings.news(&server) else {
+                continue;
+            };
+            let is_it = |report: &push_core::ServerReport| {
+                report.uri == server.uri && report.protocol.to_string() == server.protocol
+            };
+            changed.extend(
+                reports
+                    .iter()
+                    .position(is_it)
+                    .map(|at| reports.swap_remove(at)),
+            );
+            if news == News::State {
+                self.tell_server(server, now);
+            }
+        }
+        let any = !changed.is_empty();
         if any {
             self.core
-                .handle_input(Input::ServersChanged { servers }, now);
+                .handle_input(Input::ServersChanged { servers: changed }, now);
         }
         any
     }
@@ -51,33 +88,26 @@ impl Engine {
 mod tests {
     use super::*;
 
-    fn report(uri: &str, state: ServerState, rejected: &[&str]) -> ServerReport {
-        let rejected = rejected.iter();
-        ServerReport {
-            uri: uri.to_owned(),
-            protocol: Protocol::OtaSip,
-            state,
-            reason: None,
-            rejected_applications: rejected
-                .map(|id| PushApplicationId::parse(id).unwrap())
-                .collect(),
-        }
-    }
-
     #[test]
     fn only_what_is_otherwise_is_news() {
-        use ServerState::{Confirmed, Unreachable};
         let mut standings = Standings::default();
-        for (report, is_news) in [
-            (report("a", Confirmed, &[]), true),
-            (report("b", Confirmed, &[]), true),
-            (report("a", Confirmed, &[]), false),
-            (report("a", Confirmed, &["4"]), true),
-            (report("a", Unreachable, &["4"]), true),
-            (report("b", Confirmed, &[]), false),
-            (report("a", Unreachable, &["4"]), false),
+        for (uri, word, rejected, news) in [
+            ("a", "confirmed", None, Some(News::State)),
+            ("b", "confirmed", None, Some(News::State)),
+            ("a", "confirmed", None, None),
+            ("a", "confirmed", Some("4"), Some(News::Applications)),
+            ("a", "unreachable", Some("4"), Some(News::State)),
+            ("b", "confirmed", None, None),
+            ("a", "unreachable", Some("4"), None),
         ] {
-            assert_eq!(standings.is_news(&report), is_news, "{report:?}");
+            let server = Server {
+                uri: uri.to_owned(),
+                protocol: "OTA-SIP".to_owned(),
+                state: word.to_owned(),
+                rejected_applications: rejected.map(str::to_owned).into_iter().collect(),
+                ..Server::default()
+            };
+            assert_eq!(standings.news(&server), news, "{server:?}");
         }
     }
 }

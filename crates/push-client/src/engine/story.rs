@@ -1,6 +1,8 @@
 //! Where events stand: one that is asked about, and dead letters.
 
-use push_api::{DeadLetterQuery, EventStory, ExplainAnswer, ExplainRequest, HandlerAttempt};
+use push_api::{
+    Caller, DeadLetterQuery, EventStory, ExplainAnswer, ExplainRequest, HandlerAttempt,
+};
 use push_core::{DeadLetter, EventId, EventStage, EventView, Now, RegistrationRecord};
 use push_message::{Owner, Reason, Refusal};
 
@@ -64,24 +66,24 @@ impl Engine {
         "its application rejected it".to_owned()
     }
 
-    /// Where an event stands, to its owner and to administrators (who name no owner).
+    /// Where an event stands, to its owner and to administrators.
     pub(super) fn story(
         &self,
-        owner: Option<&Owner>,
+        caller: &Caller,
         request: &ExplainRequest,
         now: Now,
     ) -> Result<ExplainAnswer, Refusal> {
         let id = request.event_id.as_deref().unwrap_or_default();
         check_alone(request)?;
         let event = event_id(id, "eventID")?;
-        let may_see = |other: Option<&Owner>| owner.is_none_or(|owner| other == Some(owner));
+        let may_see = |owner| caller.administrator || owner == Some(&caller.owner);
         let view = self.core.event(event, now);
         let view = view.filter(|view| may_see(view.record.map(|record| &record.owner)));
         let mut story = match &view {
             Some(view) => standing(event, view),
             None => gone(event),
         };
-        story.handler_attempts = self.handler_attempts(owner, event);
+        story.handler_attempts = self.handler_attempts(caller, event);
         if view.is_none() && !story.handler_attempts.is_empty() {
             "it was accepted, dropped, or has expired".clone_into(&mut story.detail);
         }
@@ -92,11 +94,11 @@ impl Engine {
     }
 
     /// What handlers made of an event, as far as it may be seen. What they said is shown to the owner alone: it may hold content.
-    fn handler_attempts(&self, owner: Option<&Owner>, event: EventId) -> Vec<HandlerAttempt> {
+    fn handler_attempts(&self, caller: &Caller, event: EventId) -> Vec<HandlerAttempt> {
         let kept = self.reports.of(event);
-        kept.filter_map(|kept| match owner {
-            Some(owner) => (kept.owner.as_ref() == Some(owner)).then(|| kept.attempt(true)),
-            None => Some(kept.attempt(false)),
+        kept.filter_map(|kept| {
+            let is_its = kept.owner.as_ref() == Some(&caller.owner);
+            (is_its || caller.administrator).then(|| kept.attempt(is_its))
         })
         .collect()
     }

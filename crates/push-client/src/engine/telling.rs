@@ -194,29 +194,16 @@ impl Engine {
             .tell(&Concern::Nobody, Watched { time, what }.into());
     }
 
-    /// Looks at the Push Servers of a protocol, and tells those who watch with which of them it stands otherwise than before.
-    pub(super) fn compare_servers(&mut self, servers: Vec<Server>, now: Now) {
-        for Server {
-            uri,
-            protocol,
-            state,
-            reason,
-            ..
-        } in servers
-        {
-            let key = (protocol.clone(), uri.clone());
-            let before = self.server_states.insert(key, state.clone());
-            if before.is_none_or(|before| before != state) {
-                let what = Happening::ServerChanged {
-                    uri,
-                    protocol,
-                    state,
-                    reason,
-                };
-                self.watchers
-                    .tell(&Concern::Everybody, at(now, what).into());
-            }
-        }
+    /// Tells those who watch that it stands otherwise with a Push Server.
+    pub(super) fn tell_server(&mut self, server: Server, now: Now) {
+        let what = Happening::ServerChanged {
+            uri: server.uri,
+            protocol: server.protocol,
+            state: server.state,
+            reason: server.reason,
+        };
+        self.watchers
+            .tell(&Concern::Everybody, at(now, what).into());
     }
 
     /// A handler has made something of an event: it is counted, kept for explanations, and told.

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use push_client::DeregistrationRequest;
+use push_api::{Happening, PushService as _, WatchQuery, WatchStream as _};
 use push_client::http::Host;
 use push_client::sip::Transport;
+use push_client::{DeregistrationRequest, Watching};
 use push_core::ServerState;
 use push_message::Reason;
 use tokio::net::TcpListener;
 
-use crate::bench::{Bench, MMS, settings, within};
+use crate::bench::{Bench, MMS, administrator, settings, within};
 use crate::core::Core;
 
 //= specs/push-cai.md#registration-with-the-push-server
@@ -160,5 +161,34 @@ async fn a_registration_outlives_a_restart_and_so_does_the_binding() {
     let bench = bench.killed_and_started(builder).await;
     core.bind().await;
     core.learn().await;
+    bench.stop_bound(&mut core).await;
+}
+
+/// What is said of registrations next.
+async fn next_change(watching: &mut Watching) -> String {
+    loop {
+        let watched = within(watching.next()).await.unwrap();
+        if let Happening::RegistrationChanged { cause, .. } = watched.what {
+            return cause;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_registration_is_lost_while_the_registrar_refuses_it_and_restored_when_it_does_not() {
+    let mut core = Core::udp().await;
+    let mut settings = settings(core.address(), Transport::Udp);
+    settings.agent.registration.backoff_limit = Duration::from_millis(50);
+    let bench = Bench::start(settings);
+    bench.register(&mut core, MMS).await;
+    let query = WatchQuery::default();
+    let watching = bench.client.watch(administrator(), query).await;
+    let mut watching = watching.unwrap();
+    bench.client.network_changed().await;
+    let renewal = core.request("REGISTER").await;
+    core.answer(&renewal, "403 Not Here", "").await;
+    assert_eq!(next_change(&mut watching).await, "lost");
+    core.bind().await;
+    assert_eq!(next_change(&mut watching).await, "restored");
     bench.stop_bound(&mut core).await;
 }

@@ -17,8 +17,10 @@ Examples:
   pushcai watch --kind judged,died,handled
   pushcai watch --json | jq 'select(.kind == \"died\").id'
 
-In a terminal lines are coloured and cut to its width; elsewhere they are plain and whole. A lost connection is opened again
-with pauses of 0.1 to 5 seconds; Ctrl-C ends it.")]
+In a terminal lines are coloured, times are the time of day (UTC), `x-wap-application:` is left out, and what finds no room in
+its width goes on a second line. Elsewhere lines are plain and whole, two spaces between their columns. `watching` on the
+standard error says that the watch has begun. A lost connection is opened again with pauses of 0.1 to 5 seconds; what happened
+meanwhile is not shown. Ctrl-C ends it.")]
 pub(crate) struct Watch {
     /// Only what concerns this Push Application ID
     #[arg(long, value_name = "ID")]
@@ -26,7 +28,7 @@ pub(crate) struct Watch {
     /// Only these kinds of things
     #[arg(long = "kind", value_name = "KIND,...", value_delimiter = ',', value_parser = kinds())]
     pub(crate) kinds: Vec<String>,
-    /// Show the content of pushes to your own applications
+    /// Show the content of pushes to your own applications, and what their handlers wrote
     #[arg(long)]
     pub(crate) content: bool,
     /// Whether lines are coloured
@@ -76,8 +78,10 @@ pub(crate) enum DeadAction {
     /// List them
     List,
     /// Deliver them again, as if for the first time
+    #[command(override_usage = "pushcai dead replay EVENT... | --all [--app ID]")]
     Replay(Letters),
     /// Drop them for good
+    #[command(override_usage = "pushcai dead drop EVENT... | --all [--app ID]")]
     Drop(Letters),
 }
 

@@ -49,7 +49,7 @@ async fn list(app: Option<&str>, mut client: Client, output: &mut Output) -> Res
         return Ok(());
     }
     if rows.is_empty() {
-        output.say("there is no dead letter");
+        output.say("no dead letter: what applications reject, or do not accept in time, would be kept here");
         return Ok(());
     }
     let headings = [

@@ -36,11 +36,9 @@ pub(crate) async fn run(
 
 async fn follow(arguments: &Watch, mut client: Client, output: &mut Output) -> Result<(), Failure> {
     let path = path(arguments);
-    let style = style(arguments.color);
+    let style = style(arguments);
     let mut stream = client.stream(&path, None).await?;
-    if std::io::stdout().is_terminal() {
-        output.say("watching; Ctrl-C ends it");
-    }
+    begin(&style, output)?;
     let mut pause = FIRST_PAUSE;
     loop {
         let (shown, lost) = show(stream, &style, output).await?;
@@ -50,6 +48,21 @@ async fn follow(arguments: &Watch, mut client: Client, output: &mut Output) -> R
         }
         stream = reopen(&mut client, &path, lost, &mut pause, output).await?;
     }
+}
+
+/// Says that what happens from now on is shown: whoever reads by a pipe may wait for it.
+fn begin(style: &Style, output: &mut Output) -> Result<(), Failure> {
+    if !style.terminal {
+        output.say("watching");
+        return Ok(());
+    }
+    output.say("watching; Ctrl-C ends it");
+    if !output.is_json()
+        && let Some(headings) = style.headings()
+    {
+        output.line(&headings)?;
+    }
+    output.flush()
 }
 
 fn path(arguments: &Watch) -> String {
@@ -62,12 +75,13 @@ fn path(arguments: &Watch) -> String {
     with_query("/v1/watch", query)
 }
 
-fn style(color: Color) -> Style {
+fn style(arguments: &Watch) -> Style {
     let terminal = std::io::stdout().is_terminal();
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     Style {
         terminal,
-        color: match color {
+        content: arguments.content,
+        color: match arguments.color {
             Color::Auto => terminal && wanted,
             Color::Always => true,
             Color::Never => false,

@@ -36,9 +36,9 @@ fn piped_lines_are_plain_and_content_follows() {
     assert_eq!(
         lines,
         [
-            "2023-11-14T22:13:20.123Z  judged         0000000000000001  x-wap-application:mms.ua  accepted  text/plain  5 octets from 192.0.2.7 by OTA-WSP",
+            "2023-11-14T22:13:20.123Z  judged         0000000000000001  x-wap-application:mms.ua  accepted  text/plain, 5 octets, OTA-WSP from 192.0.2.7",
             "    | hello",
-            "2023-11-14T22:13:20.124Z  died           0000000000000001  -  it is a dead letter: `pushcai dead`",
+            "2023-11-14T22:13:20.124Z  died           0000000000000001  -  a dead letter now: `pushcai dead` lists it",
         ]
     );
     let asked = daemon.asked();

@@ -48,7 +48,10 @@ impl Engine {
                 let reason = Masked::new(&reason, shown || !names_somebody(&reason));
                 tracing::warn!(%reason, retry, "the SIP registrar keeps no binding");
             }
-            SipNote::Deregistered => tracing::info!("the binding at the SIP registrar has ended"),
+            SipNote::Deregistered => {
+                self.standings.may_differ();
+                tracing::info!("the binding at the SIP registrar has ended");
+            }
             SipNote::CapabilitiesFailed { server, reason } => {
                 self.standings.may_differ();
                 let server = Masked::new(server, shown);

@@ -16,14 +16,18 @@ const GREEN: &str = "32";
 const YELLOW: &str = "33";
 const RED: &str = "31";
 const CYAN: &str = "36";
+const DIM: &str = "2";
+const BOLD: &str = "1";
 
 /// How lines look.
 #[derive(Debug)]
 pub(super) struct Style {
-    /// They are cut to the width of a terminal, and say the time of day alone.
+    /// They fit into the width of a terminal, and say the time of day and short names alone.
     pub(super) terminal: bool,
     /// They are coloured.
     pub(super) color: bool,
+    /// Content was asked for: what handlers said is shown with it.
+    pub(super) content: bool,
 }
 
 /// What a line says behind its time.
@@ -35,29 +39,135 @@ struct Told {
 }
 
 impl Style {
-    /// What happened in one line, and the content of a push on those that follow.
-    pub(super) fn lines(&self, watched: &Watched) -> Vec<String> {
-        let width = self.width();
-        let kind = watched.kind().as_str();
-        let told = told(&watched.what);
-        let dash = || "-".to_owned();
-        let (event, application) = (
-            told.event.unwrap_or_else(dash),
-            told.application.unwrap_or_else(dash),
+    /// The names of the columns, for a terminal.
+    pub(super) fn headings(&self) -> Option<String> {
+        let line = format!(
+            "{:12}  {:KIND_WIDTH$}  {:16}  {:APPLICATION_WIDTH$}  HOW",
+            "TIME (UTC)", "WHAT", "EVENT", "APPLICATION"
         );
+        let line = cut(&line, self.width());
+        self.terminal.then(|| self.painted(BOLD, &line))
+    }
+
+    /// What happened in one line; what finds no room there, and the content of a push, on those that follow.
+    pub(super) fn lines(&self, watched: &Watched) -> Vec<String> {
+        self.lines_within(watched, self.width())
+    }
+
+    fn lines_within(&self, watched: &Watched, width: usize) -> Vec<String> {
+        let kind = watched.kind().as_str();
+        let told = self.told(&watched.what);
+        let event = told.event.as_deref().unwrap_or("-");
+        let application = told.application.as_deref().unwrap_or("-");
         let when = self.when(watched.time);
+        let named = visible(&format!("{event:16}  {}", self.application(application)));
+        let rest = visible(&told.rest);
+        let used = [&*when, "  ", &format!("{kind:KIND_WIDTH$}  "), &*named];
+        let used: usize = used.iter().map(|text| text.chars().count()).sum();
+        let together = used.saturating_add(2 + rest.chars().count()) <= width;
+        let room = width.saturating_sub(used - named.chars().count());
+        let tail = if together {
+            format!("{named}  {rest}")
+        } else {
+            cut(named.trim_end(), room)
+        };
         // Columns first, colour last: escapes have no width.
-        let head = format!("{when}  ");
-        let tail = visible(&format!("  {event:16}  {application}  {}", told.rest));
-        let room = width.saturating_sub(head.chars().count() + KIND_WIDTH);
-        let tail = cut(tail.trim_end(), room);
+        let when = self.painted(DIM, &when);
         let kind = self.painted(told.color, &format!("{kind:KIND_WIDTH$}"));
-        let mut lines = vec![format!("{head}{kind}{tail}")];
-        if let Happening::Judged(judged) = &watched.what {
-            let content = content(judged).into_iter();
-            lines.extend(content.map(|line| cut(&format!("    {line}"), width)));
+        let mut lines = vec![format!("{when}  {kind}  {}", tail.trim_end())];
+        if !together && !rest.is_empty() {
+            lines.push(cut(&format!("    {rest}"), width));
         }
+        let content = self.content(&watched.what).into_iter();
+        lines.extend(content.map(|line| cut(&format!("    {line}"), width)));
         lines
+    }
+
+    /// An application in its column; where people read, without the words that most ids begin with.
+    fn application(&self, id: &str) -> String {
+        if self.terminal {
+            let short = id.strip_prefix(ID_PREFIX).unwrap_or(id);
+            format!("{short:APPLICATION_WIDTH$}")
+        } else {
+            id.to_owned()
+        }
+    }
+
+    /// What came with it, where content was asked for.
+    fn content(&self, what: &Happening) -> Vec<String> {
+        match what {
+            Happening::Judged(judged) => content(judged),
+            Happening::Handled { output, .. } if self.content => bounded(text_lines(output)),
+            _ => Vec::new(),
+        }
+    }
+
+    fn told(&self, what: &Happening) -> Told {
+        match what {
+            Happening::Judged(judged) => push(judged),
+            Happening::Registered(of) => registration(GREEN, of, format!("by {}", of.owner)),
+            Happening::Deregistered(of) => registration(CYAN, of, format!("by {}", of.owner)),
+            Happening::RegistrationRefused {
+                owner,
+                reason,
+                detail,
+                ..
+            } => plain(RED, format!("{reason} to {owner}: {detail}")),
+            Happening::RegistrationChanged {
+                registration: of,
+                cause,
+                detail,
+            } => registration(YELLOW, of, format!("{cause}: {detail}")),
+            Happening::Delivered { event: of, attempt } => {
+                event(CYAN, of, format!("attempt {attempt}"))
+            }
+            Happening::Accepted(of) | Happening::Replayed(of) => event(GREEN, of, String::new()),
+            Happening::Delayed { event: of, until } => {
+                event(YELLOW, of, format!("until {}", self.when(*until)))
+            }
+            Happening::Died(of) => event(
+                RED,
+                of,
+                "a dead letter now: `pushcai dead` lists it".to_owned(),
+            ),
+            Happening::Dropped(of) | Happening::Expired(of) => event(RED, of, String::new()),
+            Happening::HandlerFailed {
+                registration: of,
+                until,
+                reason,
+            } => registration(YELLOW, of, format!("until {}: {reason}", self.when(*until))),
+            Happening::Handled {
+                event: of,
+                scheme,
+                outcome,
+                took,
+                ..
+            } => event(CYAN, of, format!("{scheme}: {outcome} in {took} ms")),
+            Happening::ServerChanged {
+                uri,
+                protocol,
+                state,
+                reason,
+            } => {
+                let reason = reason.as_ref().map(|reason| format!(" ({reason})"));
+                let reason = reason.unwrap_or_default();
+                plain(CYAN, format!("{uri} by {protocol}: {state}{reason}"))
+            }
+            Happening::Malformed {
+                protocol,
+                server,
+                length,
+                detail,
+                ..
+            } => plain(
+                RED,
+                format!("{}, {protocol} from {server}: {detail}", octets(*length)),
+            ),
+            Happening::Missed { count } => plain(
+                YELLOW,
+                format!("{count} more things happened than could be shown"),
+            ),
+        }
     }
 
     fn when(&self, milliseconds: u64) -> String {
@@ -84,6 +194,10 @@ impl Style {
 
 /// The longest kind of what happens often; longer ones push the rest aside.
 const KIND_WIDTH: usize = 13;
+/// The same for applications.
+const APPLICATION_WIDTH: usize = 12;
+/// What most Push Application IDs begin with.
+const ID_PREFIX: &str = "x-wap-application:";
 
 /// The text, or as much of it as there is room for.
 fn cut(text: &str, room: usize) -> String {
@@ -93,70 +207,6 @@ fn cut(text: &str, room: usize) -> String {
     let mut short: String = text.chars().take(room.saturating_sub(1)).collect();
     short.push('…');
     short
-}
-
-fn told(what: &Happening) -> Told {
-    match what {
-        Happening::Judged(judged) => push(judged),
-        Happening::Registered(of) => registration(GREEN, of, format!("by {}", of.owner)),
-        Happening::Deregistered(of) => registration(CYAN, of, format!("by {}", of.owner)),
-        Happening::RegistrationRefused {
-            owner,
-            reason,
-            detail,
-            ..
-        } => plain(RED, format!("{reason} to {owner}: {detail}")),
-        Happening::RegistrationChanged {
-            registration: of,
-            cause,
-            detail,
-        } => registration(YELLOW, of, format!("{cause}: {detail}")),
-        Happening::Delivered { event: of, attempt } => {
-            event(CYAN, of, format!("attempt {attempt}"))
-        }
-        Happening::Accepted(of) | Happening::Replayed(of) => event(GREEN, of, String::new()),
-        Happening::Delayed { event: of, until } => {
-            event(YELLOW, of, format!("until {}", time(*until)))
-        }
-        Happening::Died(of) => event(RED, of, "it is a dead letter: `pushcai dead`".to_owned()),
-        Happening::Dropped(of) | Happening::Expired(of) => event(RED, of, String::new()),
-        Happening::HandlerFailed {
-            registration: of,
-            until,
-            reason,
-        } => registration(YELLOW, of, format!("until {}: {reason}", time(*until))),
-        Happening::Handled {
-            event: of,
-            scheme,
-            outcome,
-            took,
-            ..
-        } => event(CYAN, of, format!("{scheme}: {outcome} in {took} ms")),
-        Happening::ServerChanged {
-            uri,
-            protocol,
-            state,
-            reason,
-        } => {
-            let reason = reason.as_ref().map(|reason| format!(" ({reason})"));
-            let reason = reason.unwrap_or_default();
-            plain(CYAN, format!("{uri} by {protocol}: {state}{reason}"))
-        }
-        Happening::Malformed {
-            protocol,
-            server,
-            length,
-            detail,
-            ..
-        } => plain(
-            RED,
-            format!("{length} octets from {server} by {protocol}: {detail}"),
-        ),
-        Happening::Missed { count } => plain(
-            YELLOW,
-            format!("{count} more things happened than could be shown"),
-        ),
-    }
 }
 
 const fn plain(color: &'static str, rest: String) -> Told {
@@ -199,6 +249,7 @@ fn push(judged: &WatchedPush) -> Told {
     };
     let detail = judged.detail.as_ref();
     let detail = detail.map_or_else(String::new, |detail| format!(": {detail}"));
+    let length = octets(*content_length);
     let color = match &**verdict {
         "accepted" => GREEN,
         "held" | "duplicate" => YELLOW,
@@ -208,9 +259,14 @@ fn push(judged: &WatchedPush) -> Told {
         color,
         event: judged.id.clone(),
         application: judged.push_application_id.clone(),
-        rest: format!(
-            "{verdict}  {content_type}  {content_length} octets from {from} by {protocol}{detail}"
-        ),
+        rest: format!("{verdict}  {content_type}, {length}, {protocol} from {from}{detail}"),
+    }
+}
+
+fn octets(number: usize) -> String {
+    match number {
+        1 => "1 octet".to_owned(),
+        number => format!("{number} octets"),
     }
 }
 
@@ -256,6 +312,19 @@ fn content(judged: &WatchedPush) -> Vec<String> {
         Some(Err(_)) => lines.push("(the content cannot be read)".to_owned()),
         Some(Ok(octets)) => lines.extend(said(judged, &octets)),
     }
+    bounded(lines)
+}
+
+/// Text as it was sent, each line marked as such.
+fn text_lines(text: &str) -> Vec<String> {
+    let lines = text.lines().map(visible);
+    lines
+        .map(|line| format!("| {}", cut(&line, CONTENT_WIDTH)))
+        .collect()
+}
+
+/// As many lines as are shown, and how many more there are.
+fn bounded(mut lines: Vec<String>) -> Vec<String> {
     if lines.len() > CONTENT_LINES {
         let more = lines.len() - CONTENT_LINES;
         lines.truncate(CONTENT_LINES);
@@ -271,6 +340,7 @@ mod tests {
     const PLAIN: Style = Style {
         terminal: false,
         color: false,
+        content: false,
     };
 
     fn judged(content: &str) -> Watched {
@@ -295,8 +365,8 @@ mod tests {
     fn a_push_is_a_line_and_its_content_follows() {
         assert_eq!(
             PLAIN.lines(&judged("hello\nthere\x1b[2J")).first().unwrap(),
-            "2023-11-14T22:13:20.123Z  judged         0000000000000001  x-wap-application:mms.ua  accepted  text/plain  5 \
-             octets from 192.0.2.7 by OTA-WSP"
+            "2023-11-14T22:13:20.123Z  judged         0000000000000001  x-wap-application:mms.ua  accepted  text/plain, 5 \
+             octets, OTA-WSP from 192.0.2.7"
         );
         let lines = PLAIN.lines(&judged("hello\nthere"));
         assert_eq!(
@@ -342,10 +412,54 @@ mod tests {
             ..PLAIN
         };
         for line in colored.lines(&judged("\x1b[31m")) {
-            let inner = line.replace("\x1b[32m", "").replace("\x1b[0m", "");
+            let inner = ["\x1b[32m", "\x1b[2m", "\x1b[0m"];
+            let inner = inner.iter().fold(line, |line, code| line.replace(code, ""));
             assert!(!inner.contains('\x1b'), "{inner:?}");
         }
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn a_narrow_terminal_has_the_rest_on_a_line_of_its_own() {
+        let terminal = Style {
+            terminal: true,
+            ..PLAIN
+        };
+        let whole = "22:13:20.123  judged         0000000000000001  mms.ua        accepted  text/plain, 5 octets, OTA-WSP from \
+                     192.0.2.7";
+        assert_eq!(terminal.lines_within(&judged(""), 120)[0], whole);
+        let narrow = terminal.lines_within(&judged(""), 56);
+        assert_eq!(
+            narrow[..2],
+            [
+                "22:13:20.123  judged         0000000000000001  mms.ua",
+                "    accepted  text/plain, 5 octets, OTA-WSP from 192.0.…"
+            ]
+        );
+        for line in terminal.lines_within(&judged("a long line of text"), 40) {
+            assert!(line.chars().count() <= 40, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_handler_said_is_shown_with_content() {
+        let watched = Watched {
+            time: 0,
+            what: Happening::Handled {
+                event: WatchedEvent::default(),
+                attempt: 1,
+                scheme: "exec".to_owned(),
+                outcome: "exit status 3".to_owned(),
+                output: "no \x1b[1mmeter\n".to_owned(),
+                took: 7,
+            },
+        };
+        let content = Style {
+            content: true,
+            ..PLAIN
+        };
+        assert_eq!(content.lines(&watched)[1..], ["    | no \\u{1b}[1mmeter"]);
+        assert_eq!(PLAIN.lines(&watched).len(), 1);
     }
 }
