@@ -1,8 +1,8 @@
 //! What exists for other push daemons: consumers with drop-in files, and push agents of oFono.
 
 use std::fs;
-use std::io::Write as _;
-use std::net::UdpSocket;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 
@@ -13,11 +13,13 @@ use conformance::loopback::Network;
 use conformance::on_both_buses;
 use conformance::process::{Running, eventually};
 use conformance::pushcai::Daemon;
+use push_lab::short_message::ShortMessage;
 use serde_json::Value;
 
 on_both_buses!(
     consumers_with_files_are_called_as_their_daemons_do,
     agents_of_ofono_get_every_push_and_none_is_dropped_for_an_error,
+    pushes_by_every_road_reach_consumers_and_agents,
 );
 
 /// Takes any call of one method, shows its arguments, and answers; the first calls by errors, where it is told to.
@@ -325,6 +327,88 @@ fn agents_of_ofono_get_every_push_and_none_is_dropped_for_an_error(
         let last = next(agent)?;
         assert_eq!(last[0], "Release");
     }
+    Ok(())
+}
+
+/// A push over HTTP whose headers are those of the request.
+fn post(network: &Network, content: &[u8]) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect((network.host(2), HTTP_PUSH))?;
+    let head = format!(
+        "POST /wappush HTTP/1.1\r\nHost: terminal\r\nX-Wap-Push-OTA-Version: 1.0\r\nX-Wap-Application-Id: x-wap-application:mms.ua\r\n\
+         Content-Type: application/vnd.wap.mms-message\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        content.len()
+    );
+    stream.write_all(&[head.as_bytes(), content].concat())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    Ok(())
+}
+
+const HTTP_PUSH: u16 = 4035;
+
+fn pushes_by_every_road_reach_consumers_and_agents(kind: Kind) -> anyhow::Result<()> {
+    let Some(bus) = everything_allowed(kind, Scope::System)? else {
+        return Ok(());
+    };
+    let network = Network::claim()?;
+    let files = tempfile::tempdir()?;
+    let content_type = "application/vnd.wap.mms-message";
+    put(files.path(), "forwarded.conf", FORWARDED)?;
+    let (address, terminal) = (bus.address(), network.host(2));
+    // Who may register by other ways does not concern what the administrator has imported.
+    let extra = format!(
+        "[ota_http]\nlisten = [\"{terminal}:{HTTP_PUSH}\"]\nterminal_id = \"4477700900123\"\n\
+         [[ota_http.ppg]]\nid = \"ppg.example.net\"\naddresses = [\"127.0.0.1\"]\nconnect = \"never\"\n\
+         [sms]\nsubmitted = true\nsubscriber_identities = {{ submit = \"001010123456789\" }}\n\
+         [imports]\nbus = \"{address}\"\nsailfish = [\"{}\"]\n[ofono_side]\nenabled = true\nbus = \"{address}\"\n\
+         [applications]\nallowed_owners = [\"uid:{}\"]\n",
+        files.path().display(),
+        rustix::process::getuid().as_raw(),
+    );
+    let daemon = Daemon::start(terminal, &extra)?;
+    until_imported(&daemon, &["import:sailfish:forwarded.conf/Notifications"])?;
+    let has_name = || bus.call::<_, bool>(DBUS, "NameHasOwner", &"org.ofono");
+    eventually("oFono's name is taken", || Ok(has_name()?.then_some(())))?;
+    let forwarded = "com.example.Forwarded";
+    let forwarder = [address, forwarded, forwarded, "HandlePush", "0"];
+    let forwarder = consumer("forwarded", &forwarder)?;
+    let interface = "org.ofono.PushNotificationAgent";
+    let agent = [
+        address,
+        "-",
+        interface,
+        "ReceiveNotification",
+        "0",
+        "/agent",
+    ];
+    let agent = consumer("agent", &agent)?;
+    let message = ShortMessage::new(b"\x01\x06\x03\xBE\xAF\x84short".to_vec());
+    let message = message.sender("+15551234567").centre("+4917099999");
+    for segment in message.tpdus() {
+        daemon.pushcai_json(&["submit", "--json", &hex(&segment)])?;
+    }
+    let call = next(&forwarder)?;
+    let said = [&call[1], &call[2], &call[7]];
+    assert_eq!(said, ["001010123456789", "+15551234567", content_type]);
+    assert_eq!(call[8], hex(b"short"));
+    let call = next(&agent)?;
+    assert_eq!(call[1], hex(b"\x01\x06\x03\xBE\xAF\x84short"));
+    assert_eq!(call[2]["Sender"], "+15551234567");
+    post(&network, b"over HTTP")?;
+    let call = next(&forwarder)?;
+    assert_eq!(
+        (&call[1], &call[7], &call[8]),
+        (
+            &Value::from(""),
+            &Value::from(content_type),
+            &Value::from(hex(b"over HTTP"))
+        )
+    );
+    // Agents have it in the form of WSP.
+    let octets = next(&agent)?[1].as_str().unwrap_or_default().to_owned();
+    assert_eq!(&octets[2..4], "06");
+    assert!(octets.ends_with(&hex(b"over HTTP")), "{octets}");
     Ok(())
 }
 

@@ -59,9 +59,7 @@ impl Application {
     //= specs/push-cai.md#trust
     //# Where no security policy is in force the Push Client MUST take an application as trusted and entitled to ask for registration.
     fn authorize(&self, settings: &Settings) -> Result<(), Refusal> {
-        if let Some(allowed) = &settings.allowed_owners
-            && !allowed.iter().any(|owner| owner == self.owner.as_str())
-        {
+        if !settings.allows(&self.owner) {
             return Err(Refusal::new(
                 Reason::NotAuthorized,
                 format!(

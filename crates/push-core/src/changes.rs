@@ -24,8 +24,7 @@ pub(crate) struct Standings {
 impl PushClient {
     /// Whether the owner of a registration may have one by the present settings.
     pub(crate) fn is_allowed(&self, record: &RegistrationRecord) -> bool {
-        let allowed = self.settings.allowed_owners.as_ref();
-        allowed.is_none_or(|allowed| allowed.iter().any(|owner| owner == record.owner.as_str()))
+        self.settings.allows(&record.owner)
     }
 
     /// A registration was taken away because its owner may have none any more.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use push_message::{Bearer, DefaultWhitelistEntry, MediaType, Protocol, PushApplicationId};
+use push_message::{Bearer, DefaultWhitelistEntry, MediaType, Owner, Protocol, PushApplicationId};
 
 /// The settings of a [`PushClient`](crate::PushClient).
 #[derive(Debug, Clone)]
@@ -26,6 +26,9 @@ pub struct Settings {
     pub omna_only: bool,
     /// Owners that may register; absent: everyone (Push-CAI 6).
     pub allowed_owners: Option<Vec<String>>,
+    /// What owners begin with that the driver itself makes, by its administrator's order: [`allowed_owners`](Self::allowed_owners)
+    /// does not concern them. No binding may give such a name to anybody else.
+    pub own_owners: Vec<String>,
     /// A registration succeeds only when the servers confirmed it, rather than when they were told.
     pub confirm: bool,
     /// Registrations in all.
@@ -179,6 +182,16 @@ pub enum OwnPorts {
     Shown,
 }
 
+impl Settings {
+    /// Whether an owner may have registrations.
+    pub(crate) fn allows(&self, owner: &Owner) -> bool {
+        let owner = owner.as_str();
+        let is_own = self.own_owners.iter().any(|own| owner.starts_with(own));
+        let allowed = self.allowed_owners.as_ref();
+        is_own || allowed.is_none_or(|allowed| allowed.iter().any(|one| one == owner))
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -190,6 +203,7 @@ impl Default for Settings {
             handler_schemes: Vec::new(),
             omna_only: false,
             allowed_owners: None,
+            own_owners: Vec::new(),
             confirm: false,
             max_registrations: 16_384,
             max_registrations_per_owner: 16_384,

@@ -131,6 +131,19 @@ fn whose_owner_may_not_register_any_more_is_removed_with_its_events() {
     assert_eq!(again.counts().registrations, 2);
 }
 
+#[test]
+fn owners_that_the_driver_makes_are_no_matter_of_the_list() {
+    let settings = || Settings {
+        allowed_owners: Some(vec!["uid:1".to_owned()]),
+        own_owners: vec!["uid:3".to_owned()],
+        ..full()
+    };
+    let (terminal, changes) = start(settings());
+    let revoked: Vec<&str> = changes.iter().map(|(owner, ..)| &**owner).collect();
+    assert_eq!(revoked, ["uid:2"]);
+    assert_eq!(terminal.store.registrations().count(), 2);
+}
+
 fn report(uri: &str, state: ServerState) -> ServerReport {
     ServerReport {
         uri: uri.to_owned(),

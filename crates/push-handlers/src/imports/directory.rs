@@ -1,8 +1,11 @@
 //! The files of one directory, read within bounds.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use super::key_file::KeyFile;
 
@@ -33,15 +36,12 @@ pub(super) fn read(directory: &Path, max_files: usize, max_octets: usize) -> io:
         {
             names.push(name.to_owned());
         }
+        if names.len() > max_files {
+            let message = format!("it holds more than {max_files} files, and no more are read");
+            return Err(io::Error::other(message));
+        }
     }
     names.sort();
-    if names.len() > max_files {
-        let message = format!(
-            "it holds {} files; at most {max_files} are read",
-            names.len()
-        );
-        return Err(io::Error::other(message));
-    }
     let drops = names.into_iter().map(|name| {
         let content = read_file(&directory.join(&name), max_octets);
         Drop { name, content }
@@ -51,13 +51,16 @@ pub(super) fn read(directory: &Path, max_files: usize, max_octets: usize) -> io:
 
 fn read_file(path: &Path, max_octets: usize) -> Result<KeyFile, String> {
     let said = |error: io::Error| error.to_string();
-    // A pipe would be read for ever.
-    if !fs::metadata(path).map_err(said)?.is_file() {
+    // A pipe would be opened or read for ever; it may come in a file's place at any time.
+    let mut options = OpenOptions::new();
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    options.read(true).custom_flags(flags.bits().cast_signed());
+    let file = options.open(path).map_err(said)?;
+    if !file.metadata().map_err(said)?.is_file() {
         return Err("it is no regular file".to_owned());
     }
     let most = u64::try_from(max_octets).unwrap_or(u64::MAX);
     let mut octets = Vec::new();
-    let file = File::open(path).map_err(said)?;
     file.take(most.saturating_add(1))
         .read_to_end(&mut octets)
         .map_err(said)?;

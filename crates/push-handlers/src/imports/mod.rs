@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 pub use group::{Kind, Wanted};
 pub use key_file::{Group, InvalidValue, KeyFile, KeyFileError};
-pub use run::Imports;
+pub use run::{Imports, OWNER};
 
 /// Settings of [`Imports`].
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,7 +19,10 @@ use super::group::{Kind, Wanted};
 use super::watch::Watch;
 
 /// What owners of imported registrations begin with.
-const OWNER: &str = "import:";
+pub const OWNER: &str = "import:";
+
+/// Between two readings, so that files that change all the time, or are written in parts, cost little and end nothing.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// After this time it is tried again to register what could not be registered.
 const RETRY: Duration = Duration::from_secs(30);
@@ -31,6 +34,19 @@ pub struct Imports {
     client: Client,
     /// What was said of files, so that it is said once.
     said: BTreeSet<String>,
+    /// Owners that nobody asked for when the files were read last.
+    gone: BTreeSet<String>,
+}
+
+/// What came of one reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// The registrations are what the files ask for.
+    All,
+    /// Something could not be done.
+    NotAll,
+    /// Something is gone, unless it is there again at the next reading.
+    Unsure,
 }
 
 /// What the files ask for.
@@ -51,6 +67,7 @@ impl Imports {
             settings,
             client,
             said: BTreeSet::new(),
+            gone: BTreeSet::new(),
         }
     }
 
@@ -74,21 +91,25 @@ impl Imports {
             watch(directories)
         };
         loop {
-            let is_done = self.import().await;
+            let done = self.import().await;
+            sleep(PAUSE).await;
+            if done == Done::Unsure {
+                continue;
+            }
             tokio::select! {
                 () = changed(watch.as_ref()) => {}
                 () = read_again.notified() => {}
-                () = sleep(RETRY), if !is_done => {}
+                () = sleep(RETRY), if done == Done::NotAll => {}
             }
         }
     }
 
-    /// Makes the registrations what the files ask for; says whether all of them are.
-    async fn import(&mut self) -> bool {
+    /// Makes the registrations what the files ask for.
+    async fn import(&mut self) -> Done {
         let settings = self.settings.clone();
         let asked = tokio::task::spawn_blocking(move || Asked::read(&settings)).await;
         let Ok(mut asked) = asked else {
-            return false;
+            return Done::NotAll;
         };
         let done = self.register(&mut asked).await;
         for said in asked.said.difference(&self.said) {
@@ -98,7 +119,7 @@ impl Imports {
         done
     }
 
-    async fn register(&self, asked: &mut Asked) -> bool {
+    async fn register(&mut self, asked: &mut Asked) -> Done {
         let caller = Caller {
             owner: Owner::proved("import"),
             administrator: true,
@@ -107,19 +128,24 @@ impl Imports {
             Ok(registrations) => registrations,
             Err(refusal) => {
                 tracing::warn!(%refusal, "what is imported cannot be compared with what is registered");
-                return false;
+                return Done::NotAll;
             }
         };
         let standing = standing
             .iter()
             .filter(|registration| registration.owner.starts_with(OWNER));
         let mut is_done = true;
+        let gone_before = std::mem::take(&mut self.gone);
         for registration in standing {
             match asked.judge(registration) {
                 Standing::AsAsked => {
                     asked.wanted.remove(&registration.owner);
                 }
                 Standing::Kept | Standing::Replaced => {}
+                // A file that is being written may have lost its groups for a moment, and with them would go what waits.
+                Standing::Gone if !gone_before.contains(&registration.owner) => {
+                    self.gone.insert(registration.owner.clone());
+                }
                 Standing::Gone => is_done &= self.end(registration).await,
             }
         }
@@ -134,7 +160,11 @@ impl Imports {
                 }
             }
         }
-        is_done
+        match (self.gone.is_empty(), is_done) {
+            (false, _) => Done::Unsure,
+            (true, true) => Done::All,
+            (true, false) => Done::NotAll,
+        }
     }
 
     async fn begin(&self, owner: &str, name: &str, wanted: &Wanted) -> Result<(), Refusal> {

@@ -36,8 +36,10 @@ impl Watch {
     pub(super) async fn changed(&self) -> io::Result<()> {
         loop {
             let mut ready = self.inotify.readable().await?;
-            let any = drain(self.inotify.get_ref())?;
-            ready.clear_ready();
+            let (any, is_empty) = drain(self.inotify.get_ref())?;
+            if is_empty {
+                ready.clear_ready();
+            }
             // A directory may have been made or moved.
             self.look();
             if any {
@@ -51,7 +53,9 @@ impl Watch {
             let found = directory.ancestors().find(|path| path.is_dir());
             let nearest = found.unwrap_or_else(|| Path::new("/"));
             let flags = if nearest == directory {
-                WatchFlags::CLOSE_WRITE
+                // A link that is made is not written.
+                WatchFlags::CREATE
+                    | WatchFlags::CLOSE_WRITE
                     | WatchFlags::DELETE
                     | WatchFlags::MOVE
                     | WatchFlags::DELETE_SELF
@@ -70,16 +74,21 @@ impl Watch {
     }
 }
 
-/// Takes what is there, and says whether there was anything.
-fn drain(inotify: &OwnedFd) -> io::Result<bool> {
+/// News that is taken at a time: whoever makes it faster than it is taken keeps nobody else waiting.
+const MOST: usize = 256;
+
+/// Takes what is there, up to a bound. Says whether there was anything, and whether that was all.
+fn drain(inotify: &OwnedFd) -> io::Result<(bool, bool)> {
     let mut buffer = [MaybeUninit::uninit(); 4096];
     let mut reader = Reader::new(inotify, &mut buffer);
     let mut any = false;
-    loop {
+    for _ in 0..MOST {
         match reader.next() {
             Ok(_) => any = true,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(any),
+            Err(Errno::AGAIN) => return Ok((any, true)),
+            Err(Errno::INTR) => return Ok((any, false)),
             Err(error) => return Err(error.into()),
         }
     }
+    Ok((any, false))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use zbus::Connection;
 
 use super::OfonoSideSettings;
 use crate::peers::Agent;
@@ -16,6 +17,8 @@ pub struct Agents {
     /// The paths of modems, and the device of each.
     modems: BTreeMap<String, Option<String>>,
     known: Mutex<BTreeMap<Agent, Known>>,
+    /// The connection that agents are served over: their names mean what they do on it alone, and they know who calls by it.
+    serving: Mutex<Option<Connection>>,
     /// Something changed that may end sooner.
     pub(super) changed: Notify,
 }
@@ -38,9 +41,23 @@ impl Agents {
         }
     }
 
-    /// The connection of an agent that is there.
+    /// The name of an agent that is there.
     pub(crate) fn present(&self, agent: &Agent) -> Option<String> {
         self.lock().get(agent)?.name.clone()
+    }
+
+    /// The connection that agents are served over.
+    pub(crate) fn connection(&self) -> Option<Connection> {
+        self.serving().clone()
+    }
+
+    /// Agents are served over this connection from here on.
+    pub(super) fn serve_over(&self, connection: Option<Connection>) {
+        *self.serving() = connection;
+    }
+
+    fn serving(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the agents of a modem get what came by a device.
@@ -55,8 +72,19 @@ impl Agents {
         }
     }
 
-    pub(super) fn count(&self) -> usize {
-        self.lock().len()
+    /// How many there are, those that left included; and how many of them are this user's.
+    pub(super) fn count(&self, user: u32) -> (usize, usize) {
+        let known = self.lock();
+        let own = known.keys().filter(|agent| agent.user == user).count();
+        (known.len(), own)
+    }
+
+    /// Whether any is there by this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let known = self.lock();
+        known
+            .values()
+            .any(|known| known.name.as_deref() == Some(name))
     }
 
     /// The place for an agent with this user, modem and path that calls by `name`: its own, one whose agent left, or a new one.

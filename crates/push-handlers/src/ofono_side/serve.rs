@@ -1,13 +1,15 @@
 //! The name of oFono: taken while nobody has it, given away when it is asked for.
 
-use std::sync::{Arc, Weak};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use push_api::{Caller, PushService as _};
 use push_client::{Client, DeregistrationRequest, RegistrationRequest};
 use push_dbus::{connect, next_message};
 use push_message::Owner;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::task::AbortHandle;
 use tokio::time::{sleep, sleep_until};
 use zbus::fdo::{DBusProxy, NameOwnerChanged, RequestNameFlags, RequestNameReply};
 use zbus::message::{Flags, Type};
@@ -22,6 +24,9 @@ use crate::peers::{Agent, Target};
 /// The owner that looks for registrations of earlier runs.
 const OBSERVER: &str = "ofono_side";
 
+/// Octets of an agent's path.
+const MOST_PATH: usize = 255;
+
 /// Pushes to any application.
 const ANY: &str = "*";
 
@@ -29,8 +34,6 @@ const ANY: &str = "*";
 #[derive(Debug)]
 pub struct OfonoSide {
     registrar: Arc<Registrar>,
-    /// The connection that agents are served over.
-    serving: Mutex<Option<Connection>>,
 }
 
 /// What registers agents.
@@ -41,6 +44,10 @@ pub(super) struct Registrar {
     agents: Arc<Agents>,
     /// One at a time, so that each finds the place that it asked for.
     turn: Mutex<()>,
+    /// Who calls and waits for a turn.
+    waiting: Semaphore,
+    /// By the name of a connection with agents: what waits for its end.
+    watching: std::sync::Mutex<BTreeMap<String, AbortHandle>>,
 }
 
 impl OfonoSide {
@@ -48,12 +55,13 @@ impl OfonoSide {
     pub fn new(settings: OfonoSideSettings, client: Client, agents: Arc<Agents>) -> Self {
         Self {
             registrar: Arc::new(Registrar {
+                waiting: Semaphore::new(settings.max_agents.clamp(1, Semaphore::MAX_PERMITS)),
                 client,
                 settings,
                 agents,
                 turn: Mutex::new(()),
+                watching: std::sync::Mutex::default(),
             }),
-            serving: Mutex::new(None),
         }
     }
 
@@ -73,7 +81,7 @@ impl OfonoSide {
             () = stop => {}
             () = self.go_on() => {}
         }
-        if let Some(connection) = self.serving.lock().await.take() {
+        if let Some(connection) = self.registrar.agents.connection() {
             release(&connection, &self.registrar.agents).await;
         }
     }
@@ -91,8 +99,9 @@ impl OfonoSide {
         loop {
             let ended = self.connected().await;
             // Agents come again by themselves, on the next connection.
-            *self.serving.lock().await = None;
+            self.registrar.agents.serve_over(None);
             self.registrar.agents.dismiss();
+            self.registrar.watch_those_there();
             match ended {
                 Ok(()) => pause = settings.backoff_base,
                 Err(error) => {
@@ -109,7 +118,7 @@ impl OfonoSide {
         let registrar = &self.registrar;
         let settings = &registrar.settings;
         let connection = connect(&settings.bus, settings.call_timeout).await?;
-        *self.serving.lock().await = Some(connection.clone());
+        registrar.agents.serve_over(Some(connection.clone()));
         offer(&connection, registrar).await?;
         let bus = DBusProxy::new(&connection).await?;
         let name = WellKnownName::from_static_str(NAME)?;
@@ -228,18 +237,19 @@ impl Registrar {
         path: &str,
         name: &str,
     ) -> Result<(), OfonoError> {
+        if path.len() > MOST_PATH {
+            return Err(OfonoError::InvalidArguments(format!(
+                "the path has more than {MOST_PATH} octets"
+            )));
+        }
+        let _place = self.place_to_wait()?;
         let _turn = self.turn.lock().await;
         let bus = DBusProxy::new(connection).await?;
         let caller = BusName::try_from(name)?;
         let user = bus.get_connection_unix_user(caller.clone()).await;
         let user = user.map_err(|error| OfonoError::Failed(error.to_string()))?;
         let agent = self.agents.place(user, modem, path, name);
-        let most = self.settings.max_agents;
-        if !self.agents.knows(&agent) && self.agents.count() >= most {
-            return Err(OfonoError::InUse(format!(
-                "there are {most} agents already"
-            )));
-        }
+        self.check_room(&agent)?;
         let request = RegistrationRequest {
             push_application_id: ANY.to_owned(),
             application_id: Some(application_id(&agent)),
@@ -260,11 +270,7 @@ impl Registrar {
             }
             return Err(OfonoError::Failed(refusal.to_string()));
         }
-        tokio::spawn(watch(
-            Arc::downgrade(&self.agents),
-            changes,
-            name.to_owned(),
-        ));
+        self.watch(changes, name);
         // It may have left before anybody watched.
         if !bus.name_has_owner(caller).await.unwrap_or(false) {
             self.agents.left(name);
@@ -279,11 +285,61 @@ impl Registrar {
         path: &str,
         name: &str,
     ) -> Result<(), OfonoError> {
+        let _place = self.place_to_wait()?;
         let _turn = self.turn.lock().await;
         let agent = self.agents.find(modem, path, name);
         let agent =
             agent.ok_or_else(|| OfonoError::Failed("no such agent is registered".to_owned()))?;
         self.end(&agent).await.map_err(OfonoError::Failed)
+    }
+
+    /// Whoever calls faster than it is answered keeps nobody's memory.
+    fn place_to_wait(&self) -> Result<SemaphorePermit<'_>, OfonoError> {
+        let place = self.waiting.try_acquire();
+        place.map_err(|_| OfonoError::InUse("too many agents call at a time; try again".to_owned()))
+    }
+
+    fn check_room(&self, agent: &Agent) -> Result<(), OfonoError> {
+        if self.agents.knows(agent) {
+            return Ok(());
+        }
+        let (all, own) = self.agents.count(agent.user);
+        let settings = &self.settings;
+        if all >= settings.max_agents {
+            let most = settings.max_agents;
+            return Err(OfonoError::InUse(format!(
+                "there are {most} agents already"
+            )));
+        }
+        if own >= settings.max_agents_per_user {
+            let most = settings.max_agents_per_user;
+            return Err(OfonoError::InUse(format!(
+                "there are {most} agents of this user already"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Waits for the end of a connection, once for all its agents, and no longer than it has any.
+    fn watch(&self, changes: MessageStream, name: &str) {
+        self.watch_those_there();
+        let mut watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
+        watching.entry(name.to_owned()).or_insert_with(|| {
+            let agents = Arc::downgrade(&self.agents);
+            tokio::spawn(watch(agents, changes, name.to_owned())).abort_handle()
+        });
+    }
+
+    /// Watches connections no longer that have no agents.
+    fn watch_those_there(&self) {
+        let mut watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
+        watching.retain(|name, task| {
+            let has_agents = self.agents.has(name);
+            if !has_agents {
+                task.abort();
+            }
+            has_agents
+        });
     }
 
     /// Ends the registration of an agent.
@@ -301,6 +357,7 @@ impl Registrar {
             Err(refusal) => return Err(refusal.to_string()),
         }
         self.agents.forget(agent);
+        self.watch_those_there();
         Ok(())
     }
 
@@ -330,11 +387,13 @@ impl Registrar {
         let keep = self.settings.keep_absent;
         loop {
             for agent in self.agents.given_up(keep) {
-                let _turn = self.turn.lock().await;
+                let turn = self.turn.lock().await;
                 if self.agents.present(&agent).is_some() {
                     continue;
                 }
-                match self.end(&agent).await {
+                let ended = self.end(&agent).await;
+                drop(turn);
+                match ended {
                     Ok(()) => {
                         tracing::info!(path = %agent.path, "a push agent did not return: its registration has ended");
                     }

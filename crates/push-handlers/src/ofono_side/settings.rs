@@ -18,6 +18,8 @@ pub struct OfonoSideSettings {
     pub subscriber_identities: BTreeMap<String, String>,
     /// Agents at a time, those that left and may return included.
     pub max_agents: usize,
+    /// Agents of one user, those that left and may return included.
+    pub max_agents_per_user: usize,
     /// For how long pushes wait for an agent that left the bus.
     pub keep_absent: Duration,
     /// How long the bus may take to answer.
@@ -36,6 +38,7 @@ impl Default for OfonoSideSettings {
             modems: BTreeMap::new(),
             subscriber_identities: BTreeMap::new(),
             max_agents: 32,
+            max_agents_per_user: 16,
             keep_absent: Duration::from_hours(1),
             call_timeout: Duration::from_secs(30),
             backoff_base: Duration::from_secs(1),

@@ -1,6 +1,7 @@
 //! The way to consumers of other push daemons: one method call for each event.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,10 +20,13 @@ use super::target::{Agent, Consumer, Form, Side, Target};
 use crate::ofono_side::{AGENT_INTERFACE, Agents, RECEIVE};
 use crate::{Answer, Answering, Handed, Handler, Opened, Scheme, Unreachable};
 
+/// Characters of an error's text that are kept where it says that nobody is there.
+const MOST_SAID: usize = 512;
+
 /// How consumers of other push daemons are reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerSettings {
-    /// The bus of consumers on the system bus, and of agents.
+    /// The bus of consumers on the system bus.
     pub system_bus: BusAddress,
     /// The bus of consumers on the bus of a user; absent: they cannot be reached.
     pub session_bus: Option<BusAddress>,
@@ -75,18 +79,20 @@ impl PeerScheme {
             Unreachable::new(format!("`{handler}` was not written by this program"))
         })?;
         let (bus, destination) = match &target {
-            Target::Consumer(consumer) => (self.bus(consumer.side)?, consumer.service.clone()),
-            Target::Agent(agent) => (&self.system, self.agent(agent)?),
+            Target::Consumer(consumer) => {
+                (Some(self.bus(consumer.side)?), consumer.service.clone())
+            }
+            Target::Agent(agent) => (None, self.agent(agent)?),
         };
-        let connection = bus.connection().await.map_err(|error| {
-            Unreachable::new(format!(
-                "the bus {:?} cannot be reached: {error}",
-                bus.address()
-            ))
-        })?;
+        let connection = match bus {
+            Some(bus) => connected(bus).await?,
+            None => self.agents.connection().ok_or_else(|| {
+                Unreachable::new("oFono's side is not served: its bus cannot be reached")
+            })?,
+        };
         Ok(Opened::Handler(Box::new(PeerHandler {
             call: Arc::new(Call {
-                bus: Arc::clone(bus),
+                bus: bus.map(Arc::clone),
                 connection,
                 destination,
                 target,
@@ -110,6 +116,13 @@ impl PeerScheme {
             Unreachable::new("the agent has left the bus; its pushes wait for it to register again")
         })
     }
+}
+
+async fn connected(bus: &Bus) -> Result<Connection, Unreachable> {
+    bus.connection().await.map_err(|error| {
+        let address = bus.address();
+        Unreachable::new(format!("the bus {address:?} cannot be reached: {error}"))
+    })
 }
 
 impl Scheme for PeerScheme {
@@ -156,7 +169,8 @@ impl Handler for PeerHandler {
 
 #[derive(Debug)]
 struct Call {
-    bus: Arc<Bus>,
+    /// Absent for agents, which are called by the connection that serves them.
+    bus: Option<Arc<Bus>>,
     connection: Connection,
     destination: String,
     target: Target,
@@ -275,16 +289,27 @@ impl Call {
 
     async fn failed(&self, error: zbus::Error) -> Answer {
         let zbus::Error::MethodError(name, detail, _) = &error else {
-            self.bus.lost(&self.connection).await;
+            if matches!(&error, zbus::Error::InputOutput(error) if error.kind() == ErrorKind::TimedOut)
+            {
+                return self.silent().await;
+            }
+            if let Some(bus) = &self.bus {
+                bus.lost(&self.connection).await;
+            }
             return Err(Unreachable::new(error.to_string()));
         };
         let detail = detail.as_deref().unwrap_or_default();
-        let said = format!("{name}: {detail}");
         if is_unreachable(name.as_str()) {
+            // Anybody may answer so, at any length.
+            let detail: String = detail.chars().take(MOST_SAID).collect();
+            let said = format!("{name}: {detail}");
             return Err(Unreachable::new(with_what_works(name.as_str(), said)));
         }
         // An error removes nobody: the push comes again.
-        Ok(Handed::new(Outcome::Later, said))
+        Ok(Handed {
+            output: detail.to_owned(),
+            ..Handed::new(Outcome::Later, name.as_str())
+        })
     }
 
     /// The consumer did not answer.

@@ -139,7 +139,7 @@ section! {
         max_whitelist: usize = Settings::default().max_whitelist,
         /// Connection profiles in one registration.
         max_profiles: usize = Settings::default().max_profiles,
-        /// Owners that may register (`uid:1000`, `token:NAME`); absent: everyone.
+        /// Owners that may register (`uid:1000`, `token:NAME`); absent: everyone. What `[imports]` asks for may, whatever stands here.
         allowed_owners: Option<Vec<String>> = None,
         /// Take only Push Application IDs that the OMNA registry knows.
         omna_only: bool = false,

@@ -57,6 +57,8 @@ section! {
         modems: BTreeMap<String, String> = BTreeMap::new(),
         /// Agents at a time, those that left and may return included.
         max_agents: usize = OfonoSideSettings::default().max_agents,
+        /// Agents of one user, those that left and may return included.
+        max_agents_per_user: usize = OfonoSideSettings::default().max_agents_per_user,
         /// For how long pushes wait for an agent that has left the bus; then its registration ends.
         keep_absent: Span = Span(OfonoSideSettings::default().keep_absent),
         /// How long the bus may take to answer a call.
@@ -91,13 +93,8 @@ impl Config {
         let session_bus = session_bus.map(|text| bus("imports", "session_bus", text));
         let session_bus = session_bus.transpose()?;
         let ofono_side = self.ofono_side.settings(&self.sms.subscriber_identities)?;
-        let system_bus = if self.ofono_side.enabled {
-            ofono_side.bus.clone()
-        } else {
-            bus("imports", "bus", &imports.bus)?
-        };
         let settings = PeerSettings {
-            system_bus,
+            system_bus: bus("imports", "bus", &imports.bus)?,
             session_bus,
             reply_timeout: imports
                 .reply_timeout
@@ -153,6 +150,7 @@ impl OfonoSideTable {
             modems: further.collect::<Result<_, Wrong>>()?,
             subscriber_identities: identities.clone(),
             max_agents: self.max_agents,
+            max_agents_per_user: self.max_agents_per_user,
             keep_absent: self.keep_absent.0,
             call_timeout: self.call_timeout.0,
             backoff_base: self.backoff_base.0,

@@ -10,6 +10,7 @@ use push_client::smpp::SmppSettings;
 use push_client::{ClientSettings, Durability, OtaHttpSettings, OtaWspSettings, StoreSettings};
 use push_core::Settings;
 use push_dbus::DbusSettings;
+use push_handlers::imports::OWNER;
 use push_http::HttpSettings;
 use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplicationId};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -271,6 +272,7 @@ impl Config {
             default_applications: self.default_applications()?,
             omna_only: applications.omna_only,
             allowed_owners: applications.allowed_owners.clone(),
+            own_owners: vec![OWNER.to_owned()],
             confirm: applications.confirm,
             announce_timeout: applications.announce_timeout.0,
             max_registrations: applications.max_registrations,
