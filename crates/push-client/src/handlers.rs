@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use push_api::Caller;
-use push_core::{Acknowledgement, EventId, Input, RegistrationId, RegistrationRecord, Selector};
+use push_core::{
+    Acknowledgement, ChangeCause, EventId, Input, RegistrationId, RegistrationRecord, Selector,
+};
 use push_message::{Owner, Refusal};
 
 use crate::client::Client;
@@ -60,6 +62,13 @@ pub enum Wanted {
     },
     /// The handler of this registration is wanted no longer.
     NoLonger(RegistrationId),
+    /// Its application is to hear that this registration is not what it was.
+    Lost {
+        /// The registration, which may be gone.
+        record: Arc<RegistrationRecord>,
+        /// Why.
+        cause: ChangeCause,
+    },
 }
 
 /// The half that the [`Builder`](crate::Builder) takes.

@@ -68,9 +68,9 @@ pub use ota_http::{ConnectionSettings, OtaHttpSettings, TlsError, TlsFiles};
 pub use ota_sip::{OtaSipSettings, SipConnectionSettings};
 pub use ota_wsp::OtaWspSettings;
 pub use push_core::{
-    Acknowledgement, Ambiguous, DeregistrationRequest, EventId, Outcome, ProfileRequest,
-    PushRefusal, RegistrationId, RegistrationRecord, RegistrationRequest, Selector, Settings,
-    Verdict,
+    Acknowledgement, Ambiguous, ChangeCause, DeregistrationRequest, EventId, Outcome,
+    ProfileRequest, PushRefusal, RegistrationId, RegistrationRecord, RegistrationRequest, Selector,
+    Settings, Verdict,
 };
 pub use push_ota::sms::sent;
 pub use push_ota::wsp::connectionless::Limits as DatagramLimits;

@@ -1,12 +1,19 @@
 //! Connecting to a bus.
 
+use std::ffi::OsString;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
 
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use zbus::address::Transport;
+use zbus::address::transport::UnixSocket;
 use zbus::export::futures_core::Stream as _;
 use zbus::message::Type;
 use zbus::{Address, Connection, MatchRule, Message, MessageStream, connection};
+
+use crate::socket::{BoundedSocket, TooLarge};
 
 /// The bus itself, as a peer.
 pub(crate) const BUS: &str = "org.freedesktop.DBus";
@@ -25,18 +32,68 @@ pub enum BusAddress {
     At(String),
 }
 
-/// Connects to a bus, whose answers may each take so long.
+/// The largest message, in octets, that a connection takes unless something else is said.
+pub const MAX_MESSAGE: usize = 1024 * 1024;
+
+/// Connects to a bus, whose answers may each take so long. Messages of more than [`MAX_MESSAGE`] octets are left out; of an answer
+/// that is larger, the body is.
 ///
 /// # Errors
-/// The address is none, or nobody answers there.
+/// The address is none, or no Unix socket's, or nobody answers there.
 pub async fn connect(address: &BusAddress, call_timeout: Duration) -> zbus::Result<Connection> {
+    connect_bounded(address, call_timeout, MAX_MESSAGE).await
+}
+
+/// [`connect`] with another bound on messages, in octets.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_bounded(
+    address: &BusAddress,
+    call_timeout: Duration,
+    max_message: usize,
+) -> zbus::Result<Connection> {
+    let (connection, _) = open(address, call_timeout, max_message).await?;
+    Ok(connection)
+}
+
+/// Connects to a bus, and says which calls were too large.
+pub(crate) async fn open(
+    address: &BusAddress,
+    call_timeout: Duration,
+    max_message: usize,
+) -> zbus::Result<(Connection, mpsc::Receiver<TooLarge>)> {
     let address = match address {
         BusAddress::System => Address::system()?,
         BusAddress::Session => Address::session()?,
         BusAddress::At(address) => address.parse()?,
     };
-    let builder = connection::Builder::address(address);
-    builder.method_timeout(call_timeout).build().await
+    let stream = dial(&address).await?;
+    let (socket, refused) = BoundedSocket::new(stream, max_message);
+    let builder = connection::Builder::socket(socket);
+    let connection = builder.method_timeout(call_timeout).build().await?;
+    Ok((connection, refused))
+}
+
+async fn dial(address: &Address) -> zbus::Result<UnixStream> {
+    let no_socket = || {
+        zbus::Error::Address(format!(
+            "`{address}` is no Unix socket; `unix:path=` is taken"
+        ))
+    };
+    let Transport::Unix(unix) = address.transport() else {
+        return Err(no_socket());
+    };
+    let path = if let UnixSocket::File(path) = unix.path() {
+        path.as_os_str().to_owned()
+    } else if let UnixSocket::Abstract(name) = unix.path() {
+        let mut path = OsString::from("\0");
+        path.push(name);
+        path
+    } else {
+        return Err(no_socket());
+    };
+    Ok(UnixStream::connect(path).await?)
 }
 
 /// The next message; `None` once the connection is lost. Safe to cancel.

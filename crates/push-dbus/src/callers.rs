@@ -109,6 +109,7 @@ impl Callers {
             }
         };
         self.check_owner(&caller.owner, &sender, &known)?;
+        self.check_calls(&caller.owner)?;
         Ok(Admitted {
             caller,
             gone: known.gone.subscribe(),
@@ -189,6 +190,19 @@ impl Callers {
         self.forget(name, one);
         let detail =
             format!("calls of {most} connections of {owner} are under way already; close one");
+        Err(Failure::bound(&detail))
+    }
+
+    /// One owner's calls do not take the places of all others.
+    fn check_calls(&self, owner: &Owner) -> Fallible<()> {
+        let most = self.settings.max_calls_per_owner;
+        let known = self.lock();
+        let own = known.connections.values().filter(|one| one.is_of(owner));
+        let under_way: usize = own.map(|one| one.calls.taken()).sum();
+        if under_way <= most {
+            return Ok(());
+        }
+        let detail = format!("{most} calls of {owner} are under way already; wait for one of them");
         Err(Failure::bound(&detail))
     }
 

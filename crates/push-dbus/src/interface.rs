@@ -7,14 +7,14 @@ use push_api::{BatchAcknowledgement, Outcome, PushService, Reason, nearest};
 use tokio::sync::watch;
 use zbus::message::Header;
 use zbus::object_server::SignalEmitter;
-use zbus::{Connection, OwnedVariant, Variant, interface};
+use zbus::{Connection, Variant, interface};
 
 use crate::DbusSettings;
 use crate::answers::{Answer, deregistered, registered, registration, source};
 use crate::callers::Callers;
 use crate::failure::{Failure, Fallible};
 use crate::fetching::{Fetched, fetch};
-use crate::options;
+use crate::options::{self, Document};
 use crate::state::State;
 
 /// The most events that one call may acknowledge.
@@ -41,8 +41,8 @@ impl<S: PushService> Client1<S> {
     #[zbus(out_args("response"))]
     async fn register(
         &self,
-        request: HashMap<String, OwnedVariant>,
-        options: HashMap<String, OwnedVariant>,
+        request: Document,
+        options: Document,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Answer, Failure> {
@@ -61,7 +61,7 @@ impl<S: PushService> Client1<S> {
     async fn deregister(
         &self,
         push_application_id: String,
-        options: HashMap<String, OwnedVariant>,
+        options: Document,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Answer, Failure> {
@@ -80,7 +80,7 @@ impl<S: PushService> Client1<S> {
     #[zbus(out_args("registrations"))]
     async fn list(
         &self,
-        filter: HashMap<String, OwnedVariant>,
+        filter: Document,
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Vec<Answer>, Failure> {

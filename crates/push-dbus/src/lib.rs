@@ -12,15 +12,17 @@ mod callers;
 mod event_map;
 mod failure;
 mod fetching;
+mod frame;
 mod interface;
 mod options;
 mod places;
 mod serve;
 mod settings;
+mod socket;
 mod state;
 mod watching;
 
-pub use bus::{BusAddress, connect, next_message};
+pub use bus::{BusAddress, MAX_MESSAGE, connect, connect_bounded, next_message};
 pub use event_map::{EventMap, event_map};
 pub use failure::{ERRORS, error_name};
 pub use serve::{Ended, serve, serve_on};

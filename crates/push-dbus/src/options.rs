@@ -3,19 +3,17 @@
 //! A map is turned into a document of the contract and read as one, so that its names, its refusals and their sentences are those of
 //! every binding.
 
-use std::collections::HashMap;
-
 use push_api::{DeregistrationQuery, Registration, RegistrationRequest, from_value};
 use push_message::PushApplicationId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use zbus::{OwnedVariant, Variant};
 
 use crate::failure::{Failure, Fallible};
 
-/// A map of options, `a{sv}`.
-pub(crate) type Options = HashMap<String, OwnedVariant>;
+mod document;
+
+pub(crate) use document::Document;
 
 /// Which registrations to list.
 #[expect(clippy::struct_field_names, reason = "the names of Push-CAI")]
@@ -60,9 +58,12 @@ fn is_same_application(asked: &str, registered: &str) -> bool {
 struct NoOptions {}
 
 /// Reads a registration: its request and its options.
-pub(crate) fn registration(request: &Options, options: &Options) -> Fallible<RegistrationRequest> {
-    let NoOptions {} = read(document(options)?)?;
-    let mut request = document(request)?;
+pub(crate) fn registration(
+    request: &Document,
+    options: &Document,
+) -> Fallible<RegistrationRequest> {
+    let NoOptions {} = read(options.members()?)?;
+    let mut request = request.members()?;
     put(&mut request, "pushApplicationID", text_of_number);
     put(&mut request, "Accept", |types| joined(types, ", "));
     put(&mut request, "whitelist", addresses);
@@ -79,9 +80,9 @@ pub(crate) fn registration(request: &Options, options: &Options) -> Fallible<Reg
 /// Reads a deregistration: the application, and its options.
 pub(crate) fn deregistration(
     push_application_id: String,
-    options: &Options,
+    options: &Document,
 ) -> Fallible<DeregistrationQuery> {
-    let mut query = document(options)?;
+    let mut query = options.members()?;
     if query.contains_key("pushApplicationID") {
         let detail = "it is the first argument, and no option";
         return Err(Failure::invalid("pushApplicationID", detail));
@@ -91,8 +92,8 @@ pub(crate) fn deregistration(
 }
 
 /// Reads a filter.
-pub(crate) fn filter(filter: &Options) -> Fallible<Filter> {
-    let mut filter = document(filter)?;
+pub(crate) fn filter(filter: &Document) -> Fallible<Filter> {
+    let mut filter = filter.members()?;
     put(&mut filter, "pushApplicationID", text_of_number);
     read(filter)
 }
@@ -141,47 +142,6 @@ fn address(value: Value) -> Value {
     let only = value.as_object().filter(|entry| entry.len() == 1);
     let address = only.and_then(|entry| entry.get("address").cloned());
     address.unwrap_or(value)
-}
-
-fn document(options: &Options) -> Fallible<Map<String, Value>> {
-    let member = |(name, value): (&String, &OwnedVariant)| {
-        let value = value_of(value).map_err(|kind| {
-            Failure::invalid(name, &format!("{kind} cannot be an option's value"))
-        })?;
-        Ok((name.clone(), value))
-    };
-    options.iter().map(member).collect()
-}
-
-/// A value of D-Bus as one of JSON; or what it is, where there is none.
-fn value_of(variant: &Variant<'_>) -> Result<Value, &'static str> {
-    Ok(match variant {
-        Variant::U8(number) => (*number).into(),
-        Variant::Bool(flag) => (*flag).into(),
-        Variant::I16(number) => (*number).into(),
-        Variant::U16(number) => (*number).into(),
-        Variant::I32(number) => (*number).into(),
-        Variant::U32(number) => (*number).into(),
-        Variant::I64(number) => (*number).into(),
-        Variant::U64(number) => (*number).into(),
-        Variant::F64(number) => (*number).into(),
-        Variant::Str(text) => text.as_str().into(),
-        Variant::Signature(signature) => signature.to_string().into(),
-        Variant::ObjectPath(path) => path.as_str().into(),
-        Variant::Variant(inner) => value_of(inner)?,
-        Variant::Array(items) => items.iter().map(value_of).collect::<Result<_, _>>()?,
-        Variant::Dict(entries) => {
-            let member = |(name, value): (&Variant<'_>, &Variant<'_>)| {
-                let Variant::Str(name) = name else {
-                    return Err("a map whose keys are no strings");
-                };
-                Ok((name.as_str().to_owned(), value_of(value)?))
-            };
-            Value::Object(entries.iter().map(member).collect::<Result<_, _>>()?)
-        }
-        Variant::Structure(_) => return Err("a structure"),
-        Variant::Fd(_) => return Err("a file descriptor"),
-    })
 }
 
 #[cfg(test)]

@@ -21,8 +21,13 @@ impl Places {
             .map(|_| Place(Arc::clone(self)))
     }
 
+    /// How many are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.taken() == 0
     }
 }
 

@@ -1,17 +1,22 @@
 //! Serving on a bus, until the shutdown.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use push_api::PushService;
-use tokio::sync::watch;
+use push_api::{PushService, Reason};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use zbus::Connection;
 use zbus::fdo::RequestNameFlags;
+use zbus::message::Flags;
 
-use crate::bus::connect;
+use crate::bus::open;
 use crate::callers::Callers;
+use crate::failure::Failure;
 use crate::interface::{Client1, Shared};
+use crate::socket::TooLarge;
 use crate::watching::tell_of_changes;
 use crate::{DbusSettings, NAME, PATH};
 
@@ -31,15 +36,18 @@ pub async fn serve<S: PushService>(
     let mut insist = settings.insist;
     loop {
         let serving = async {
-            let connection = connect(&settings.address, settings.call_timeout).await?;
-            pause = settings.backoff_base;
-            serve_on(
-                &connection,
-                service.clone(),
-                settings.clone(),
-                shutdown.as_mut(),
+            let (connection, refused) = open(
+                &settings.address,
+                settings.call_timeout,
+                settings.max_message,
             )
-            .await
+            .await?;
+            pause = settings.backoff_base;
+            let (service, own) = (service.clone(), settings.clone());
+            tokio::select! {
+                ended = serve_on(&connection, service, own, shutdown.as_mut()) => ended,
+                never = answer_refused(&connection, refused, settings.max_message) => match never {},
+            }
         };
         match serving.await {
             Ok(Ended::ByShutdown) => return,
@@ -61,6 +69,25 @@ pub async fn serve<S: PushService>(
         }
         pause = next_pause(pause, settings.backoff_limit);
     }
+}
+
+/// Tells callers that their calls are too large, for as long as this is polled.
+async fn answer_refused(
+    connection: &Connection,
+    mut refused: mpsc::Receiver<TooLarge>,
+    most: usize,
+) -> Infallible {
+    while let Some(TooLarge { call, octets }) = refused.recv().await {
+        let header = call.header();
+        if header.primary().flags().contains(Flags::NO_REPLY_EXPECTED) {
+            continue;
+        }
+        let detail = format!("the call has {octets} octets; up to {most} are taken");
+        let failure = Failure::new(Reason::InvalidRequest, None, &detail);
+        // Whoever has left hears of nothing.
+        connection.reply_dbus_error(&header, failure).await.ok();
+    }
+    pending().await
 }
 
 fn next_pause(pause: Duration, limit: Duration) -> Duration {

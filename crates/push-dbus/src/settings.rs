@@ -19,10 +19,14 @@ pub struct DbusSettings {
     pub identity: Identity,
     /// Where the kernel shows its processes.
     pub proc_path: PathBuf,
+    /// Octets of one message from the bus; a call that is larger is refused unread.
+    pub max_message: usize,
     /// Calls under way at one time.
     pub max_calls: usize,
     /// Calls of one connection under way at one time.
     pub max_calls_per_connection: usize,
+    /// Calls of one owner's connections under way at one time.
+    pub max_calls_per_owner: usize,
     /// Connections that are known at one time; an idle one is forgotten for a new one. Each takes a match rule at the bus.
     pub max_connections: usize,
     /// Connections of one owner that are known at one time.
@@ -52,8 +56,10 @@ impl Default for DbusSettings {
             insist: true,
             identity: Identity::Unit,
             proc_path: PathBuf::from("/proc"),
+            max_message: 128 * 1024,
             max_calls: 512,
             max_calls_per_connection: 32,
+            max_calls_per_owner: 128,
             max_connections: 256,
             max_connections_per_owner: 32,
             max_fetch: 1000,

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 
-use push_client::{Client, RegistrationId, RegistrationRecord, Wanted, WantedHandlers};
+use push_client::{
+    ChangeCause, Client, RegistrationId, RegistrationRecord, Wanted, WantedHandlers,
+};
 use push_message::Owner;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -13,6 +15,9 @@ use tokio::time::timeout;
 use crate::job::Job;
 use crate::turns::Turns;
 use crate::{Handlers, RunnerSettings};
+
+/// The most applications that are told of changes at a time.
+const MAX_NOTICES: usize = 64;
 
 /// Carries out the event handlers that a Push Client wants: each registration's events in order, so many registrations at a
 /// time, none in the way of another.
@@ -27,6 +32,8 @@ pub struct Runner {
     /// Who is at work, and how it is told to let go.
     at_work: BTreeMap<RegistrationId, AtWork>,
     jobs: JoinSet<RegistrationId>,
+    /// Who is told that a registration is not what it was.
+    notices: JoinSet<()>,
     places: Arc<Semaphore>,
     place_left: Arc<Notify>,
     others_wait: watch::Sender<bool>,
@@ -80,6 +87,7 @@ impl Runner {
             waiting: Turns::default(),
             at_work: BTreeMap::new(),
             jobs: JoinSet::new(),
+            notices: JoinSet::new(),
             places,
             place_left: Arc::default(),
             others_wait: watch::Sender::new(false),
@@ -101,6 +109,7 @@ impl Runner {
                 Some(ended) = self.jobs.join_next() => {
                     self.leave(ended);
                 }
+                Some(_) = self.notices.join_next() => {}
                 wanted = self.wanted.next() => self.want(wanted),
                 () = self.place_left.notified() => {}
                 place = Arc::clone(&self.places).acquire_owned(), if next.is_some() => {
@@ -149,8 +158,11 @@ impl Runner {
     }
 
     fn want(&mut self, wanted: Wanted) {
+        if let Wanted::Lost { record, cause } = wanted {
+            return self.notify(record, cause);
+        }
         let registration = match &wanted {
-            Wanted::Handler { record, .. } => record.id,
+            Wanted::Handler { record, .. } | Wanted::Lost { record, .. } => record.id,
             Wanted::NoLonger(registration) => *registration,
         };
         // Asked for anew, it is not what the engine takes it for either.
@@ -163,8 +175,26 @@ impl Runner {
                 self.waiting
                     .push(registration, &owner, Turn { record, probe });
             }
-            Wanted::NoLonger(_) => drop(self.waiting.remove(registration)),
+            Wanted::NoLonger(_) | Wanted::Lost { .. } => drop(self.waiting.remove(registration)),
         }
+    }
+
+    /// Tells an application that its registration is not what it was. `watch` and the list of registrations say so as well, so that a
+    /// notice too many is left out.
+    fn notify(&mut self, record: Arc<RegistrationRecord>, cause: ChangeCause) {
+        let handler = record.event_handler.as_deref().unwrap_or_default();
+        let Some(scheme) = self.handlers.scheme_of(handler).map(Arc::clone) else {
+            return;
+        };
+        if self.notices.len() >= MAX_NOTICES {
+            tracing::warn!(registration = %record.id, "too many applications are told of changes at a time; this one is not");
+            return;
+        }
+        self.notices.spawn(async move {
+            if let Err(error) = scheme.lost(&record, cause).await {
+                tracing::debug!(registration = %record.id, %error, "an application was not told of a change");
+            }
+        });
     }
 
     fn start(&mut self, registration: RegistrationId, place: OwnedSemaphorePermit) {

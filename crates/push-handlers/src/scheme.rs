@@ -1,11 +1,12 @@
 //! What a way to reach applications looks like.
 
 use std::fmt::Debug;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use push_api::Caller;
-use push_client::{Boxed, Event, Outcome, RegistrationId, RegistrationRecord};
+use push_client::{Boxed, ChangeCause, Event, Outcome, RegistrationId, RegistrationRecord};
 use push_message::Refusal;
 use tokio::sync::oneshot;
 
@@ -28,6 +29,15 @@ pub trait Scheme: Debug + Send + Sync + 'static {
     /// What the application is told once, at its registration.
     fn secret(&self, _registration: RegistrationId, _handler: &str) -> Option<String> {
         None
+    }
+
+    /// Tells the application that its registration is not what it was, where the scheme has a way to say so; nobody waits for it.
+    fn lost<'a>(
+        &'a self,
+        _record: &'a Arc<RegistrationRecord>,
+        _cause: ChangeCause,
+    ) -> Boxed<'a, Result<(), Unreachable>> {
+        Box::pin(ready(Ok(())))
     }
 
     /// Reaches the application of a registration.

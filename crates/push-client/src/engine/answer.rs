@@ -255,6 +255,7 @@ impl Engine {
     pub(super) fn note(&mut self, occurrence: Occurrence, now: Now) {
         self.counters.count(&occurrence);
         self.tell(&occurrence, now);
+        self.tell_handler(&occurrence);
         let shown = self.settings.show_personal_data;
         match occurrence {
             Occurrence::PushJudged(decision) => {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use push_api::{Happening, Server, Watched, WatchedEvent, WatchedPush, WatchedRegistration};
-use push_core::{Decision, EventId, Now, Occurrence, RegistrationId, RegistrationRecord, Verdict};
+use push_core::{
+    ChangeCause, Decision, EventId, Now, Occurrence, RegistrationId, RegistrationRecord, Verdict,
+};
 use push_message::{Owner, Refusal};
 
 use super::Engine;
 use super::answer::origin_of;
 use crate::counters::verdict_word;
-use crate::handlers::HandlerReport;
+use crate::handlers::{HandlerReport, Wanted};
 use crate::recent::{self, Unjudged};
 use crate::reports::{Kept, took};
 use crate::watchers::{Concern, Told};
@@ -77,6 +79,21 @@ impl Engine {
             Occurrence::CopyDropped { .. }
             | Occurrence::PortNotOpened { .. }
             | Occurrence::StoreFailed { .. } => {}
+        }
+    }
+
+    /// Has the application of a registration hear that it is not what it was, where it is reached by a handler.
+    pub(super) fn tell_handler(&self, occurrence: &Occurrence) {
+        let (Some(handlers), Occurrence::RegistrationChanged { record, cause, .. }) =
+            (&self.handlers, occurrence)
+        else {
+            return;
+        };
+        if record.event_handler.is_some() && *cause != ChangeCause::Restored {
+            handlers.post([Wanted::Lost {
+                record: Arc::clone(record),
+                cause: *cause,
+            }]);
         }
     }
 

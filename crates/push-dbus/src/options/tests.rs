@@ -1,14 +1,29 @@
-use push_api::ConnectionProfile;
-use push_api::Reason;
-use zbus::{DBusError as _, Variant};
+use std::collections::HashMap;
+
+use push_api::{ConnectionProfile, Reason};
+use zbus::wire::serialized::Context;
+use zbus::wire::{LE, to_bytes};
+use zbus::{DBusError as _, OwnedVariant, Variant};
 
 use super::*;
+
+type Options = HashMap<String, OwnedVariant>;
 
 fn options<const N: usize>(entries: [(&str, Variant<'static>); N]) -> Options {
     let owned = |(name, value): (&str, Variant<'static>)| {
         (name.to_owned(), value.try_into_owned().unwrap())
     };
     entries.into_iter().map(owned).collect()
+}
+
+/// Options as they come out of a message.
+fn sent(options: &Options) -> Document {
+    let octets = to_bytes(Context::new(LE, 0), options).unwrap();
+    octets.deserialize().unwrap().0
+}
+
+fn nothing() -> Document {
+    sent(&Options::new())
 }
 
 fn map<const N: usize>(
@@ -19,7 +34,7 @@ fn map<const N: usize>(
 }
 
 fn refused(request: &Options) -> (String, String) {
-    let failure = registration(request, &Options::new()).unwrap_err();
+    let failure = registration(&sent(request), &nothing()).unwrap_err();
     let name = failure.name().to_string();
     (name, failure.description().unwrap().to_owned())
 }
@@ -68,7 +83,7 @@ fn a_registration_is_read_whatever_types_say_the_same() {
             ("Accept", accepts[index % 2].try_clone().unwrap()),
         ]);
         assert_eq!(
-            registration(&request, &Options::new()),
+            registration(&sent(&request), &nothing()),
             Ok(expected.clone()),
             "{index}"
         );
@@ -98,7 +113,11 @@ fn an_unknown_name_is_refused_with_the_nearest_known_one() {
         "{detail}"
     );
     let request = options([("pushApplicationID", Variant::new("4"))]);
-    let failure = registration(&request, &options([("force", Variant::Bool(true))])).unwrap_err();
+    let failure = registration(
+        &sent(&request),
+        &sent(&options([("force", Variant::Bool(true))])),
+    )
+    .unwrap_err();
     assert_eq!(failure.name().as_str(), invalid);
 }
 
@@ -118,7 +137,7 @@ fn what_cannot_be_meant_is_refused() {
         ] {
             let mut request = options([("pushApplicationID", Variant::new("4"))]);
             request.insert(name.to_owned(), value.try_to_owned().unwrap());
-            let refused = registration(&request, &Options::new()).err();
+            let refused = registration(&sent(&request), &nothing()).err();
             let accepted = refused.is_none();
             assert!(!accepted, "{name} {value}");
         }
@@ -129,18 +148,52 @@ fn what_cannot_be_meant_is_refused() {
 fn a_deregistration_takes_its_options() {
     let query = deregistration(
         "4".to_owned(),
-        &options([
+        &sent(&options([
             ("applicationID", Variant::new("https://a.example")),
             ("force", Variant::Bool(true)),
-        ]),
+        ])),
     )
     .unwrap();
     assert!(query.force);
     assert_eq!(query.application_id.as_deref(), Some("https://a.example"));
     let twice = options([("pushApplicationID", Variant::new("5"))]);
-    let failure = deregistration("4".to_owned(), &twice).unwrap_err();
+    let failure = deregistration("4".to_owned(), &sent(&twice)).unwrap_err();
     assert_eq!(
         failure.name().as_str(),
         crate::error_name(Reason::InvalidRequest)
     );
+}
+
+#[test]
+fn values_beyond_the_bound_are_refused_and_read_past() {
+    let many = |count| Variant::new(vec![7_u8; count]);
+    let nested = Variant::new(vec![map([("a", Variant::new((many(9000), "b")))]); 2]);
+    for value in [many(4095), many(4096), many(1 << 20), nested] {
+        let arguments = (options([("whitelist", value)]), "what follows");
+        let octets = to_bytes(Context::new(LE, 0), &arguments).unwrap();
+        let ((document, rest), _): ((Document, String), _) = octets.deserialize().unwrap();
+        assert_eq!(rest, "what follows");
+        let failure = document.members().unwrap_err();
+        let said = failure.description().unwrap().to_owned();
+        assert!(said.starts_with("whitelist: "), "{said}");
+    }
+}
+
+#[test]
+fn what_has_no_meaning_is_named() {
+    let keys = Variant::new(HashMap::from([(1_u8, "a")]));
+    let file = std::os::fd::OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+    let file = Variant::Fd(zbus::Fd::from(file));
+    for (value, kind) in [
+        (Variant::new(("a", 1_u32)), "a structure"),
+        (Variant::new(vec![("a", 1_u32)]), "a structure"),
+        (keys, "a map whose keys are no strings"),
+        (file, "a file descriptor"),
+    ] {
+        let (_, detail) = refused(&options([("Accept", value)]));
+        assert_eq!(
+            detail,
+            format!("Accept: {kind} cannot be an option's value")
+        );
+    }
 }

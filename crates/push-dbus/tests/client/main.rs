@@ -4,5 +4,6 @@
 
 mod bus;
 mod interface;
+mod large;
 mod methods;
 mod stage;

@@ -233,6 +233,12 @@ async fn read_replies(streams: [MessageStream; 3], under_way: Arc<UnderWay>) {
 fn handed(reply: &Message) -> Handed {
     let body = reply.body();
     let Ok(result) = body.deserialize::<BTreeMap<String, OwnedVariant>>() else {
+        if body.is_empty() {
+            return Handed::new(
+                Outcome::Later,
+                "answered by nothing, or by more than is taken",
+            );
+        }
         let signature = body.signature();
         return Handed::new(
             Outcome::Later,

@@ -9,10 +9,11 @@ mod service_name;
 mod session_bus;
 mod system;
 
+use std::future::ready;
 use std::sync::Arc;
 
 use push_api::Caller;
-use push_client::{Boxed, RegistrationRecord};
+use push_client::{Boxed, ChangeCause, RegistrationRecord};
 use push_message::{Owner, Reason, Refusal};
 
 use crate::host::OPTION;
@@ -44,6 +45,20 @@ pub trait Bus: std::fmt::Debug + Send + Sync + 'static {
         record: &'a RegistrationRecord,
         service: &'a ServiceName,
     ) -> Boxed<'a, Result<Box<dyn Handler>, Unreachable>>;
+
+    /// Tells the service of a registration's owner that the registration is not what it was, and starts it where it does not run.
+    ///
+    /// # Errors
+    /// As [`Bus::open`]; or there is no way to say so on this bus.
+    fn lost<'a>(
+        &'a self,
+        _record: &'a RegistrationRecord,
+        _service: &'a ServiceName,
+        _cause: ChangeCause,
+    ) -> Boxed<'a, Result<(), Unreachable>> {
+        let unable = Unreachable::new("nothing but events goes there");
+        Box::pin(ready(Err(unable)))
+    }
 }
 
 /// Services of D-Bus as event handlers.
@@ -93,6 +108,25 @@ impl Scheme for DbusScheme {
             for bus in &self.buses {
                 match bus.open(record, &service).await {
                     Ok(handler) => return Ok(Opened::Handler(handler)),
+                    Err(unreachable) => reasons.push(unreachable.reason),
+                }
+            }
+            Err(Unreachable::new(reasons.join("; ")))
+        })
+    }
+
+    fn lost<'a>(
+        &'a self,
+        record: &'a Arc<RegistrationRecord>,
+        cause: ChangeCause,
+    ) -> Boxed<'a, Result<(), Unreachable>> {
+        Box::pin(async move {
+            let handler = record.event_handler.as_deref().unwrap_or_default();
+            let service = ServiceName::parse(handler).map_err(Unreachable::new)?;
+            let mut reasons: Vec<String> = Vec::new();
+            for bus in &self.buses {
+                match bus.lost(record, &service, cause).await {
+                    Ok(()) => return Ok(()),
                     Err(unreachable) => reasons.push(unreachable.reason),
                 }
             }

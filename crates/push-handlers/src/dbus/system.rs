@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use push_api::Caller;
-use push_client::{Boxed, RegistrationRecord};
-use push_dbus::{BusAddress, connect};
+use push_client::{Boxed, ChangeCause, RegistrationRecord};
+use push_dbus::{BusAddress, DbusSettings, HANDLER_INTERFACE, connect_bounded};
 use push_message::{Owner, Reason, Refusal};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use zbus::Connection;
 use zbus::fdo::{self, DBusProxy};
+use zbus::message::Flags;
 use zbus::names::{BusName, OwnedUniqueName};
+use zbus::{Connection, Message};
 
 use super::delivery::{Delivery, DeliverySettings};
 use super::service_files::{ServiceUser, service_user};
@@ -33,6 +34,8 @@ pub struct SystemBusSettings {
     pub delivery: DeliverySettings,
     /// How long the bus may take to answer, and a service to start.
     pub call_timeout: Duration,
+    /// Octets of one message from the bus.
+    pub max_message: usize,
     /// The bus is not told to read its files again more often than this.
     pub reload_interval: Duration,
 }
@@ -53,6 +56,7 @@ impl Default for SystemBusSettings {
             users: PathBuf::from("/etc/passwd"),
             delivery: DeliverySettings::default(),
             call_timeout: Duration::from_secs(25),
+            max_message: DbusSettings::default().max_message,
             reload_interval: Duration::from_secs(10),
         }
     }
@@ -81,7 +85,13 @@ impl SystemBus {
         if let Some(connection) = held.as_ref().filter(|connection| !connection.is_closed()) {
             return Ok(connection.clone());
         }
-        let connection = connect(&self.settings.address, self.settings.call_timeout).await?;
+        let SystemBusSettings {
+            address,
+            call_timeout,
+            max_message,
+            ..
+        } = &self.settings;
+        let connection = connect_bounded(address, *call_timeout, *max_message).await?;
         Ok(held.insert(connection).clone())
     }
 
@@ -170,6 +180,38 @@ impl SystemBus {
         owner: &Owner,
         service: &ServiceName,
     ) -> Result<Box<dyn Handler>, Unreachable> {
+        let (connection, unique) = self.find(owner, service).await?;
+        let delivery = self.settings.delivery.clone();
+        let delivery = Delivery::open(&connection, unique, service.path.clone(), delivery).await?;
+        Ok(Box::new(delivery))
+    }
+
+    /// Tells a service that a registration is not what it was. No answer is asked for.
+    async fn tell(
+        &self,
+        record: &RegistrationRecord,
+        service: &ServiceName,
+        cause: ChangeCause,
+    ) -> Result<(), Unreachable> {
+        let failed =
+            |error: zbus::Error| Unreachable::new(format!("{service} on the system bus: {error}"));
+        let (connection, unique) = self.find(&record.owner, service).await?;
+        let id = record.id.to_string();
+        let call = Message::method_call(&service.path, "RegistrationLost")
+            .with_flags(Flags::NO_REPLY_EXPECTED)
+            .destination(&unique)
+            .interface(HANDLER_INTERFACE)
+            .build(&(id, cause.as_str()))
+            .map_err(failed)?;
+        connection.send(&call).await.map_err(failed)
+    }
+
+    /// The connection of a service, which is started where it does not run; it has to be the owner's.
+    async fn find(
+        &self,
+        owner: &Owner,
+        service: &ServiceName,
+    ) -> Result<(Connection, OwnedUniqueName), Unreachable> {
         let failed = |error: &dyn std::fmt::Display| {
             Unreachable::new(format!("{service} on the system bus: {error}"))
         };
@@ -200,9 +242,7 @@ impl SystemBus {
                 "it belongs to user {uid}, and not to {owner}"
             )));
         }
-        let delivery = self.settings.delivery.clone();
-        let delivery = Delivery::open(&connection, unique, service.path.clone(), delivery).await?;
-        Ok(Box::new(delivery))
+        Ok((connection, unique))
     }
 }
 
@@ -221,6 +261,15 @@ impl Bus for SystemBus {
         service: &'a ServiceName,
     ) -> Boxed<'a, Result<Box<dyn Handler>, Unreachable>> {
         Box::pin(self.reach(&record.owner, service))
+    }
+
+    fn lost<'a>(
+        &'a self,
+        record: &'a RegistrationRecord,
+        service: &'a ServiceName,
+        cause: ChangeCause,
+    ) -> Boxed<'a, Result<(), Unreachable>> {
+        Box::pin(self.tell(record, service, cause))
     }
 }
 

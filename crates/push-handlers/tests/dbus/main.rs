@@ -5,6 +5,7 @@
 #[path = "../../../push-dbus/tests/client/bus.rs"]
 mod bus;
 mod delivering;
+mod losing;
 mod registering;
 mod service;
 mod stage;

@@ -23,11 +23,14 @@ pub(crate) type Answer = fn(&Taken) -> fdo::Result<HashMap<&'static str, Variant
 pub(crate) struct Application {
     pub(crate) taken: mpsc::Sender<Taken>,
     pub(crate) answer: Answer,
+    /// The registrations of which it heard that they are lost, and why.
+    pub(crate) lost: mpsc::Sender<(String, String)>,
 }
 
 #[interface(name = "org.pushcai.Handler1", spawn = false)]
 impl Application {
     #[expect(clippy::needless_pass_by_value, reason = "a method of D-Bus")]
+    #[zbus(out_args("result"))]
     fn push_event(
         &self,
         event: HashMap<String, OwnedVariant>,
@@ -36,6 +39,10 @@ impl Application {
         let answer = (self.answer)(&taken);
         self.taken.try_send(taken).ok();
         answer
+    }
+
+    fn registration_lost(&self, registration_id: String, cause: String) {
+        self.lost.try_send((registration_id, cause)).ok();
     }
 }
 
@@ -58,15 +65,26 @@ pub(crate) async fn serve(
     name: &str,
     answer: Answer,
 ) -> mpsc::Receiver<Taken> {
+    serve_all(connection, name, answer).await.0
+}
+
+/// Serves an application on a connection; gives the events that it is given, and what it hears of its registrations.
+pub(crate) async fn serve_all(
+    connection: &Connection,
+    name: &str,
+    answer: Answer,
+) -> (mpsc::Receiver<Taken>, mpsc::Receiver<(String, String)>) {
     let (sender, receiver) = mpsc::channel(1000);
+    let (lost, losses) = mpsc::channel(1000);
     let application = Application {
         taken: sender,
         answer,
+        lost,
     };
     let server = connection.object_server();
     server.at(HANDLER_PATH, application).await.unwrap();
     connection.request_name(name).await.unwrap();
-    receiver
+    (receiver, losses)
 }
 
 /// The program that the bus starts: it writes down what it is given, with its process id, and ends when nothing comes.

@@ -1,15 +1,17 @@
 //! A Push Client that runs, with services of a private bus as event handlers.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use push_api::{Caller, Owner, PushService, RegistrationRequest, WatchQuery, WatchedKind};
-use push_client::{Builder, Client, HandlerHost, Settings, handlers};
+use push_client::{Builder, Client, EngineError, HandlerHost, Settings, handlers};
 use push_dbus::BusAddress;
 use push_handlers::dbus::{Bus as Services, DbusScheme, SystemBus, SystemBusSettings};
 use push_handlers::{Handlers, Runner, RunnerSettings};
 use push_message::Refusal;
+use tokio::task::JoinHandle;
 
 use crate::bus::Bus;
 
@@ -17,12 +19,18 @@ use crate::bus::Bus;
 pub(crate) struct Stage {
     pub(crate) bus: Bus,
     pub(crate) client: Client,
+    engine: JoinHandle<Result<(), EngineError>>,
     gateway: UdpSocket,
 }
 
 impl Stage {
     pub(crate) fn start() -> Option<Self> {
         let bus = Bus::start()?;
+        Some(Self::on(bus, Settings::default(), None))
+    }
+
+    /// A Push Client on a bus, with settings and a store of its own.
+    pub(crate) fn on(bus: Bus, settings: Settings, store: Option<&Path>) -> Self {
         let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let system: Arc<dyn Services> = SystemBus::new(SystemBusSettings {
             address: BusAddress::At(bus.address()),
@@ -33,26 +41,37 @@ impl Stage {
         let hosted = Arc::new(Handlers::new(vec![Arc::new(DbusScheme::new(vec![system]))]));
         let (seam, wanted) = handlers(Arc::clone(&hosted) as Arc<dyn HandlerHost>);
         let short = Duration::from_millis(20);
-        let (client, engine) = Builder::new()
+        let builder = Builder::new()
             .core_settings(Settings {
                 handler_backoff_base: short,
                 handler_backoff_limit: short,
                 backoff_base: short,
                 backoff_limit: short,
-                ..Settings::default()
+                ..settings
             })
             .handlers(seam)
-            .listen(loopback)
-            .build()
-            .unwrap();
-        tokio::spawn(engine.run());
+            .listen(loopback);
+        let builder = match store {
+            Some(path) => builder.store(path),
+            None => builder,
+        };
+        let (client, engine) = builder.build().unwrap();
+        let engine = tokio::spawn(engine.run());
         let runner = Runner::new(hosted, wanted, client.clone(), RunnerSettings::default());
         tokio::spawn(runner.run(std::future::pending()));
-        Some(Self {
+        Self {
             bus,
             client,
+            engine,
             gateway: UdpSocket::bind(loopback).unwrap(),
-        })
+        }
+    }
+
+    /// Ends the Push Client; gives the bus.
+    pub(crate) async fn end(self) -> Bus {
+        self.client.shut_down().await;
+        self.engine.await.unwrap().unwrap();
+        self.bus
     }
 
     /// Registers OMNA number 4 for a user with this handler.

@@ -21,10 +21,14 @@ section! {
         enabled: DbusEnabledName = DbusEnabledName::Auto,
         /// The bus: `system`, `session`, or an address of D-Bus such as `unix:path=/run/dbus/system_bus_socket`.
         address: String = "system".to_owned(),
+        /// Octets of one message from the bus; a call that is larger is refused without being read.
+        max_message: Octets = Octets(DbusSettings::default().max_message),
         /// Calls under way at a time.
         max_calls: usize = DbusSettings::default().max_calls,
         /// Calls of one connection under way at a time.
         max_calls_per_connection: usize = DbusSettings::default().max_calls_per_connection,
+        /// Calls of one owner under way at a time.
+        max_calls_per_owner: usize = DbusSettings::default().max_calls_per_owner,
         /// Connections that are known at a time; the one that has been idle for longest gives way. Each takes a match rule at the
         /// bus, which has a bound on those as well.
         max_connections: usize = DbusSettings::default().max_connections,
@@ -84,8 +88,10 @@ impl Dbus {
             insist: self.enabled == DbusEnabledName::Always,
             identity,
             proc_path: DbusSettings::default().proc_path,
+            max_message: self.max_message.0,
             max_calls: self.max_calls,
             max_calls_per_connection: self.max_calls_per_connection,
+            max_calls_per_owner: self.max_calls_per_owner,
             max_connections: self.max_connections,
             max_connections_per_owner: self.max_connections_per_owner,
             max_fetch: self.max_fetch,
@@ -113,6 +119,7 @@ impl Dbus {
                 linger: self.linger.0,
             },
             call_timeout: self.call_timeout.0,
+            max_message: self.max_message.0,
             reload_interval: self.reload_interval.0,
             ..SystemBusSettings::default()
         };
@@ -142,6 +149,7 @@ impl Dbus {
         let numbers = [
             ("max_calls", self.max_calls),
             ("max_calls_per_connection", self.max_calls_per_connection),
+            ("max_calls_per_owner", self.max_calls_per_owner),
             ("max_connections", self.max_connections),
             ("max_connections_per_owner", self.max_connections_per_owner),
             ("max_fetch", count(self.max_fetch)),

@@ -1,0 +1,385 @@
+//! The connection to a bus, with a bound on what comes over it.
+//!
+//! A bus carries messages of up to 128 MiB, from whoever may call. What is larger than we take is read past, and never held: a
+//! caller hears of it, an answer to us comes without its body, and a signal is left out.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, Shutdown, recvmsg, sendmsg, shutdown,
+};
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use zbus::Message;
+use zbus::connection::socket::{ReadHalf, Socket, Split, WriteHalf};
+use zbus::export::async_trait::async_trait;
+use zbus::message::Type;
+
+use crate::frame::{FIXED, Lengths, take_descriptors};
+
+/// The most descriptors that the kernel lets through at one time.
+const MAX_DESCRIPTORS: usize = 253;
+/// How much is read at one time.
+const READ_AHEAD: usize = 16 * 1024;
+/// The most messages that are written at one time.
+const WRITE_TOGETHER: usize = 16;
+/// The most calls that were too large and wait for somebody to answer them.
+const MAX_REFUSED: usize = 64;
+
+/// A call that was too large.
+#[derive(Debug)]
+pub(crate) struct TooLarge {
+    /// The call without its body.
+    pub(crate) call: Message,
+    /// How large it was, in octets.
+    pub(crate) octets: usize,
+}
+
+/// A connected socket; where calls go that were too large; how large a message may be.
+#[derive(Debug)]
+pub(crate) struct BoundedSocket {
+    stream: Arc<UnixStream>,
+    refused: mpsc::Sender<TooLarge>,
+    max_message: usize,
+}
+
+impl BoundedSocket {
+    pub(crate) fn new(stream: UnixStream, max_message: usize) -> (Self, mpsc::Receiver<TooLarge>) {
+        let (refused, refusals) = mpsc::channel(MAX_REFUSED);
+        let socket = Self {
+            stream: Arc::new(stream),
+            refused,
+            max_message,
+        };
+        (socket, refusals)
+    }
+}
+
+impl Socket for BoundedSocket {
+    type ReadHalf = Reader;
+    type WriteHalf = Writer;
+
+    fn split(self) -> Split<Reader, Writer> {
+        let writer = Writer(Arc::clone(&self.stream));
+        let reader = Reader {
+            input: Input::new(self.stream),
+            refused: self.refused,
+            max_message: self.max_message,
+        };
+        Split::new(reader, writer)
+    }
+}
+
+/// Where messages come from.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    input: Input,
+    refused: mpsc::Sender<TooLarge>,
+    max_message: usize,
+}
+
+#[async_trait]
+impl ReadHalf for Reader {
+    async fn receive_message(
+        &mut self,
+        sequence: u64,
+        received: &mut Vec<u8>,
+        descriptors: &mut Vec<OwnedFd>,
+    ) -> zbus::Result<Message> {
+        self.input.put_back(received, descriptors);
+        loop {
+            match self.next(sequence).await {
+                Ok(Some(message)) => return Ok(message),
+                Ok(None) => {}
+                Err(error @ zbus::Error::InputOutput(_)) => return Err(error),
+                // Its end is known, so what comes after it can be read.
+                Err(error) => tracing::debug!(%error, "a message on D-Bus means nothing"),
+            }
+        }
+    }
+
+    async fn recvmsg(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+        receive(&self.input.stream, buffer).await
+    }
+
+    fn can_pass_unix_fd(&self) -> bool {
+        true
+    }
+}
+
+impl Reader {
+    /// The next message; `None` where it is not for anybody to see.
+    async fn next(&mut self, sequence: u64) -> zbus::Result<Option<Message>> {
+        let mut octets = Vec::new();
+        self.input.read(&mut octets, FIXED).await?;
+        let lengths = Lengths::of(&octets)?;
+        if lengths.head > self.max_message {
+            self.input.skip(lengths.whole - FIXED).await?;
+            self.input.descriptors.clear();
+            return Ok(None);
+        }
+        if lengths.whole > self.max_message {
+            self.input.read(&mut octets, lengths.head - FIXED).await?;
+            self.input.skip(lengths.whole - lengths.head).await?;
+            return self.bodiless(sequence, octets, lengths.whole).await;
+        }
+        octets.reserve_exact(lengths.whole - FIXED);
+        self.input.read(&mut octets, lengths.whole - FIXED).await?;
+        let mut descriptors = self.descriptors_of(&mut octets);
+        Whole
+            .receive_message(sequence, &mut octets, &mut descriptors)
+            .await
+            .map(Some)
+    }
+
+    /// What becomes of a message that is too large.
+    async fn bodiless(
+        &mut self,
+        sequence: u64,
+        mut head: Vec<u8>,
+        octets: usize,
+    ) -> zbus::Result<Option<Message>> {
+        Lengths::take_body(&mut head);
+        self.close_descriptors_of(&mut head);
+        let message = Whole
+            .receive_message(sequence, &mut head, &mut Vec::new())
+            .await?;
+        let kind = message.message_type();
+        tracing::debug!(
+            octets,
+            most = self.max_message,
+            ?kind,
+            "a message on D-Bus is too large"
+        );
+        match kind {
+            Type::MethodReturn | Type::Error => Ok(Some(message)),
+            Type::MethodCall => {
+                // Where too many wait for an answer, this one gets none.
+                self.refused
+                    .try_send(TooLarge {
+                        call: message,
+                        octets,
+                    })
+                    .ok();
+                Ok(None)
+            }
+            Type::Signal => Ok(None),
+        }
+    }
+
+    /// The descriptors that belong to a message. Only answers to us may bring any: nothing that others call takes them.
+    fn descriptors_of(&mut self, message: &mut [u8]) -> Vec<OwnedFd> {
+        if !Lengths::is_answer(message) {
+            self.close_descriptors_of(message);
+            return Vec::new();
+        }
+        if self.input.descriptors.is_empty() {
+            return Vec::new();
+        }
+        self.take(take_descriptors(&mut message.to_vec()))
+    }
+
+    /// Makes a message into one without descriptors.
+    fn close_descriptors_of(&mut self, message: &mut [u8]) {
+        let count = take_descriptors(message);
+        drop(self.take(count));
+    }
+
+    fn take(&mut self, count: usize) -> Vec<OwnedFd> {
+        let waiting = &mut self.input.descriptors;
+        waiting.drain(..count.min(waiting.len())).collect()
+    }
+}
+
+/// What was read, and not used yet.
+#[derive(Debug)]
+struct Input {
+    stream: Arc<UnixStream>,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    descriptors: VecDeque<OwnedFd>,
+}
+
+impl Input {
+    fn new(stream: Arc<UnixStream>) -> Self {
+        Self {
+            stream,
+            buffer: vec![0; READ_AHEAD],
+            start: 0,
+            end: 0,
+            descriptors: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what the handshake read past its end.
+    fn put_back(&mut self, received: &mut Vec<u8>, descriptors: &mut Vec<OwnedFd>) {
+        self.descriptors.extend(descriptors.drain(..));
+        if !received.is_empty() {
+            let mut buffer = std::mem::take(received);
+            buffer.extend_from_slice(self.waiting());
+            (self.start, self.end) = (0, buffer.len());
+            buffer.resize(self.end.max(READ_AHEAD), 0);
+            self.buffer = buffer;
+        }
+    }
+
+    fn waiting(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    async fn read(&mut self, into: &mut Vec<u8>, count: usize) -> io::Result<()> {
+        let mut missing = count;
+        while missing > 0 {
+            let taken = self.some(missing).await?;
+            into.extend_from_slice(taken);
+            missing -= taken.len();
+        }
+        Ok(())
+    }
+
+    async fn skip(&mut self, count: usize) -> io::Result<()> {
+        let mut missing = count;
+        while missing > 0 {
+            missing -= self.some(missing).await?.len();
+        }
+        Ok(())
+    }
+
+    /// At least one octet, and at most so many.
+    async fn some(&mut self, most: usize) -> io::Result<&[u8]> {
+        if self.start == self.end {
+            let (count, descriptors) = receive(&self.stream, &mut self.buffer).await?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            (self.start, self.end) = (0, count);
+            self.descriptors.extend(descriptors);
+        }
+        let from = self.start;
+        self.start = self.end.min(from.saturating_add(most));
+        Ok(self.buffer.get(from..self.start).unwrap_or_default())
+    }
+}
+
+/// Makes messages of octets that are there in whole.
+#[derive(Debug)]
+struct Whole;
+
+#[async_trait]
+impl ReadHalf for Whole {
+    async fn recvmsg(&mut self, _: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a message is longer than it says",
+        ))
+    }
+}
+
+/// Where messages go.
+#[derive(Debug)]
+pub(crate) struct Writer(Arc<UnixStream>);
+
+#[async_trait]
+impl WriteHalf for Writer {
+    async fn send_messages(&mut self, messages: &[Message]) -> zbus::Result<()> {
+        let mut rest = messages;
+        while let Some(first) = rest.first() {
+            let has_none = |message: &&Message| message.data().fds().is_empty();
+            let followers = rest.iter().skip(1).take(WRITE_TOGETHER - 1);
+            let count = 1 + followers.take_while(has_none).count();
+            let (together, later) = rest.split_at(count);
+            let descriptors: Vec<_> = first.data().fds().iter().map(|fd| fd.as_fd()).collect();
+            let slices = together.iter().map(|message| IoSlice::new(message.data()));
+            self.write(&mut slices.collect::<Vec<_>>(), &descriptors)
+                .await?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    async fn send_message(&mut self, message: &Message) -> zbus::Result<()> {
+        self.send_messages(std::slice::from_ref(message)).await
+    }
+
+    async fn sendmsg(&mut self, octets: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        send(&self.0, &[IoSlice::new(octets)], fds).await
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        Ok(shutdown(self.0.as_fd(), Shutdown::Both)?)
+    }
+
+    fn can_pass_unix_fd(&self) -> bool {
+        true
+    }
+}
+
+impl Writer {
+    async fn write(
+        &self,
+        mut slices: &mut [IoSlice<'_>],
+        mut descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        while !slices.is_empty() {
+            let written = send(&self.0, slices, descriptors).await?;
+            // They went with the first octet.
+            descriptors = &[];
+            IoSlice::advance_slices(&mut slices, written);
+        }
+        Ok(())
+    }
+}
+
+async fn receive(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    stream
+        .async_io(Interest::READABLE, || {
+            let mut space =
+                [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+            let mut beside = RecvAncillaryBuffer::new(&mut space);
+            let mut slices = [IoSliceMut::new(buffer)];
+            let flags = RecvFlags::CMSG_CLOEXEC;
+            let received = recvmsg(stream.as_fd(), &mut slices, &mut beside, flags)?;
+            let mut descriptors = Vec::new();
+            for message in beside.drain() {
+                if let RecvAncillaryMessage::ScmRights(some) = message {
+                    descriptors.extend(some);
+                }
+            }
+            Ok((received.bytes, descriptors))
+        })
+        .await
+}
+
+async fn send(
+    stream: &UnixStream,
+    slices: &[IoSlice<'_>],
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<usize> {
+    stream
+        .async_io(Interest::WRITABLE, || {
+            let mut space =
+                [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+            let mut beside = SendAncillaryBuffer::new(&mut space);
+            if !descriptors.is_empty() && !beside.push(SendAncillaryMessage::ScmRights(descriptors))
+            {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "too many descriptors",
+                ));
+            }
+            Ok(sendmsg(
+                stream.as_fd(),
+                slices,
+                &mut beside,
+                SendFlags::NOSIGNAL,
+            )?)
+        })
+        .await
+}
