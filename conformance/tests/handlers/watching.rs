@@ -339,7 +339,7 @@ fn a_watcher_that_does_not_read_delays_nobody_and_is_told_what_it_missed() -> an
     assert!(missed > LOTS * LOT, "{missed} missed");
     assert!(missed < 3 * LOTS * LOT, "{missed} missed");
     let mut seen = String::new();
-    let mut octets = [0; 65_536];
+    let mut octets = vec![0; 65_536];
     while !seen.contains("\"kind\":\"missed\"") {
         let length = lazy.read(&mut octets)?;
         anyhow::ensure!(

@@ -95,11 +95,15 @@ impl Style {
 
     /// What came with it, where content was asked for.
     fn content(&self, what: &Happening) -> Vec<String> {
-        match what {
-            Happening::Judged(judged) => content(judged),
-            Happening::Handled { output, .. } if self.content => bounded(text_lines(output)),
-            _ => Vec::new(),
+        if let Happening::Judged(judged) = what {
+            return content(judged);
         }
+        if let Happening::Handled { output, .. } = what
+            && self.content
+        {
+            return bounded(text_lines(output));
+        }
+        Vec::new()
     }
 
     fn told(&self, what: &Happening) -> Told {
