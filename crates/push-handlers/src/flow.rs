@@ -131,7 +131,7 @@ impl<'a> Flow<'a> {
     }
 
     fn poll_answers(&mut self, context: &mut Context<'_>) -> Result<bool, Unreachable> {
-        let mut any = false;
+        let mut answered = Ok(false);
         let mut index = 0;
         while let Some(one) = self.under_way.get_mut(index) {
             let Poll::Ready(answer) = Pin::new(&mut one.answer).poll(context) else {
@@ -139,11 +139,12 @@ impl<'a> Flow<'a> {
                 continue;
             };
             if let Some(one) = self.under_way.remove(index) {
-                self.settle(&one, answer.unwrap_or_else(|_| Ok(unanswered())))?;
+                let settled = self.settle(&one, answer.unwrap_or_else(|_| Ok(unanswered())));
+                // What was answered behind one that cannot be reached any more is answered all the same.
+                answered = answered.and_then(|_| settled.map(|()| true));
             }
-            any = true;
         }
-        Ok(any)
+        answered
     }
 
     fn poll_overdue(&mut self, context: &mut Context<'_>) -> bool {

@@ -1,0 +1,319 @@
+//! The runner beside a real Push Client on loopback, with a scheme whose handlers do what the test says.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use push_api::Caller;
+use push_client::{
+    Acknowledgement, Boxed, Builder, Client, ClientSettings, Event, Outcome, RegistrationId,
+    RegistrationRecord, RegistrationRequest, Selector, Settings, handlers,
+};
+use push_handlers::{
+    Answering, Handed, Handler, Handlers, Opened, Runner, RunnerSettings, Scheme, Unreachable,
+};
+use push_message::Refusal;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// What a handler was asked for.
+#[derive(Debug)]
+enum Act {
+    Opened,
+    Taken(RegistrationId, Event, Answering),
+    Closed,
+}
+
+/// Lets the test decide what becomes of events.
+#[derive(Debug)]
+struct Played {
+    window: u32,
+    acts: mpsc::UnboundedSender<Act>,
+}
+
+#[derive(Debug)]
+struct PlayedHandler {
+    registration: RegistrationId,
+    window: u32,
+    acts: mpsc::UnboundedSender<Act>,
+}
+
+impl Scheme for Played {
+    fn names(&self) -> &'static [&'static str] {
+        &["played"]
+    }
+
+    fn check<'a>(&'a self, _: &'a Caller, _: &'a str) -> Boxed<'a, Result<(), Refusal>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn open<'a>(
+        &'a self,
+        record: &'a Arc<RegistrationRecord>,
+    ) -> Boxed<'a, Result<Opened, Unreachable>> {
+        self.acts.send(Act::Opened).ok();
+        let handler = PlayedHandler {
+            registration: record.id,
+            window: self.window,
+            acts: self.acts.clone(),
+        };
+        Box::pin(async move { Ok(Opened::Handler(Box::new(handler))) })
+    }
+}
+
+impl Handler for PlayedHandler {
+    fn window(&self) -> u32 {
+        self.window
+    }
+
+    fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>> {
+        let act = Act::Taken(self.registration, event, answering);
+        self.acts.send(act).ok();
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Drop for PlayedHandler {
+    fn drop(&mut self) {
+        self.acts.send(Act::Closed).ok();
+    }
+}
+
+struct Bench {
+    client: Client,
+    gateway: UdpSocket,
+    acts: mpsc::UnboundedReceiver<Act>,
+    stop: oneshot::Sender<()>,
+    runner: JoinHandle<()>,
+}
+
+impl Bench {
+    fn start(window: u32, settings: RunnerSettings) -> Self {
+        let (played, acts) = mpsc::unbounded_channel();
+        let scheme = Played {
+            window,
+            acts: played,
+        };
+        let host = Arc::new(Handlers::new(vec![Arc::new(scheme)]));
+        let (seam, wanted) = handlers(Arc::clone(&host) as _);
+        let soon = Duration::from_millis(1);
+        let core = Settings {
+            backoff_base: soon,
+            handler_backoff_base: soon,
+            ..Settings::default()
+        };
+        let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let builder = Builder::new().core_settings(core);
+        let builder = builder.client_settings(ClientSettings::default());
+        let (client, engine) = builder.handlers(seam).listen(loopback).build().unwrap();
+        tokio::spawn(engine.run());
+        let runner = Runner::new(host, wanted, client.clone(), settings);
+        let (stop, stopped) = oneshot::channel();
+        let runner = tokio::spawn(runner.run(async { stopped.await.unwrap_or(()) }));
+        Self {
+            client,
+            gateway: UdpSocket::bind(loopback).unwrap(),
+            acts,
+            stop,
+            runner,
+        }
+    }
+
+    async fn register(&self, owner: &str, number: u8) -> RegistrationId {
+        let request = RegistrationRequest {
+            push_application_id: number.to_string(),
+            event_handler: Some("played:it".to_owned()),
+            ..RegistrationRequest::default()
+        };
+        let registered = self.client.application(owner).register(request).await;
+        registered.unwrap().registration
+    }
+
+    /// Sends a push to this OMNA number.
+    fn push(&self, number: u8, body: u8) {
+        let octets = [body, 0x06, 0x03, 0xBE, 0xAF, 0x80 | number, body];
+        let address = self.client.listening()[0];
+        self.gateway.send_to(&octets, address).unwrap();
+    }
+
+    async fn act(&mut self) -> Act {
+        let act = tokio::time::timeout(Duration::from_secs(20), self.acts.recv());
+        act.await.unwrap().unwrap()
+    }
+
+    /// The next event that a handler takes.
+    async fn taken(&mut self) -> (RegistrationId, Event, Answering) {
+        loop {
+            if let Act::Taken(registration, event, answering) = self.act().await {
+                return (registration, event, answering);
+            }
+        }
+    }
+
+    async fn closed(&mut self) {
+        while !matches!(self.act().await, Act::Closed) {}
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.runner.await.unwrap();
+        self.client.shut_down().await;
+    }
+}
+
+fn accept(answering: Answering) {
+    answering.give(Ok(Handed::new(Outcome::Accepted, "")));
+}
+
+#[tokio::test]
+async fn a_window_keeps_the_order_and_its_bound() {
+    let mut bench = Bench::start(3, RunnerSettings::default());
+    bench.register("app", 4).await;
+    for body in 1..=9 {
+        bench.push(4, body);
+    }
+    let mut under_way = Vec::new();
+    for body in 1..=9 {
+        if under_way.len() == 3 {
+            assert!(bench.acts.is_empty(), "a fourth was given");
+            // The latest is answered first, which frees the next place.
+            under_way.pop().map(accept);
+        }
+        let (_, event, answering) = bench.taken().await;
+        assert_eq!(event.content(), [body]);
+        under_way.push(answering);
+    }
+    under_way.into_iter().for_each(accept);
+    bench.closed().await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_unreachable_within_a_window_gets_again_what_was_not_answered() {
+    let mut bench = Bench::start(3, RunnerSettings::default());
+    bench.register("app", 4).await;
+    for body in 1..=4 {
+        bench.push(4, body);
+    }
+    let (_, _, first) = bench.taken().await;
+    let (_, _, second) = bench.taken().await;
+    let (_, _, third) = bench.taken().await;
+    accept(first);
+    second.give(Err(Unreachable::new("gone")));
+    accept(third);
+    // A probe: the next comes after the answer.
+    let (_, event, answering) = bench.taken().await;
+    assert_eq!((event.content(), event.attempt()), (&[2][..], 1));
+    accept(answering);
+    let (_, event, answering) = bench.taken().await;
+    assert_eq!(event.content(), [4]);
+    accept(answering);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_dropped_is_later() {
+    let mut bench = Bench::start(1, RunnerSettings::default());
+    bench.register("app", 4).await;
+    bench.push(4, 1);
+    bench.push(4, 2);
+    let (_, _, answering) = bench.taken().await;
+    drop(answering);
+    for (body, attempt) in [(1, 2), (2, 1)] {
+        let (_, event, answering) = bench.taken().await;
+        assert_eq!((event.content(), event.attempt()), (&[body][..], attempt));
+        accept(answering);
+    }
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_not_wanted_any_more_lets_go_after_what_it_has() {
+    let mut bench = Bench::start(1, RunnerSettings::default());
+    bench.register("app", 4).await;
+    bench.push(4, 1);
+    let (_, _, answering) = bench.taken().await;
+    // The application takes its events itself from here on.
+    let application = bench.client.application("app");
+    let mut events = application.subscribe(Selector::default()).await.unwrap();
+    bench.push(4, 2);
+    let second = events.next_event().await.unwrap();
+    assert_eq!(second.content(), [2]);
+    accept(answering);
+    bench.closed().await;
+    assert!(bench.acts.is_empty());
+    let accepted = Acknowledgement::new(second.id(), Outcome::Accepted);
+    application.acknowledge(vec![accepted]).await.unwrap();
+    drop(events);
+    bench.push(4, 3);
+    let (_, event, answering) = bench.taken().await;
+    assert_eq!((event.content(), event.attempt()), (&[3][..], 1));
+    accept(answering);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn who_has_many_events_makes_room_after_its_turn() {
+    let mut bench = Bench::start(
+        1,
+        RunnerSettings {
+            max_at_work: 1,
+            events_per_turn: 2,
+            ..RunnerSettings::default()
+        },
+    );
+    let busy = bench.register("busy", 4).await;
+    let other = bench.register("other", 5).await;
+    for body in 1..=100 {
+        bench.push(4, body);
+    }
+    let mut expected = 1..=100;
+    let mut others = 0;
+    for taken in 0..=100 {
+        let (registration, event, answering) = bench.taken().await;
+        if taken == 0 {
+            bench.push(5, 1);
+        }
+        if registration == busy {
+            assert_eq!(event.content(), [expected.next().unwrap()]);
+        } else {
+            assert_eq!(registration, other);
+            assert!(taken < 90, "it waited for all that the other one had");
+            others += 1;
+        }
+        accept(answering);
+    }
+    assert_eq!(others, 1);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn an_owner_whose_handlers_hang_leaves_places_to_others() {
+    let mut bench = Bench::start(
+        1,
+        RunnerSettings {
+            max_at_work: 3,
+            max_at_work_per_owner: 2,
+            stop_timeout: Duration::ZERO,
+            ..RunnerSettings::default()
+        },
+    );
+    let mut hanging = Vec::new();
+    for number in [4, 5, 6] {
+        hanging.push(bench.register("hanging", number).await);
+        bench.push(number, 1);
+    }
+    let (first, _, answering) = bench.taken().await;
+    let (second, _, _kept) = bench.taken().await;
+    let other = bench.register("other", 7).await;
+    bench.push(7, 1);
+    let (third, _, _kept_too) = bench.taken().await;
+    assert_eq!((first, second, third), (hanging[0], hanging[1], other));
+    assert!(bench.acts.is_empty());
+    accept(answering);
+    let (fourth, ..) = bench.taken().await;
+    assert_eq!(fourth, hanging[2]);
+    bench.stop().await;
+}
