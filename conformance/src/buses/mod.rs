@@ -2,7 +2,7 @@
 //! user's.
 //!
 //! dbus-broker leaves policy and activation to a controller. The one that it comes with wants systemd as PID 1 and its journal; the
-//! tests have a controller of their own ([`broker`]), which reads the same configuration and starts services itself.
+//! tests have a controller of their own (`broker`), which reads the same configuration and starts services itself.
 //!
 //! [`on_both_buses`](crate::on_both_buses) makes a test of each kind from one function.
 
@@ -398,7 +398,7 @@ fn quoted(word: &str) -> String {
 
 /// A test of each kind of bus from a function that takes the [`Kind`] and gives an `anyhow::Result<()>`.
 ///
-/// ```ignore
+/// ```text
 /// on_both_buses!(a_closed_application_is_started);
 ///
 /// fn a_closed_application_is_started(kind: Kind) -> anyhow::Result<()> { … }

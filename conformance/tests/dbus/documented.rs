@@ -190,7 +190,7 @@ fn an_application_in_python_is_started_in_its_session(kind: Kind) -> anyhow::Res
         return Ok(());
     };
     let program = code("python", &["def PushEvent"])?;
-    let service = code("ini", &["/home/user/app.py"])?;
+    let service = code("ini", &["/opt/example/app.py"])?;
     let printed = install(&stage, program, service)?;
     is_started_twice(&stage, &printed)
 }
