@@ -9,7 +9,6 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use push_api::Watched;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::arguments::{Color, Watch};
 use crate::client::{Client, parse, with_query};
@@ -130,16 +129,17 @@ fn show_one(data: &[u8], style: &Style, output: &mut Output) -> Result<(), Failu
     }
 }
 
-/// The document as it came, and in it what the content says where that is known.
+/// The document as it came, and behind its members what the content says where that is known.
 fn show_json(data: &[u8], document: &RawValue, output: &mut Output) -> Result<(), Failure> {
     let watched = parse::<Watched>(data).ok();
-    let Some(decoded) = watched.as_ref().and_then(decoded_content) else {
+    let decoded = watched.as_ref().and_then(decoded_content);
+    let members = document.get().strip_suffix('}');
+    let (Some(decoded), Some(members)) = (decoded, members) else {
         return output.document(document);
     };
-    let mut members: Map<String, Value> = parse(data)?;
-    let decoded = serde_json::to_value(decoded).map_err(Failure::answer)?;
-    members.insert("decoded".to_owned(), decoded);
-    output.json(&members)
+    let decoded = serde_json::to_string(&decoded).map_err(Failure::answer)?;
+    let shown = RawValue::from_string(format!("{members},\"decoded\":{decoded}}}"));
+    output.document(&shown.map_err(Failure::answer)?)
 }
 
 /// Opens the stream again with growing pauses, for as long as the daemon cannot be reached.

@@ -48,11 +48,17 @@ fn piped_lines_are_plain_and_content_follows() {
     );
 }
 
+/// What is shown of `JUDGED`, whose content is known for what it is.
+fn judged_and_decoded() -> String {
+    let members = JUDGED.strip_suffix('}').unwrap();
+    format!(r#"{members},"decoded":{{"kind":"text","text":"hello"}}}}"#)
+}
+
 #[test]
 fn json_is_one_document_a_line_and_colour_comes_where_it_is_asked_for() {
     let daemon = Daemon::start(|_| Reply::stream(200, [&*sent(JUDGED)], End::Silence));
     let lines = watched(daemon.socket(), &["watch", "--json"], 1);
-    assert_eq!(lines, [JUDGED]);
+    assert_eq!(lines, [judged_and_decoded()]);
     let lines = watched(daemon.socket(), &["watch", "--color", "always"], 1);
     assert!(lines[0].contains("\x1b[32mjudged"), "{lines:?}");
 }
@@ -65,7 +71,7 @@ fn a_daemon_that_restarts_is_waited_for() {
         _ => Reply::stream(200, [&*sent(DIED)], End::Silence),
     });
     let lines = watched(daemon.socket(), &["watch", "--json"], 2);
-    assert_eq!(lines, [JUDGED, DIED]);
+    assert_eq!(lines, [judged_and_decoded(), DIED.to_owned()]);
 }
 
 #[test]
