@@ -175,7 +175,7 @@ impl Kamailio {
             let target = self.address();
             eventually("an answer of Kamailio", || answers(&socket, target, &mark))?;
             let is_mark = |seen: &Seen| matches!(seen, Seen::Request(request) if request.header("Call-ID") == Some(&mark));
-            self.until(|seen| seen.last().filter(|last| is_mark(last)).map(drop))?;
+            self.until(|seen| seen.iter().any(is_mark).then_some(()))?;
             self.seen.borrow_mut().retain(|seen| !is_mark(seen));
         }
         Ok(self.seen.borrow().clone())

@@ -138,6 +138,7 @@ async fn whoever_takes_the_name_later_gets_nothing_of_anothers() {
     stage.register(DAEMON, HANDLER).await.unwrap();
     stage.push(1, b"first").await;
     assert_eq!(taken.recv().await.unwrap().content, "first");
+    stage.until_completed(1).await;
     let mut failures = stage.watch_failures().await;
     mine.close().await.unwrap();
     let thief = stage.bus.connect_as(BIN).await;
@@ -171,6 +172,7 @@ async fn the_bus_may_go_away_and_come_back() {
     stage.register(0, HANDLER).await.unwrap();
     stage.push(1, b"before").await;
     assert_eq!(taken.recv().await.unwrap().content, "before");
+    stage.until_completed(1).await;
     stage.bus.end();
     stage.push(2, b"after").await;
     assert!(stage.bus.run_daemon());

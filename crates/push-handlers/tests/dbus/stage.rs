@@ -96,6 +96,13 @@ impl Stage {
         }
     }
 
+    /// Waits until the answers to this many events are there: what an application took counts only then.
+    pub(crate) async fn until_completed(&self, events: u64) {
+        while self.counted("completed").await < events {
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn accepted(&self) -> u64 {
         self.counted("accepted").await
     }
