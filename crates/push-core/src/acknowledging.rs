@@ -10,7 +10,8 @@ use crate::pending::Write;
 use crate::registering::store_failed;
 use crate::timers::Timer;
 use crate::{
-    Acknowledgement, Answer, Change, EventId, EventState, Now, Occurrence, Outcome, RequestTicket,
+    Acknowledgement, Answer, Change, EventId, EventState, Now, Occurrence, Outcome, RegistrationId,
+    RequestTicket,
 };
 
 impl PushClient {
@@ -155,12 +156,12 @@ impl PushClient {
 
     fn carry_out(&mut self, event: EventId, settlement: &Settlement, owner: &Owner, now: Now) {
         let is_dead = self.journal.dead().contains(&event);
-        let registration = self.journal.get(event).and_then(|event| event.registration);
+        let registration = self.journal.registration_of(event);
         if let Some(registration) = registration {
             self.handler_answered(registration);
         }
         match settlement.state {
-            None => self.complete(event, owner, now),
+            None => self.complete(event, registration, owner, now),
             Some(_) if is_dead => {}
             Some(state) => {
                 self.delay(
@@ -174,8 +175,13 @@ impl PushClient {
         }
     }
 
-    fn complete(&mut self, event: EventId, owner: &Owner, now: Now) {
-        let registration = self.journal.get(event).and_then(|event| event.registration);
+    fn complete(
+        &mut self,
+        event: EventId,
+        registration: Option<RegistrationId>,
+        owner: &Owner,
+        now: Now,
+    ) {
         let taker = self.forget_event(event);
         self.completed
             .add(event, owner.clone(), self.settings.max_completed);
@@ -210,7 +216,7 @@ impl PushClient {
                 self.journal.depart(event, taker, overdue);
                 self.timers.start(overdue, Timer::Acknowledgement(event));
             }
-            let registration = self.journal.get(event).and_then(|event| event.registration);
+            let registration = self.journal.registration_of(event);
             if let Some(registration) = registration {
                 self.pump(registration, now);
             }

@@ -303,7 +303,7 @@ impl PushClient {
 
     /// Whether the end of an event is being written together with that of its registration: its state may no longer be.
     pub(crate) fn is_ending(&self, event: EventId) -> bool {
-        let registration = self.journal.get(event).and_then(|event| event.registration);
+        let registration = self.journal.registration_of(event);
         registration.is_some_and(|id| self.registry.is_ending(id))
     }
 

@@ -4,18 +4,19 @@
 //! life is remembered beside it, as transmissions are: a start reckons with the time of its arrival otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use push_message::{Owner, Reason, Refusal, UnixMillis};
 
 use crate::client::{PushClient, later};
-use crate::journal::{Stage, octets_of};
+use crate::journal::Stage;
 use crate::pending::Write;
 use crate::registering::store_failed;
 use crate::subscribers::Selection;
 use crate::{
     Answer, Change, DeadLetters, EventId, EventState, Fate, Fingerprint, Now, Occurrence,
-    RegistrationId, RequestTicket,
+    RegistrationRecord, RequestTicket,
 };
 
 /// The first half of what is remembered of a letter that is replayed; the second is its id.
@@ -92,54 +93,45 @@ impl PushClient {
         fate: Fate,
         now: Now,
     ) -> Result<Vec<Change>, Refusal> {
-        let registration = self.registration_of_letter(event, owner)?;
+        let (record, octets) = self.find_letter(event, owner).ok_or_else(|| {
+            Refusal::new(
+                Reason::NotRegistered,
+                format!("there is no dead letter {event} to settle"),
+            )
+        })?;
         match fate {
             Fate::Dropped => {
                 self.set_stage(event, Stage::Settling);
                 Ok(vec![Change::RemoveEvent(event)])
             }
-            Fate::Replayed => self.replay_letter(event, registration, now),
+            Fate::Replayed => self.replay_letter(event, &record, octets, now),
         }
     }
 
-    /// Whose letter it is, if this owner may settle it at present.
-    fn registration_of_letter(
+    /// Whose letter it is and how many octets it has, if this owner may settle it at present.
+    fn find_letter(
         &self,
         event: EventId,
         owner: Option<&Owner>,
-    ) -> Result<RegistrationId, Refusal> {
-        let letter = self.journal.get(event).filter(|letter| {
-            // What is being acknowledged at this moment is as good as gone.
-            letter.stage == Stage::Dead && letter.settlement.is_none()
-        });
-        let record = letter
-            .and_then(|letter| letter.registration)
-            .and_then(|id| self.registry.get(id))
-            .filter(|record| owner.is_none_or(|owner| *owner == record.owner))
-            .filter(|record| !self.registry.is_ending(record.id));
-        record.map(|record| record.id).ok_or_else(|| {
-            Refusal::new(
-                Reason::NotRegistered,
-                format!("there is no dead letter {event} to settle"),
-            )
-        })
+    ) -> Option<(Arc<RegistrationRecord>, usize)> {
+        let letter = self.journal.get(event)?;
+        let record = self.registry.get(letter.registration?)?;
+        // What is being acknowledged at this moment is as good as gone.
+        let may_settle = letter.stage == Stage::Dead
+            && letter.settlement.is_none()
+            && owner.is_none_or(|owner| *owner == record.owner)
+            && !self.registry.is_ending(record.id);
+        may_settle.then(|| (Arc::clone(record), letter.octets))
     }
 
     fn replay_letter(
         &mut self,
         event: EventId,
-        registration: RegistrationId,
+        record: &RegistrationRecord,
+        octets: usize,
         now: Now,
     ) -> Result<Vec<Change>, Refusal> {
-        let letter = self
-            .journal
-            .get(event)
-            .map(|letter| octets_of(&letter.push));
-        let record = self.registry.get(registration).map(std::sync::Arc::clone);
-        let (Some(octets), Some(record)) = (letter, record) else {
-            return Ok(Vec::new());
-        };
-        if !self.has_room(&record, octets) {
+        if !self.has_room(record, octets) {
             return Err(Refusal::new(
                 Reason::QuotaExceeded,
                 format!(
@@ -174,25 +166,24 @@ impl PushClient {
 
     /// The fate of dead letters is durable.
     pub(crate) fn letters_settled(&mut self, settling: Settling, now: Now) {
-        let events = settling.events.clone();
         let fate = settling.fate;
-        self.answer_settled(settling);
-        for event in events {
+        for event in self.answer_settled(settling) {
             if self.is_settling(event) {
                 match fate {
-                    Fate::Dropped => {
-                        let dropped = self.journal.get(event);
-                        let registration = dropped.and_then(|event| event.registration);
-                        self.forget_event(event);
-                        self.occurred(Occurrence::Dropped {
-                            event,
-                            registration,
-                        });
-                    }
+                    Fate::Dropped => self.drop_letter(event),
                     Fate::Replayed => self.revive(event, now),
                 }
             }
         }
+    }
+
+    fn drop_letter(&mut self, event: EventId) {
+        let registration = self.journal.registration_of(event);
+        self.forget_event(event);
+        self.occurred(Occurrence::Dropped {
+            event,
+            registration,
+        });
     }
 
     /// The fate of dead letters could not be written: they are dead as before.
@@ -201,7 +192,7 @@ impl PushClient {
         for &event in &settling.events {
             if self.is_settling(event) {
                 self.journal.bury(event);
-                let registration = self.journal.get(event).and_then(|event| event.registration);
+                let registration = self.journal.registration_of(event);
                 if let Some(registration) = registration {
                     self.pump(registration, now);
                 }
@@ -210,12 +201,14 @@ impl PushClient {
         self.bound_dead_letters(now);
     }
 
-    fn answer_settled(&mut self, settling: Settling) {
+    /// Answers who asked; gives the letters that are settled.
+    fn answer_settled(&mut self, settling: Settling) -> Vec<EventId> {
         let answer = Answer::Settled {
             settled: settling.events.len(),
             refused: settling.refused,
         };
         self.answer(settling.ticket, answer);
+        settling.events
     }
 
     fn is_settling(&self, event: EventId) -> bool {

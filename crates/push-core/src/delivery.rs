@@ -229,7 +229,7 @@ impl PushClient {
 
     /// Drops an event for good: it has expired, or has to give way.
     pub(crate) fn drop_event(&mut self, event: EventId, now: Now) {
-        let registration = self.journal.get(event).and_then(|event| event.registration);
+        let registration = self.journal.registration_of(event);
         let taker = self.forget_event(event);
         self.keep_house(vec![Change::RemoveEvent(event)]);
         self.occurred(Occurrence::Expired {

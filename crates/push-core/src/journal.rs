@@ -92,6 +92,11 @@ impl Journal {
         self.events.get_mut(id)
     }
 
+    /// Whose an event is; nothing where it is gone, or nobody's.
+    pub(crate) fn registration_of(&self, id: EventId) -> Option<RegistrationId> {
+        self.get(id)?.registration
+    }
+
     pub(crate) fn octets(&self) -> usize {
         self.octets
     }

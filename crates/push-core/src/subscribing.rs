@@ -131,7 +131,7 @@ impl PushClient {
         }
         let mut registrations = gone.blocked;
         for event in gone.under_way.keys() {
-            let registration = self.journal.get(event).and_then(|event| event.registration);
+            let registration = self.journal.registration_of(event);
             self.take_back(event);
             registrations.extend(registration);
         }

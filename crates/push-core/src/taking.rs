@@ -300,8 +300,7 @@ impl PushClient {
         for fingerprint in stored.fingerprints.into_iter().flatten() {
             self.duplicates.retract(fingerprint, ticket);
         }
-        let event = self.journal.get(stored.event);
-        let registration = event.and_then(|event| event.registration);
+        let registration = self.journal.registration_of(stored.event);
         self.forget_event(stored.event);
         if let Some(registration) = registration {
             self.pump(registration, now);
