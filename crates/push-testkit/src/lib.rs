@@ -1,7 +1,10 @@
 //! A Push Client with a clock, a store and Push Servers of its own, and a reference model to hold it to.
 //!
-//! Nothing here waits, sleeps or opens a socket: a test says what happens and when.
+//! Nothing of this waits, sleeps or opens a socket: a test says what happens and when. Apart from it, the feature `bus` has a message
+//! bus of a test's own for the crates that speak D-Bus.
 
+#[cfg(feature = "bus")]
+mod bus;
 mod clock;
 mod model;
 
@@ -11,6 +14,8 @@ mod servers;
 mod store;
 mod terminal;
 
+#[cfg(feature = "bus")]
+pub use bus::Bus;
 pub use clock::Clock;
 pub use model::{ANY, Announced, Model, ModelApplication, ModelProfile, ModelVerdict, Owed};
 

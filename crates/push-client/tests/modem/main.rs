@@ -7,7 +7,6 @@
     reason = "methods on D-Bus have the form that zbus gives them"
 )]
 
-mod bus;
 mod mock_modem_manager;
 mod mock_ofono;
 mod modem_manager;

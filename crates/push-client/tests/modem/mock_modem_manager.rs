@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use push_testkit::Bus;
 use zbus::object_server::SignalEmitter;
 use zbus::{Connection, ObjectPath, OwnedObjectPath, fdo, interface};
-
-use super::bus::Bus;
 
 const ROOT: &str = "/org/freedesktop/ModemManager1";
 const NAME: &str = "org.freedesktop.ModemManager1";

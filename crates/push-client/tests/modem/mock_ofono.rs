@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use push_testkit::Bus;
 use zbus::message::Header;
 use zbus::names::OwnedUniqueName;
 use zbus::object_server::SignalEmitter;
 use zbus::{Connection, ObjectPath, OwnedObjectPath, OwnedVariant, Variant, interface};
-
-use super::bus::Bus;
 
 const NAME: &str = "org.ofono";
 const INTERFACES: [&str; 2] = ["org.ofono.SimManager", "org.ofono.PushNotification"];

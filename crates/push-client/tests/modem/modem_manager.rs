@@ -2,16 +2,16 @@
 
 use push_api::DeliveredEvent as _;
 use push_client::modem::{ModemManager, ModemManagerSettings, StoragePolicy};
+use push_testkit::Bus;
 
-use super::bus::Bus;
 use super::mock_modem_manager::{Message, Service, Storage};
-use super::stage::{Stage, push, until};
+use super::stage::{Stage, bus_settings, push, until};
 
 const LEFT: &str = "usb1-left";
 
 fn settings(bus: &Bus, storage: StoragePolicy) -> ModemManagerSettings {
     ModemManagerSettings {
-        bus: bus.settings(),
+        bus: bus_settings(bus),
         storage,
         memory: Some(bus.directory().join("taken")),
         ..ModemManagerSettings::default()

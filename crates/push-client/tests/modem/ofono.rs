@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use push_client::modem::{Ofono, OfonoSettings};
+use push_testkit::Bus;
 
-use super::bus::Bus;
 use super::mock_ofono::{Agent, Service};
-use super::stage::{Stage, push, until};
+use super::stage::{Stage, bus_settings, push, until};
 
 const MODEM: &str = "/ril_0";
 
 fn settings(bus: &Bus) -> OfonoSettings {
     OfonoSettings {
-        bus: bus.settings(),
+        bus: bus_settings(bus),
         ..OfonoSettings::default()
     }
 }

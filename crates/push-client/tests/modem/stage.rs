@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use push_api::{Caller, Owner, PushService as _, Server};
+use push_client::modem::{BusAddress, BusSettings};
 use push_client::short_messages::Source;
 use push_client::{
     Acknowledgement, Application, Builder, Client, EngineError, Event, Events, Outcome,
     RegistrationRequest, Selector, Settings,
 };
+use push_testkit::Bus;
 use tokio::task::JoinHandle;
 
 /// How long anything may take before a test gives up.
@@ -19,6 +21,17 @@ pub(crate) struct Stage {
     engine: JoinHandle<Result<(), EngineError>>,
     pub(crate) application: Application,
     pub(crate) events: Events,
+}
+
+/// How a source reaches a bus, without long pauses.
+pub(crate) fn bus_settings(bus: &Bus) -> BusSettings {
+    let second = Duration::from_secs(1);
+    BusSettings {
+        address: BusAddress::At(bus.address()),
+        backoff_base: second / 50,
+        backoff_limit: second / 10,
+        ..BusSettings::default()
+    }
 }
 
 /// A connectionless push to mms.ua with this body.

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod bus;
 mod interface;
 mod large;
 mod methods;

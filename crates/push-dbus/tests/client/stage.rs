@@ -7,11 +7,10 @@ use std::time::Duration;
 use push_client::{Builder, Client};
 use push_dbus::{BusAddress, DbusSettings, NAME, PATH, serve};
 use push_identity::Identity;
+use push_testkit::Bus;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zbus::{Connection, Message, OwnedVariant, Variant, fdo};
-
-use crate::bus::Bus;
 
 /// A map of options.
 pub(crate) type Options = HashMap<String, Variant<'static>>;

@@ -2,9 +2,9 @@
 
 use push_client::Settings;
 use push_dbus::HANDLER_PATH;
+use push_testkit::Bus;
 use zbus::Connection;
 
-use crate::bus::Bus;
 use crate::service::{outcome, serve_all};
 use crate::stage::Stage;
 

@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../../../push-dbus/tests/client/bus.rs"]
-mod bus;
 mod delivering;
 mod losing;
 mod registering;

@@ -11,9 +11,8 @@ use push_dbus::BusAddress;
 use push_handlers::dbus::{Bus as Services, DbusScheme, SystemBus, SystemBusSettings};
 use push_handlers::{Handlers, Runner, RunnerSettings};
 use push_message::Refusal;
+use push_testkit::Bus;
 use tokio::task::JoinHandle;
-
-use crate::bus::Bus;
 
 /// A Push Client that runs, and a gateway that pushes to it.
 pub(crate) struct Stage {

@@ -1,8 +1,16 @@
 //! A bus of a test's own: the real dbus-daemon.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test is to fail"
+)]
+
+use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::Uid;
@@ -26,33 +34,34 @@ const CONFIGURATION: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D
 "#;
 
 /// A bus that ends with this value, or by [`Bus::end`].
-pub(crate) struct Bus {
+#[derive(Debug)]
+pub struct Bus {
     directory: TempDir,
     daemon: Option<Child>,
 }
 
 impl Bus {
     /// A bus that runs; `None` if there is no dbus-daemon on this machine and it may be done without.
-    pub(crate) fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         // Other users are to come in.
-        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(directory.path(), everybody).unwrap();
+        let everybody = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(directory.path(), everybody).unwrap();
         let mut bus = Self {
             directory,
             daemon: None,
         };
         let socket = bus.socket().display().to_string();
-        std::fs::create_dir(bus.services()).unwrap();
+        fs::create_dir(bus.services()).unwrap();
         let services = bus.services().display().to_string();
         let configuration = CONFIGURATION.replace("SOCKET", &socket);
         let configuration = configuration.replace("SERVICES", &services);
-        std::fs::write(bus.configuration(), configuration).unwrap();
+        fs::write(bus.configuration(), configuration).unwrap();
         bus.run_daemon().then_some(bus)
     }
 
     /// Starts the daemon, if it has been ended.
-    pub(crate) fn run_daemon(&mut self) -> bool {
+    pub fn run_daemon(&mut self) -> bool {
         let mut command = Command::new("dbus-daemon");
         command
             .arg(format!("--config-file={}", self.configuration().display()))
@@ -79,16 +88,16 @@ impl Bus {
     }
 
     /// Ends the daemon; every connection breaks.
-    pub(crate) fn end(&mut self) {
+    pub fn end(&mut self) {
         if let Some(mut daemon) = self.daemon.take() {
             daemon.kill().unwrap();
             daemon.wait().unwrap();
         }
-        std::fs::remove_file(self.socket()).ok();
+        fs::remove_file(self.socket()).ok();
     }
 
     /// A connection of an application of this user.
-    pub(crate) async fn connect(&self) -> Connection {
+    pub async fn connect(&self) -> Connection {
         connection::Builder::address(self.address().as_str())
             .build()
             .await
@@ -96,7 +105,7 @@ impl Bus {
     }
 
     /// A connection of an application of another user: a thread with that user's number makes it.
-    pub(crate) async fn connect_as(&self, uid: u32) -> Connection {
+    pub async fn connect_as(&self, uid: u32) -> Connection {
         let socket = self.socket();
         let stream = std::thread::spawn(move || {
             let uid = Uid::from_raw(uid);
@@ -110,13 +119,22 @@ impl Bus {
             .unwrap()
     }
 
-    pub(crate) fn address(&self) -> String {
+    /// Where it is reached, as D-Bus writes it.
+    #[must_use]
+    pub fn address(&self) -> String {
         format!("unix:path={}", self.socket().display())
     }
 
     /// Where the files of services are that it may start.
-    pub(crate) fn services(&self) -> PathBuf {
+    #[must_use]
+    pub fn services(&self) -> PathBuf {
         self.directory.path().join("services")
+    }
+
+    /// Where a test may keep files.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     fn socket(&self) -> PathBuf {
