@@ -11,13 +11,11 @@ use push_message::{MediaType, PushApplicationId, ReceivedPush};
 
 use crate::client::PushClient;
 use crate::dispatch::{Judgement, accepts};
-use crate::journal::{Event, octets_of};
-use crate::pending::{Stored, Write};
-use crate::taking::{Arrival, insertion, new_event, removal_of};
+use crate::journal::octets_of;
+use crate::pending::Stored;
+use crate::taking::{Arrival, fingerprints_of};
 use crate::whitelist::Listing;
-use crate::{
-    Change, Fingerprint, Now, Occurrence, PushRefusal, RegistrationRecord, Verdict, fingerprint,
-};
+use crate::{Fingerprint, Now, Occurrence, PushRefusal, RegistrationRecord};
 
 /// A registration that is to have a push, or a copy of it.
 #[derive(Debug)]
@@ -116,91 +114,36 @@ impl PushClient {
     ) {
         let mut stored = Vec::with_capacity(1 + observers.len());
         let mut changes = Vec::with_capacity(2 + 2 * observers.len());
-        if let Some(share) = application {
-            match self.store_share(share, &arrival.push, &mut changes, now) {
-                Ok(one) => stored.push(one),
-                Err(_) => return self.refuse_push(arrival, PushRefusal::NoRoom),
+        if let Some(Share {
+            record,
+            fingerprints,
+        }) = application
+        {
+            match self.enqueue(&record, fingerprints, &arrival.push, &mut changes, now) {
+                Some(one) => stored.push(one),
+                None => return self.refuse_push(arrival, PushRefusal::NoRoom),
             }
         }
         let mut without_room = Vec::new();
-        for share in observers {
-            match self.store_share(share, &arrival.push, &mut changes, now) {
-                Ok(one) => stored.push(one),
-                Err(share) => without_room.push(share),
+        for Share {
+            record,
+            fingerprints,
+        } in observers
+        {
+            match self.enqueue(&record, fingerprints, &arrival.push, &mut changes, now) {
+                Some(one) => stored.push(one),
+                None => without_room.push(record.id),
             }
         }
         if stored.is_empty() {
             return self.refuse_push(arrival, PushRefusal::NoRoom);
         }
-        for share in without_room {
-            self.occurred(Occurrence::CopyDropped {
-                registration: share.record.id,
-            });
+        for registration in without_room {
+            self.occurred(Occurrence::CopyDropped { registration });
         }
-        self.write_shares(arrival, stored, changes, is_suppressed, now);
-    }
-
-    /// Puts an event into the queue of a registration, if there is room for it; gives the share back where there is none.
-    fn store_share(
-        &mut self,
-        share: Share,
-        push: &Arc<ReceivedPush>,
-        changes: &mut Vec<Change>,
-        now: Now,
-    ) -> Result<Stored, Share> {
-        let octets = octets_of(push);
-        if !self.has_room(&share.record, octets) || !self.make_room(octets, now) {
-            return Err(share);
-        }
-        let Share {
-            record,
-            fingerprints,
-        } = share;
-        let id = self.next_event(now);
-        let event = Event {
-            expires: now.monotonic + self.settings.event_lifetime,
-            ..new_event(Arc::clone(push), Some(record.id), octets)
-        };
-        self.journal.insert_queued(id, &record.owner, event);
-        changes.push(insertion(id, Some(record.id), Arc::clone(push)));
-        Ok(Stored {
-            event: id,
-            fingerprints,
-            suppression: record.suppress_equal_content_millis.unwrap_or(0),
-        })
-    }
-
-    fn write_shares(
-        &mut self,
-        arrival: Arrival,
-        mut stored: Vec<Stored>,
-        mut changes: Vec<Change>,
-        is_suppressed: bool,
-        now: Now,
-    ) {
-        let Arrival {
-            ticket,
-            push,
-            segments,
-        } = arrival;
         drop_repeated_fingerprints(&mut stored);
-        changes.extend(removal_of(segments));
-        for one in &stored {
-            changes.extend(self.remembrances_of(one, now));
-        }
         let first = stored.remove(0);
-        let mut write = self.push_write(ticket, &push, first, stored);
-        if is_suppressed {
-            write.decision.verdict = Verdict::Duplicate;
-        }
-        let remembered: Vec<_> = std::iter::once(&write.stored)
-            .chain(&write.copies)
-            .copied()
-            .collect();
-        let persist = self.persist(changes, Write::Push(write));
-        for one in remembered {
-            self.remember_in_flight(persist, &one, now);
-        }
+        self.write_events(arrival, (first, stored), changes, is_suppressed, now);
     }
 
     fn was_seen(&self, fingerprints: [Option<Fingerprint>; 2], now: Now) -> bool {
@@ -218,12 +161,8 @@ impl PushClient {
 }
 
 fn share(record: &Arc<RegistrationRecord>, push: &ReceivedPush) -> Share {
-    let suppression = record.suppress_equal_content_millis;
     Share {
-        fingerprints: [
-            Some(fingerprint::of_transmission(push, Some(record.id))),
-            suppression.map(|_| fingerprint::of_content(record.id, push)),
-        ],
+        fingerprints: fingerprints_of(record, push),
         record: Arc::clone(record),
     }
 }

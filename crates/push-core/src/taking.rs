@@ -45,43 +45,72 @@ impl PushClient {
     }
 
     fn take_for(&mut self, arrival: Arrival, record: &Arc<RegistrationRecord>, now: Now) {
-        let push = &arrival.push;
-        let suppression = record.suppress_equal_content_millis;
-        let fingerprints = [
-            Some(fingerprint::of_transmission(push, Some(record.id))),
-            suppression.map(|_| fingerprint::of_content(record.id, push)),
-        ];
+        let fingerprints = fingerprints_of(record, &arrival.push);
         let Some(arrival) = self.unless_repeated(arrival, fingerprints, now) else {
             return;
         };
-        let octets = octets_of(&arrival.push);
-        if !self.has_room(record, octets) || !self.make_room(octets, now) {
-            self.refuse_push(arrival, PushRefusal::NoRoom);
-            return;
+        let mut changes = Vec::with_capacity(4);
+        match self.enqueue(record, fingerprints, &arrival.push, &mut changes, now) {
+            Some(stored) => {
+                self.write_events(arrival, (stored, Vec::new()), changes, false, now);
+            }
+            None => self.refuse_push(arrival, PushRefusal::NoRoom),
         }
+    }
+
+    /// Puts an event into the queue of a registration, if there is room for it.
+    pub(crate) fn enqueue(
+        &mut self,
+        record: &RegistrationRecord,
+        fingerprints: [Option<Fingerprint>; 2],
+        push: &Arc<ReceivedPush>,
+        changes: &mut Vec<Change>,
+        now: Now,
+    ) -> Option<Stored> {
+        let octets = octets_of(push);
+        if !self.has_room(record, octets) || !self.make_room(octets, now) {
+            return None;
+        }
+        let id = self.next_event(now);
+        let event = Event {
+            expires: now.monotonic + self.settings.event_lifetime,
+            ..new_event(Arc::clone(push), Some(record.id), octets)
+        };
+        self.journal.insert_queued(id, &record.owner, event);
+        changes.push(insertion(id, Some(record.id), Arc::clone(push)));
+        Some(Stored {
+            event: id,
+            fingerprints,
+            suppression: record.suppress_equal_content_millis.unwrap_or(0),
+        })
+    }
+
+    /// Has the events of a push written, the first and copies for observers, with what is remembered of them.
+    pub(crate) fn write_events(
+        &mut self,
+        arrival: Arrival,
+        (first, copies): (Stored, Vec<Stored>),
+        mut changes: Vec<Change>,
+        is_suppressed: bool,
+        now: Now,
+    ) {
         let Arrival {
             ticket,
             push,
             segments,
         } = arrival;
-        let id = self.next_event(now);
-        let event = Event {
-            expires: now.monotonic + self.settings.event_lifetime,
-            ..new_event(Arc::clone(&push), Some(record.id), octets)
-        };
-        self.journal.insert_queued(id, &record.owner, event);
-        let stored = Stored {
-            event: id,
-            fingerprints,
-            suppression: suppression.unwrap_or(0),
-        };
-        let write = self.push_write(ticket, &push, stored, Vec::new());
-        let mut changes = Vec::with_capacity(2 + fingerprints.len());
-        changes.push(insertion(id, Some(record.id), push));
         changes.extend(removal_of(segments));
-        changes.extend(self.remembrances_of(&stored, now));
+        for one in std::iter::once(&first).chain(&copies) {
+            changes.extend(self.remembrances_of(one, now));
+        }
+        let mut write = self.push_write(ticket, &push, first, copies.clone());
+        if is_suppressed {
+            write.decision.verdict = Verdict::Duplicate;
+        }
         let persist = self.persist(changes, Write::Push(write));
-        self.remember_in_flight(persist, &stored, now);
+        for one in std::iter::once(&first).chain(&copies) {
+            self.remember_in_flight(persist, one, now);
+        }
     }
 
     /// Judges a transmission again, or content again, like the first; gives anything else back.
@@ -373,6 +402,18 @@ impl PushClient {
             verdict,
         }
     }
+}
+
+/// What tells a push for a registration from others: the transmission, and the content where that counts.
+pub(crate) fn fingerprints_of(
+    record: &RegistrationRecord,
+    push: &ReceivedPush,
+) -> [Option<Fingerprint>; 2] {
+    let suppression = record.suppress_equal_content_millis;
+    [
+        Some(fingerprint::of_transmission(push, Some(record.id))),
+        suppression.map(|_| fingerprint::of_content(record.id, push)),
+    ]
 }
 
 pub(crate) fn new_event(
