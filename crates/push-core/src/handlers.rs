@@ -104,10 +104,15 @@ impl PushClient {
         };
         let next = self.next_for(registration);
         if next.is_none_or(|(_, not_before)| not_before > now.monotonic) {
-            self.timers.stop(deadline, Timer::Handler(registration));
-            self.handlers.set_stage(registration, Stage::Idle);
-            self.deactivate(registration);
+            self.no_longer_wanted(registration, deadline);
         }
+    }
+
+    /// A handler that was asked for until then is asked for no longer.
+    fn no_longer_wanted(&mut self, registration: RegistrationId, deadline: Duration) {
+        self.timers.stop(deadline, Timer::Handler(registration));
+        self.handlers.set_stage(registration, Stage::Idle);
+        self.deactivate(registration);
     }
 
     fn deactivate(&mut self, registration: RegistrationId) {
@@ -193,20 +198,17 @@ impl PushClient {
     /// What a handler's connection has under way stays there; the rest goes to the application.
     fn give_way(&mut self, registration: RegistrationId) {
         match self.handlers.get(registration).stage {
-            Stage::Wanted(deadline) => {
-                self.timers.stop(deadline, Timer::Handler(registration));
-                self.handlers.set_stage(registration, Stage::Idle);
-            }
+            Stage::Wanted(deadline) => self.no_longer_wanted(registration, deadline),
             Stage::Attached(subscriber) => {
                 self.handlers
                     .set_stage(registration, Stage::Leaving(subscriber));
                 if let Some(connection) = self.subscribers.get_mut(subscriber) {
                     connection.window = 0;
                 }
+                self.deactivate(registration);
             }
-            Stage::Idle | Stage::Leaving(_) | Stage::Resting(..) => return,
+            Stage::Idle | Stage::Leaving(_) | Stage::Resting(..) => {}
         }
-        self.deactivate(registration);
     }
 
     /// Something was heard of an event: whoever has it can be reached.
@@ -298,11 +300,19 @@ impl PushClient {
 
     /// What kept a handler from being reached is gone: it rests no longer. Its failures are forgotten by an answer alone.
     pub(crate) fn handler_returned(&mut self, registration: RegistrationId, now: Now) {
-        if let Stage::Resting(at, _) = self.handlers.get(registration).stage {
-            self.timers.stop(at, Timer::Handler(registration));
-            self.handlers.set_stage(registration, Stage::Idle);
+        if self.end_rest(registration) {
             self.pump(registration, now);
         }
+    }
+
+    /// A handler rests no longer; says whether it did.
+    fn end_rest(&mut self, registration: RegistrationId) -> bool {
+        let Stage::Resting(at, _) = self.handlers.get(registration).stage else {
+            return false;
+        };
+        self.timers.stop(at, Timer::Handler(registration));
+        self.handlers.set_stage(registration, Stage::Idle);
+        true
     }
 
     /// A registration came in the place of another: the former handler is done with, or is tried again at once where it is the
@@ -313,11 +323,10 @@ impl PushClient {
         record: &RegistrationRecord,
         now: Now,
     ) {
-        if former.event_handler != record.event_handler {
+        if former.event_handler == record.event_handler {
+            self.end_rest(record.id);
+        } else {
             self.end_handler(record.id, now);
-        } else if let Stage::Resting(at, _) = self.handlers.get(record.id).stage {
-            self.timers.stop(at, Timer::Handler(record.id));
-            self.handlers.set_stage(record.id, Stage::Idle);
         }
     }
 

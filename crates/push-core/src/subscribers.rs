@@ -125,15 +125,9 @@ impl Subscribers {
                 .get(id)
                 .is_some_and(|subscriber| subscriber.selection.fits(record))
         };
-        let (mut own, mut handlers) = (None, None);
-        for id in candidates.iter().copied().filter(|id| fits(id)) {
-            if !self.is_handlers(id) {
-                own = Some(id);
-                break;
-            }
-            handlers = handlers.or(Some(id));
-        }
-        own.or(handlers)
+        let fitting = || candidates.iter().copied().filter(fits);
+        let own = fitting().find(|id| !self.is_handlers(*id));
+        own.or_else(|| fitting().next())
     }
 
     pub(crate) fn taker(&self, record: &RegistrationRecord) -> Taker {
