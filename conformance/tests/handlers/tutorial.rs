@@ -54,14 +54,18 @@ fn a_script_of_five_lines_is_a_push_application() -> anyhow::Result<()> {
     assert_eq!(outcome.code, Some(0), "{script}\n{outcome:?}");
     let readings = fs::read_to_string(home.path().join("readings")).context("nothing was read")?;
     let lines: Vec<&str> = readings.lines().collect();
-    assert_eq!(lines.len(), 2, "{readings}");
+    assert_eq!(lines.len(), 3, "{readings}");
     assert!(
         lines.iter().all(|line| line.contains("text/plain")),
         "{readings}"
     );
     assert!(
-        lines[0].ends_with("23.5") && lines[1].ends_with("24.1"),
+        lines[0].ends_with("23.5") && lines[1].ends_with("24.1") && lines[2].ends_with("broken"),
         "{readings}"
     );
+    for words in ["exec: exit status 1", "    | no number: broken"] {
+        assert!(outcome.output.contains(words), "{words:?}: {outcome:?}");
+    }
+    assert!(outcome.errors.contains("no dead letter: "), "{outcome:?}");
     Ok(())
 }
