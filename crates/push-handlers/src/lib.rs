@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bus;
 pub mod dbus;
 pub mod exec;
 mod flow;

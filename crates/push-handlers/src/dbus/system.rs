@@ -18,6 +18,7 @@ use zbus::{Connection, Message};
 use super::delivery::{Delivery, DeliverySettings};
 use super::service_files::{ServiceUser, service_user};
 use super::{Bus, ServiceName, uid_of};
+use crate::bus::HeldConnection;
 use crate::host::OPTION;
 use crate::{Handler, Unreachable};
 
@@ -66,7 +67,7 @@ impl Default for SystemBusSettings {
 #[derive(Debug)]
 pub struct SystemBus {
     settings: SystemBusSettings,
-    connection: Mutex<Option<Connection>>,
+    connection: HeldConnection,
     reloaded: Mutex<Option<Instant>>,
 }
 
@@ -75,24 +76,20 @@ impl SystemBus {
     pub fn new(settings: SystemBusSettings) -> Arc<Self> {
         Arc::new(Self {
             settings,
-            connection: Mutex::default(),
+            connection: HeldConnection::default(),
             reloaded: Mutex::default(),
         })
     }
 
     async fn connection(&self) -> zbus::Result<Connection> {
-        let mut held = self.connection.lock().await;
-        if let Some(connection) = held.as_ref().filter(|connection| !connection.is_closed()) {
-            return Ok(connection.clone());
-        }
         let SystemBusSettings {
             address,
             call_timeout,
             max_message,
             ..
         } = &self.settings;
-        let connection = connect_bounded(address, *call_timeout, *max_message).await?;
-        Ok(held.insert(connection).clone())
+        let opening = connect_bounded(address, *call_timeout, *max_message);
+        self.connection.get(opening).await
     }
 
     async fn judge(&self, caller: &Caller, service: &ServiceName) -> Result<(), Refusal> {

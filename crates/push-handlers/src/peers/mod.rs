@@ -1,7 +1,6 @@
 //! Applications that were made for other push daemons, called as those call them.
 
 mod arguments;
-mod bus;
 mod scheme;
 mod target;
 

@@ -8,15 +8,15 @@ use std::time::Duration;
 use push_api::Caller;
 use push_client::rewritten::{self, Rewritten};
 use push_client::{Boxed, Event, Outcome, RegistrationRecord};
-use push_dbus::BusAddress;
+use push_dbus::{BusAddress, connect};
 use push_message::{Reason, ReceivedPush, Refusal};
 use tokio::time::timeout;
 use zbus::names::BusName;
 use zbus::{Connection, Message, fdo};
 
 use super::arguments::{Times, device, port, sender};
-use super::bus::Bus;
 use super::target::{Agent, Consumer, Form, Side, Target};
+use crate::bus::HeldConnection;
 use crate::ofono_side::{AGENT_INTERFACE, Agents, RECEIVE};
 use crate::{Answer, Answering, Handed, Handler, Opened, Scheme, Unreachable};
 
@@ -51,9 +51,18 @@ impl Default for PeerSettings {
 #[derive(Debug)]
 pub struct PeerScheme {
     settings: Arc<PeerSettings>,
-    system: Arc<Bus>,
-    session: Option<Arc<Bus>>,
+    system: Bus,
+    session: Option<Bus>,
     agents: Arc<Agents>,
+}
+
+/// A bus that consumers are on.
+#[derive(Debug)]
+struct Bus {
+    address: BusAddress,
+    /// How long an answer is waited for on it.
+    patience: Duration,
+    connection: HeldConnection,
 }
 
 impl PeerScheme {
@@ -64,7 +73,11 @@ impl PeerScheme {
         let patience = settings
             .reply_timeout
             .saturating_add(Duration::from_secs(5));
-        let bus = |address| Arc::new(Bus::new(address, patience));
+        let bus = |address| Bus {
+            address,
+            patience,
+            connection: HeldConnection::default(),
+        };
         Self {
             system: bus(settings.system_bus.clone()),
             session: session.map(bus),
@@ -78,21 +91,22 @@ impl PeerScheme {
         let target = Target::parse(handler).ok_or_else(|| {
             Unreachable::new(format!("`{handler}` was not written by this program"))
         })?;
-        let (bus, destination) = match &target {
+        let (connection, destination) = match &target {
             Target::Consumer(consumer) => {
-                (Some(self.bus(consumer.side)?), consumer.service.clone())
+                let connection = self.bus(consumer.side)?.connected().await?;
+                (connection, consumer.service.clone())
             }
-            Target::Agent(agent) => (None, self.agent(agent)?),
-        };
-        let connection = match bus {
-            Some(bus) => connected(bus).await?,
-            None => self.agents.connection().ok_or_else(|| {
-                Unreachable::new("oFono's side is not served: its bus cannot be reached")
-            })?,
+            Target::Agent(agent) => {
+                let destination = self.agent(agent)?;
+                // Agents are called by the connection that serves them.
+                let connection = self.agents.connection().ok_or_else(|| {
+                    Unreachable::new("oFono's side is not served: its bus cannot be reached")
+                })?;
+                (connection, destination)
+            }
         };
         Ok(Opened::Handler(Box::new(PeerHandler {
             call: Arc::new(Call {
-                bus: bus.map(Arc::clone),
                 connection,
                 destination,
                 target,
@@ -102,7 +116,7 @@ impl PeerScheme {
         })))
     }
 
-    fn bus(&self, side: Side) -> Result<&Arc<Bus>, Unreachable> {
+    fn bus(&self, side: Side) -> Result<&Bus, Unreachable> {
         match side {
             Side::System => Ok(&self.system),
             Side::Session => self.session.as_ref().ok_or_else(|| {
@@ -118,11 +132,18 @@ impl PeerScheme {
     }
 }
 
-async fn connected(bus: &Bus) -> Result<Connection, Unreachable> {
-    bus.connection().await.map_err(|error| {
-        let address = bus.address();
-        Unreachable::new(format!("the bus {address:?} cannot be reached: {error}"))
-    })
+impl Bus {
+    async fn connected(&self) -> Result<Connection, Unreachable> {
+        let Self {
+            address,
+            patience,
+            connection,
+        } = self;
+        let connected = connection.get(connect(address, *patience)).await;
+        connected.map_err(|error| {
+            Unreachable::new(format!("the bus {address:?} cannot be reached: {error}"))
+        })
+    }
 }
 
 impl Scheme for PeerScheme {
@@ -169,8 +190,6 @@ impl Handler for PeerHandler {
 
 #[derive(Debug)]
 struct Call {
-    /// Absent for agents, which are called by the connection that serves them.
-    bus: Option<Arc<Bus>>,
     connection: Connection,
     destination: String,
     target: Target,
@@ -292,9 +311,6 @@ impl Call {
             if matches!(&error, zbus::Error::InputOutput(error) if error.kind() == ErrorKind::TimedOut)
             {
                 return self.silent().await;
-            }
-            if let Some(bus) = &self.bus {
-                bus.lost(&self.connection).await;
             }
             return Err(Unreachable::new(error.to_string()));
         };

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use push_dbus::{BusAddress, connect, next_message};
 use serde::Serialize;
-use tokio::sync::Mutex;
 use zbus::message::Type;
 use zbus::zvariant::DynamicType;
 use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant};
+
+use crate::bus::HeldConnection;
 
 const NAME: &str = "org.freedesktop.systemd1";
 const PATH: &str = "/org/freedesktop/systemd1";
@@ -28,7 +29,7 @@ pub(crate) const DONE: &str = "done";
 pub struct Manager {
     address: BusAddress,
     call_timeout: Duration,
-    connection: Mutex<Option<Connection>>,
+    connection: HeldConnection,
 }
 
 impl Manager {
@@ -37,7 +38,7 @@ impl Manager {
         Self {
             address,
             call_timeout,
-            connection: Mutex::default(),
+            connection: HeldConnection::default(),
         }
     }
 
@@ -47,15 +48,13 @@ impl Manager {
     }
 
     pub(crate) async fn session(&self) -> zbus::Result<Session> {
-        let mut held = self.connection.lock().await;
-        if let Some(connection) = held.as_ref().filter(|connection| !connection.is_closed()) {
-            return Ok(Session(connection.clone()));
-        }
-        let connection = connect(&self.address, self.call_timeout).await?;
-        let session = Session(held.insert(connection).clone());
-        // Without it the manager tells nobody what becomes of jobs; that it tells us already is no error.
-        session.ask("Subscribe", &()).await.ok();
-        Ok(session)
+        let opening = async {
+            let session = Session(connect(&self.address, self.call_timeout).await?);
+            // Without it the manager tells nobody what becomes of jobs; that it tells us already is no error.
+            session.ask("Subscribe", &()).await.ok();
+            Ok(session.0)
+        };
+        self.connection.get(opening).await.map(Session)
     }
 }
 
