@@ -4,6 +4,7 @@
 //! user's session. A registration's events go to the first bus that has its service.
 
 mod delivery;
+mod presence;
 mod service_files;
 mod service_name;
 mod session_bus;

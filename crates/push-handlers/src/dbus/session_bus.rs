@@ -3,11 +3,11 @@
 use push_client::Boxed;
 use zbus::Connection;
 use zbus::fdo::DBusProxy;
-use zbus::names::BusName;
+use zbus::names::{BusName, OwnedUniqueName};
 
 use super::ServiceName;
 use super::delivery::{Delivery, DeliverySettings};
-use super::system::{lists, owner_of};
+use super::presence::{lists, lists_anew, owner_of, started};
 use crate::Unreachable;
 
 /// The bus of a session: everything on it belongs to its user.
@@ -50,11 +50,7 @@ impl SessionBus {
         if owner_of(&bus, &name).await?.is_some() || lists(&bus, &name).await? {
             return Ok(true);
         }
-        // A file that was installed a moment ago may not be known to it.
-        if let Err(error) = bus.reload_config().await {
-            tracing::debug!(%error, "the bus does not read its files again");
-        }
-        Ok(lists(&bus, &name).await?)
+        Ok(lists_anew(&bus, &name).await?)
     }
 
     /// The way to a service, which is started where it does not run.
@@ -66,28 +62,16 @@ impl SessionBus {
         service: &'a ServiceName,
     ) -> Boxed<'a, Result<Delivery, Unreachable>> {
         Box::pin(async move {
-            let failed = |error: &dyn std::fmt::Display| {
+            let unique = self.start(service).await.map_err(|error| {
                 Unreachable::new(format!("{service} on the bus of the session: {error}"))
-            };
-            let bus = DBusProxy::new(&self.connection)
-                .await
-                .map_err(|error| failed(&error))?;
-            let name = BusName::from(service.name.clone());
-            let present = owner_of(&bus, &name)
-                .await
-                .map_err(|error| failed(&error))?;
-            let unique = if let Some(unique) = present {
-                unique
-            } else {
-                bus.start_service_by_name(service.name.clone(), 0)
-                    .await
-                    .map_err(|error| failed(&error))?;
-                bus.get_name_owner(name)
-                    .await
-                    .map_err(|error| failed(&error))?
-            };
+            })?;
             let settings = self.delivery.clone();
             Delivery::open(&self.connection, unique, service.path.clone(), settings).await
         })
+    }
+
+    async fn start(&self, service: &ServiceName) -> zbus::Result<OwnedUniqueName> {
+        let bus = DBusProxy::new(&self.connection).await?;
+        Ok(started(&bus, service).await?)
     }
 }

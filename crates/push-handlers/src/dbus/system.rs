@@ -16,6 +16,7 @@ use zbus::names::{BusName, OwnedUniqueName};
 use zbus::{Connection, Message};
 
 use super::delivery::{Delivery, DeliverySettings};
+use super::presence::{lists, lists_anew, owner_of, started};
 use super::service_files::{ServiceUser, service_user};
 use super::{Bus, ServiceName, uid_of};
 use crate::bus::HeldConnection;
@@ -71,6 +72,17 @@ pub struct SystemBus {
     reloaded: Mutex<Option<Instant>>,
 }
 
+/// How a service is on the bus.
+#[derive(Debug, Clone, Copy)]
+enum Presence {
+    /// It runs, as this user.
+    Runs(u32),
+    /// The bus can start it.
+    Activatable,
+    /// Neither.
+    Absent,
+}
+
 impl SystemBus {
     /// The services of this bus, which is connected to when it is needed.
     pub fn new(settings: SystemBusSettings) -> Arc<Self> {
@@ -93,41 +105,35 @@ impl SystemBus {
     }
 
     async fn judge(&self, caller: &Caller, service: &ServiceName) -> Result<(), Refusal> {
-        let unavailable = |error: &dyn std::fmt::Display| {
+        let presence = self.presence(service).await.map_err(|error| {
             missing(format!(
                 "the system bus does not say whether {service} is there: {error}"
             ))
-        };
-        let connection = self
-            .connection()
-            .await
-            .map_err(|error| unavailable(&error))?;
-        let bus = DBusProxy::new(&connection)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        let name = BusName::from(service.name.clone());
-        if let Some(unique) = owner_of(&bus, &name)
-            .await
-            .map_err(|error| unavailable(&error))?
-        {
-            let uid = bus
-                .get_connection_unix_user(unique.into())
-                .await
-                .map_err(|error| unavailable(&error))?;
-            return check_user(caller, service, uid);
-        }
-        if !self
-            .is_activatable(&bus, &name)
-            .await
-            .map_err(|error| unavailable(&error))?
-        {
-            return Err(missing(format!(
+        })?;
+        match presence {
+            Presence::Runs(uid) => check_user(caller, service, uid),
+            Presence::Activatable => self.judge_service_file(caller, service),
+            Presence::Absent => Err(missing(format!(
                 "{service} is neither on the system bus nor can the bus start it: run it, or install {service}.service in one of \
                  {}",
                 self.directories()
-            )));
+            ))),
         }
-        self.judge_service_file(caller, service)
+    }
+
+    async fn presence(&self, service: &ServiceName) -> zbus::Result<Presence> {
+        let connection = self.connection().await?;
+        let bus = DBusProxy::new(&connection).await?;
+        let name = BusName::from(service.name.clone());
+        if let Some(unique) = owner_of(&bus, &name).await? {
+            let uid = bus.get_connection_unix_user(unique.into()).await?;
+            return Ok(Presence::Runs(uid));
+        }
+        Ok(if self.is_activatable(&bus, &name).await? {
+            Presence::Activatable
+        } else {
+            Presence::Absent
+        })
     }
 
     fn judge_service_file(&self, caller: &Caller, service: &ServiceName) -> Result<(), Refusal> {
@@ -166,10 +172,7 @@ impl SystemBus {
             return Ok(false);
         }
         *reloaded = Some(Instant::now());
-        if let Err(error) = bus.reload_config().await {
-            tracing::debug!(%error, "the bus does not read its files again");
-        }
-        lists(bus, name).await
+        lists_anew(bus, name).await
     }
 
     async fn reach(
@@ -212,34 +215,26 @@ impl SystemBus {
         let failed = |error: &dyn std::fmt::Display| {
             Unreachable::new(format!("{service} on the system bus: {error}"))
         };
-        let connection = self.connection().await.map_err(|error| failed(&error))?;
-        let bus = DBusProxy::new(&connection)
-            .await
-            .map_err(|error| failed(&error))?;
-        let name = BusName::from(service.name.clone());
-        let present = owner_of(&bus, &name)
-            .await
-            .map_err(|error| failed(&error))?;
-        let unique = if let Some(unique) = present {
-            unique
-        } else {
-            bus.start_service_by_name(service.name.clone(), 0)
-                .await
-                .map_err(|error| failed(&error))?;
-            bus.get_name_owner(name.clone())
-                .await
-                .map_err(|error| failed(&error))?
-        };
-        let uid = bus
-            .get_connection_unix_user(BusName::from(unique.clone()))
-            .await
-            .map_err(|error| failed(&error))?;
+        let started = self.start(service).await;
+        let (connection, unique, uid) = started.map_err(|error| failed(&error))?;
         if !may_deliver(owner, uid) {
             return Err(failed(&format!(
                 "it belongs to user {uid}, and not to {owner}"
             )));
         }
         Ok((connection, unique))
+    }
+
+    /// The connection to the bus, that of a service on it, which is started where it does not run, and its user.
+    async fn start(
+        &self,
+        service: &ServiceName,
+    ) -> zbus::Result<(Connection, OwnedUniqueName, u32)> {
+        let connection = self.connection().await?;
+        let bus = DBusProxy::new(&connection).await?;
+        let unique = started(&bus, service).await?;
+        let uid = bus.get_connection_unix_user(unique.clone().into()).await?;
+        Ok((connection, unique, uid))
     }
 }
 
@@ -289,20 +284,4 @@ fn check_user(caller: &Caller, service: &ServiceName, uid: u32) -> Result<(), Re
 
 fn missing(detail: String) -> Refusal {
     Refusal::of_option(Reason::OptionNotAvailable, OPTION, detail)
-}
-
-pub(super) async fn owner_of(
-    bus: &DBusProxy<'_>,
-    name: &BusName<'_>,
-) -> fdo::Result<Option<OwnedUniqueName>> {
-    match bus.get_name_owner(name.clone()).await {
-        Ok(owner) => Ok(Some(owner)),
-        Err(fdo::Error::NameHasNoOwner(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-pub(super) async fn lists(bus: &DBusProxy<'_>, name: &BusName<'_>) -> fdo::Result<bool> {
-    let names = bus.list_activatable_names().await?;
-    Ok(names.iter().any(|known| known.as_str() == name.as_str()))
 }
