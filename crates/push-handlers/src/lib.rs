@@ -19,6 +19,7 @@ mod runner;
 mod scheme;
 mod session;
 mod settings;
+mod shown;
 pub mod systemd;
 mod turns;
 pub mod web;

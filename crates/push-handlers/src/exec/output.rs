@@ -9,6 +9,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::{sleep, timeout};
 
+use crate::shown::harmless;
+
 /// How much is read at a time.
 const CHUNK: usize = 16 << 10;
 /// After how much a command is read slowly: what it writes beyond is of no use to anybody.
@@ -123,20 +125,6 @@ fn last(mut text: String, most: usize) -> String {
     let start = text.ceil_char_boundary(text.len().saturating_sub(most));
     text.drain(..start);
     text
-}
-
-fn harmless(octets: &[u8]) -> String {
-    let text = String::from_utf8_lossy(octets);
-    text.chars().map(printable).collect()
-}
-
-/// What is written is shown on terminals: nothing in it may steer one.
-fn printable(c: char) -> char {
-    match c {
-        '\n' | '\t' => c,
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
-        c => c,
-    }
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use super::outcome::{Answered, Rests, judge};
 use super::settings::PostSettings;
 use super::signature::Secret;
+use crate::shown::harmless;
 use crate::{Answer, Answering, Handed, Handler, Unreachable};
 
 /// The least that hyper takes for the head of an answer.
@@ -142,12 +143,7 @@ impl Courier {
                 let now = Duration::from_millis(unix_time().0);
                 judge(answered, self.rests(), now)
             }
-            Err(failure) => Ok(Handed {
-                outcome: Outcome::Later,
-                after: None,
-                said: failure.to_string(),
-                output: String::new(),
-            }),
+            Err(failure) => Ok(Handed::new(Outcome::Later, failure.to_string())),
         }
     }
 
@@ -220,7 +216,7 @@ impl Courier {
             retry_after: retry_after
                 .and_then(|value| value.to_str().ok())
                 .map(str::to_owned),
-            body: shown(&kept),
+            body: harmless(&kept),
         };
         (answered, whole.unwrap_or(false))
     }
@@ -249,18 +245,6 @@ fn failed(error: &hyper::Error, used: bool) -> Failure {
     } else {
         format!("the connection broke: {error}")
     })
-}
-
-/// A text as people may be shown it: without control characters that a terminal would obey.
-fn shown(octets: &[u8]) -> String {
-    let text = String::from_utf8_lossy(octets);
-    text.chars()
-        .map(|character| match character {
-            '\n' | '\t' => character,
-            _ if character.is_control() => char::REPLACEMENT_CHARACTER,
-            _ => character,
-        })
-        .collect()
 }
 
 impl Handler for Courier {
