@@ -18,9 +18,8 @@ pub(super) struct Places {
 #[derive(Debug)]
 pub(super) struct Place {
     _all: OwnedSemaphorePermit,
+    // It keeps the owner's semaphore, so that its other places are counted with this one.
     _own: OwnedSemaphorePermit,
-    // Kept so that the owner's other places are counted with this one.
-    _owner: Arc<Semaphore>,
 }
 
 impl Places {
@@ -34,14 +33,12 @@ impl Places {
 
     /// Waits for a place. `None` never comes: the semaphores are not closed.
     pub(super) async fn take(&self, owner: &Owner) -> Option<Place> {
-        let semaphore = self.of(owner);
         // Who has to wait for a place of its own stands in nobody's way.
-        let own = Arc::clone(&semaphore).acquire_owned().await.ok()?;
+        let own = self.of(owner).acquire_owned().await.ok()?;
         let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
         Some(Place {
             _all: all,
             _own: own,
-            _owner: semaphore,
         })
     }
 
