@@ -55,7 +55,7 @@ impl Handlers {
     fn unknown(&self, handler: &str) -> Refusal {
         let Some(name) = scheme_name(handler) else {
             let detail = format!("`{handler}` has no scheme; write it as `exec:NAME`");
-            return Refusal::of_option(Reason::InvalidRequest, OPTION, detail);
+            return refusal(Reason::InvalidRequest, detail);
         };
         let served = self.names(true);
         let detail = if served.is_empty() {
@@ -68,7 +68,7 @@ impl Handlers {
                 served.join(":, ")
             )
         };
-        Refusal::of_option(Reason::UnsupportedOption, OPTION, detail)
+        refusal(Reason::UnsupportedOption, detail)
     }
 }
 
@@ -99,6 +99,40 @@ impl HandlerHost for Handlers {
         let helpers = self.session_helpers.as_ref()?;
         Some(helpers)
     }
+}
+
+/// An event handler is not taken, for this reason.
+pub(crate) fn refusal(reason: Reason, detail: impl Into<String>) -> Refusal {
+    Refusal::of_option(reason, OPTION, detail)
+}
+
+/// Whoever asks may not name an event handler.
+pub(crate) fn not_allowed(detail: impl Into<String>) -> Refusal {
+    refusal(Reason::NotAuthorized, detail)
+}
+
+/// What an event handler names is not there.
+pub(crate) fn not_available(detail: impl Into<String>) -> Refusal {
+    refusal(Reason::OptionNotAvailable, detail)
+}
+
+/// A handler names nothing (`what` it would be) that this owner may name. Whether there is none or it is another owner's is not told.
+/// `open` is what the owner may name, and `listed` where the administrator says so.
+pub(crate) fn not_nameable(
+    handler: &str,
+    owner: &str,
+    what: &str,
+    open: &[String],
+    listed: &str,
+) -> Refusal {
+    let rest = if open.is_empty() {
+        format!(", nor is there another; {listed}")
+    } else {
+        format!("; those that it may: {}", open.join(", "))
+    };
+    not_available(format!(
+        "`{handler}` names no {what} that {owner} may name{rest}"
+    ))
 }
 
 /// The scheme of a handler, in lower case.

@@ -17,7 +17,7 @@ use push_api::Caller;
 use push_client::{Boxed, ChangeCause, RegistrationRecord};
 use push_message::{Owner, Reason, Refusal};
 
-use crate::host::OPTION;
+use crate::host::{not_available, refusal};
 use crate::{Handler, Opened, Scheme, Unreachable};
 
 pub use delivery::{Delivery, DeliverySettings};
@@ -83,18 +83,15 @@ impl Scheme for DbusScheme {
     fn check<'a>(&'a self, caller: &'a Caller, handler: &'a str) -> Boxed<'a, Result<(), Refusal>> {
         Box::pin(async move {
             let service = ServiceName::parse(handler)
-                .map_err(|detail| Refusal::of_option(Reason::InvalidRequest, OPTION, detail))?;
+                .map_err(|detail| refusal(Reason::InvalidRequest, detail))?;
             let mut refused: Option<Refusal> = None;
             for bus in &self.buses {
                 match bus.check(caller, &service).await {
                     Ok(()) => return Ok(()),
-                    Err(refusal) => refused = Some(together(refused, refusal)),
+                    Err(next) => refused = Some(together(refused, next)),
                 }
             }
-            Err(refused.unwrap_or_else(|| {
-                let detail = "no bus is served here";
-                Refusal::of_option(Reason::OptionNotAvailable, OPTION, detail)
-            }))
+            Err(refused.unwrap_or_else(|| not_available("no bus is served here")))
         })
     }
 
@@ -137,14 +134,14 @@ impl Scheme for DbusScheme {
 }
 
 /// What several buses say: that the service is another's on one of them matters more than that it is not on the next.
-fn together(before: Option<Refusal>, refusal: Refusal) -> Refusal {
+fn together(before: Option<Refusal>, next: Refusal) -> Refusal {
     match before {
-        Some(before) if before.reason == refusal.reason => {
-            let detail = format!("{}; {}", before.detail, refusal.detail);
-            Refusal::of_option(refusal.reason, OPTION, detail)
+        Some(before) if before.reason == next.reason => {
+            let detail = format!("{}; {}", before.detail, next.detail);
+            refusal(next.reason, detail)
         }
         Some(before) if before.reason == Reason::NotAuthorized => before,
-        Some(_) | None => refusal,
+        Some(_) | None => next,
     }
 }
 
@@ -170,7 +167,6 @@ mod tests {
 
     #[test]
     fn what_several_buses_say_is_one_refusal() {
-        let refusal = |reason, detail: &str| Refusal::of_option(reason, OPTION, detail);
         let missing = refusal(Reason::OptionNotAvailable, "not here");
         let anothers = refusal(Reason::NotAuthorized, "another's");
         assert_eq!(together(None, missing.clone()), missing);

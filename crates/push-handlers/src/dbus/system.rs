@@ -7,7 +7,7 @@ use std::time::Duration;
 use push_api::Caller;
 use push_client::{Boxed, ChangeCause, RegistrationRecord};
 use push_dbus::{BusAddress, DbusSettings, HANDLER_INTERFACE, connect_bounded};
-use push_message::{Owner, Reason, Refusal};
+use push_message::{Owner, Refusal};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use zbus::fdo::{self, DBusProxy};
@@ -20,7 +20,7 @@ use super::presence::{lists, lists_anew, owner_of, started};
 use super::service_files::{ServiceUser, service_user};
 use super::{Bus, ServiceName, uid_of};
 use crate::bus::HeldConnection;
-use crate::host::OPTION;
+use crate::host::{not_allowed, not_available};
 use crate::{Handler, Unreachable};
 
 /// Settings of services on the system bus.
@@ -106,14 +106,14 @@ impl SystemBus {
 
     async fn judge(&self, caller: &Caller, service: &ServiceName) -> Result<(), Refusal> {
         let presence = self.presence(service).await.map_err(|error| {
-            missing(format!(
+            not_available(format!(
                 "the system bus does not say whether {service} is there: {error}"
             ))
         })?;
         match presence {
             Presence::Runs(uid) => check_user(caller, service, uid),
             Presence::Activatable => self.judge_service_file(caller, service),
-            Presence::Absent => Err(missing(format!(
+            Presence::Absent => Err(not_available(format!(
                 "{service} is neither on the system bus nor can the bus start it: run it, or install {service}.service in one of \
                  {}",
                 self.directories()
@@ -145,10 +145,10 @@ impl SystemBus {
         match service_user(service.name.as_str(), service_directories, users) {
             ServiceUser::Known(uid) => check_user(caller, service, uid),
             ServiceUser::Unknown(_) | ServiceUser::NoFile if caller.administrator => Ok(()),
-            ServiceUser::Unknown(user) => Err(missing(format!(
+            ServiceUser::Unknown(user) => Err(not_available(format!(
                 "the bus would start {service} as the user `{user}`, who is not known here"
             ))),
-            ServiceUser::NoFile => Err(missing(format!(
+            ServiceUser::NoFile => Err(not_available(format!(
                 "the bus can start {service}, but no {service}.service in {} says as which user",
                 self.directories()
             ))),
@@ -279,9 +279,5 @@ fn check_user(caller: &Caller, service: &ServiceName, uid: u32) -> Result<(), Re
     let detail = format!(
         "{service} on the system bus is another user's; name a service that runs as the user who registers"
     );
-    Err(Refusal::of_option(Reason::NotAuthorized, OPTION, detail))
-}
-
-fn missing(detail: String) -> Refusal {
-    Refusal::of_option(Reason::OptionNotAvailable, OPTION, detail)
+    Err(not_allowed(detail))
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use push_api::Caller;
 use push_client::{Boxed, Event, Outcome, RegistrationRecord};
-use push_message::{Reason, Refusal};
+use push_message::Refusal;
 
 pub(crate) use command::is_open_to;
 pub use command::{Account, ExecCommand};
@@ -26,7 +26,7 @@ use transient::Refused;
 
 use environment::Variables;
 
-use crate::host::OPTION;
+use crate::host::{not_available, not_nameable};
 use crate::systemd::Manager;
 use crate::{Answering, Handed, Handler, Opened, Scheme, Unreachable};
 
@@ -153,18 +153,13 @@ impl Exec {
         let fault = fault_of(&command.program).or_else(may_become);
         match fault {
             None => Ok(()),
-            Some(fault) => Err(Refusal::of_option(
-                Reason::OptionNotAvailable,
-                OPTION,
-                format!(
-                    "the command of exec:{} cannot be run: {fault}",
-                    command.name
-                ),
-            )),
+            Some(fault) => Err(not_available(format!(
+                "the command of exec:{} cannot be run: {fault}",
+                command.name
+            ))),
         }
     }
 
-    /// Whether a command is not there or another owner's is not told.
     fn unknown(&self, owner: &str, handler: &str) -> Refusal {
         let open = self
             .commands
@@ -173,18 +168,8 @@ impl Exec {
         let names: Vec<String> = open
             .map(|command| format!("exec:{}", command.name))
             .collect();
-        let detail = if names.is_empty() {
-            format!(
-                "`{handler}` names no command that {owner} may name, nor is there another; the administrator defines them in \
-                 [[handlers.exec]]"
-            )
-        } else {
-            format!(
-                "`{handler}` names no command that {owner} may name; those that it may: {}",
-                names.join(", ")
-            )
-        };
-        Refusal::of_option(Reason::OptionNotAvailable, OPTION, detail)
+        let listed = "the administrator defines them in [[handlers.exec]]";
+        not_nameable(handler, owner, "command", &names, listed)
     }
 }
 

@@ -17,6 +17,7 @@ use zbus::{Connection, Message, fdo};
 use super::arguments::{Times, device, port, sender};
 use super::target::{Agent, Consumer, Form, Side, Target};
 use crate::bus::HeldConnection;
+use crate::host::refusal;
 use crate::ofono_side::{AGENT_INTERFACE, Agents, RECEIVE};
 use crate::{Answer, Answering, Handed, Handler, Opened, Scheme, Unreachable};
 
@@ -160,7 +161,7 @@ impl Scheme for PeerScheme {
         Box::pin(async move {
             known.then_some(()).ok_or_else(|| {
                 let detail = format!("`{handler}` is no handler of this program's own");
-                Refusal::of_option(Reason::InvalidRequest, "eventHandler", detail)
+                refusal(Reason::InvalidRequest, detail)
             })
         })
     }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use push_api::Caller;
 use push_client::{Boxed, RegistrationId, RegistrationRecord};
-use push_message::{Reason, Refusal};
+use push_message::Refusal;
 use zbus::OwnedObjectPath;
 
 pub use manager::Manager;
 pub(crate) use manager::{DONE, SERVICE, Session, UNIT, unit_path};
 pub use push_dbus::BusAddress;
 
-use crate::host::OPTION;
+use crate::host::{not_available, not_nameable};
 use crate::{Opened, Scheme, Unreachable};
 
 const SUFFIX: &str = ".service";
@@ -59,42 +59,26 @@ impl Systemd {
             .filter(|_| is_open)
             .map(|name| format!("systemd:{name}"))
             .collect();
-        let detail = if names.is_empty() {
-            format!(
-                "`{handler}` names no unit that {owner} may name, nor is there another; the administrator lists them in \
-                 [handlers.systemd] units"
-            )
-        } else {
-            format!(
-                "`{handler}` names no unit that {owner} may name; those that it may: {}",
-                names.join(", ")
-            )
-        };
-        Err(Refusal::of_option(
-            Reason::OptionNotAvailable,
-            OPTION,
-            detail,
-        ))
+        let listed = "the administrator lists them in [handlers.systemd] units";
+        Err(not_nameable(handler, owner, "unit", &names, listed))
     }
 
     async fn judge(&self, owner: &str, handler: &str) -> Result<(), Refusal> {
-        let missing =
-            |detail: String| Refusal::of_option(Reason::OptionNotAvailable, OPTION, detail);
         let unit = self.unit(owner, handler)?;
         // What stands behind the `@` does not matter for whether there is such a unit.
         let name = unit.instance(RegistrationId(0));
         let state = self.load_state(&name).await.map_err(|error| {
-            missing(format!(
+            not_available(format!(
                 "the manager of systemd does not say whether {name} is there: {error}"
             ))
         })?;
         match state.as_str() {
             "loaded" => Ok(()),
-            "not-found" => Err(missing(format!(
+            "not-found" => Err(not_available(format!(
                 "there is no unit {}; install it, then `systemctl daemon-reload`",
                 unit.0
             ))),
-            state => Err(missing(format!(
+            state => Err(not_available(format!(
                 "the unit {} cannot be started: it is {state}",
                 unit.0
             ))),

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use super::places::Places;
 use super::post::{Courier, Octets, Road};
 use super::settings::{PostSettings, UnixSocketSettings};
-use super::webhooks::{Secrets, not_allowed, not_now, refusal};
+use super::webhooks::Secrets;
+use crate::host::{not_allowed, not_available, refusal};
 use crate::{Opened, Scheme, Unreachable};
 
 /// The most octets of a socket's path: the system's address has room for one more, a zero.
@@ -98,7 +99,7 @@ impl UnixSockets {
         let reached = timeout(limit, road.reach()).await;
         let reached =
             reached.unwrap_or_else(|_| Err(Fault::Unknown(format!("no answer within {limit:?}"))));
-        reached.map_err(|fault| not_now(road.said(&fault)))?;
+        reached.map_err(|fault| not_available(road.said(&fault)))?;
         self.0.secrets.prepare()
     }
 }

@@ -17,10 +17,8 @@ use super::settings::WebhookSettings;
 use super::signature::Secret;
 use super::target::{Target, TargetHost};
 use super::tls::{Tls, server_name};
+use crate::host::{not_allowed, not_available, refusal};
 use crate::{Opened, Scheme, Unreachable};
-
-/// The option that names an event handler.
-const OPTION: &str = "eventHandler";
 
 /// The secrets that deliveries are signed with: one for each registration, derived from one key.
 #[derive(Debug)]
@@ -40,7 +38,7 @@ impl Secrets {
         self.0
             .made()
             .map(drop)
-            .map_err(|error| not_now(error.to_string()))
+            .map_err(|error| not_available(error.to_string()))
     }
 
     pub(super) fn of(
@@ -104,10 +102,8 @@ impl Shared {
             )));
         }
         let target = Target::parse(handler).map_err(|error| {
-            refusal(
-                Reason::InvalidRequest,
-                format!("the webhook cannot be used: {error}"),
-            )
+            let detail = format!("the webhook cannot be used: {error}");
+            refusal(Reason::InvalidRequest, detail)
         })?;
         let port = target.port;
         let ports = &self.settings.ports;
@@ -129,7 +125,7 @@ impl Shared {
         let addresses = found
             .unwrap_or_else(|_| Err(Unresolved(format!("no answer within {limit:?}"))))
             .map_err(|Unresolved(why)| {
-                not_now(format!("{} cannot be resolved: {why}", target.host))
+                not_available(format!("{} cannot be resolved: {why}", target.host))
             })?;
         for address in addresses {
             let judged = self.settings.networks.judge(address.ip(), target.secure);
@@ -138,7 +134,7 @@ impl Shared {
         if target.secure {
             self.tls
                 .connector(&self.settings)
-                .map_err(|error| not_now(error.to_string()))?;
+                .map_err(|error| not_available(error.to_string()))?;
         }
         self.secrets.prepare()
     }
@@ -277,16 +273,4 @@ impl Scheme for Webhooks {
             Ok(Opened::Handler(Box::new(courier)))
         })
     }
-}
-
-pub(super) fn refusal(reason: Reason, detail: impl Into<String>) -> Refusal {
-    Refusal::of_option(reason, OPTION, detail)
-}
-
-pub(super) fn not_allowed(detail: impl Into<String>) -> Refusal {
-    refusal(Reason::NotAuthorized, detail)
-}
-
-pub(super) fn not_now(detail: impl Into<String>) -> Refusal {
-    refusal(Reason::OptionNotAvailable, detail)
 }
