@@ -1,6 +1,5 @@
 //! `unix:/path`: events as POST requests to a Unix socket of the application's own user.
 
-use std::fmt;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::places::Places;
-use super::post::{Courier, Octets, Road};
+use super::post::{Octets, Road};
 use super::settings::{PostSettings, UnixSocketSettings};
 use super::webhooks::Secrets;
 use crate::host::{not_allowed, not_available, refusal};
@@ -200,13 +199,8 @@ impl Scheme for UnixSockets {
             let road = self
                 .road(&record.owner, handler)
                 .map_err(|refusal| Unreachable::new(refusal.detail))?;
-            let secret = self
-                .0
-                .secrets
-                .of(record.id, handler)
-                .map_err(|error| Unreachable::new(error.to_string()))?;
-            let courier = Courier::reach(Box::new(road), secret, Arc::clone(&self.0.post)).await?;
-            Ok(Opened::Handler(Box::new(courier)))
+            let Shared { secrets, post, .. } = &*self.0;
+            secrets.open_handler(record, road, post).await
         })
     }
 }
@@ -223,31 +217,19 @@ fn user_of(owner: &Owner) -> Option<u32> {
         .flatten()
 }
 
-/// Why a path is none of a socket, in words for people.
-struct InvalidPath(&'static str);
-
-impl fmt::Display for InvalidPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-fn socket_path(handler: &str) -> Result<PathBuf, InvalidPath> {
+/// The path of a socket, or why it is none, in words for people.
+fn socket_path(handler: &str) -> Result<PathBuf, &'static str> {
     let (_, text) = handler.split_once(':').unwrap_or_default();
     if !text.starts_with('/') || text.starts_with("//") {
-        return Err(InvalidPath(
-            "write unix:/PATH, with the whole path from one `/` on",
-        ));
+        return Err("write unix:/PATH, with the whole path from one `/` on");
     }
     if text.len() > MAX_PATH_LENGTH {
-        return Err(InvalidPath(
-            "its path is longer than the 107 octets that a socket's may have",
-        ));
+        return Err("its path is longer than the 107 octets that a socket's may have");
     }
     if text.contains(['?', '#', '%']) || text.chars().any(char::is_control) {
-        return Err(InvalidPath(
+        return Err(
             "its path has one of `?`, `#` and `%`, which are kept free, or a control character",
-        ));
+        );
     }
     let path = Path::new(text);
     let plain: PathBuf = path
@@ -255,9 +237,7 @@ fn socket_path(handler: &str) -> Result<PathBuf, InvalidPath> {
         .filter(|part| matches!(part, Component::RootDir | Component::Normal(_)))
         .collect();
     if plain.as_os_str() != path.as_os_str() || plain.file_name().is_none() {
-        return Err(InvalidPath(
-            "its path has `.`, `..`, or a `/` that says nothing; write it without",
-        ));
+        return Err("its path has `.`, `..`, or a `/` that says nothing; write it without");
     }
     Ok(plain)
 }

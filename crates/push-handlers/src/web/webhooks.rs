@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::key::{Key, KeyError};
 use super::places::Places;
 use super::post::{Courier, Octets, Road};
-use super::settings::WebhookSettings;
+use super::settings::{PostSettings, WebhookSettings};
 use super::signature::Secret;
 use super::target::{Target, TargetHost};
 use super::tls::{Tls, server_name};
@@ -41,17 +41,27 @@ impl Secrets {
             .map_err(|error| not_available(error.to_string()))
     }
 
-    pub(super) fn of(
-        &self,
-        registration: RegistrationId,
-        handler: &str,
-    ) -> Result<Secret, KeyError> {
+    fn of(&self, registration: RegistrationId, handler: &str) -> Result<Secret, KeyError> {
         let key = self.0.known()?;
         Ok(Secret::derive(key, registration, handler))
     }
 
     pub(super) fn shown(&self, registration: RegistrationId, handler: &str) -> Option<String> {
         Some(self.of(registration, handler).ok()?.shown())
+    }
+
+    /// Opens the way to the receiver of a registration, whose events are signed by its secret.
+    pub(super) async fn open_handler(
+        &self,
+        record: &RegistrationRecord,
+        road: impl Road + 'static,
+        post: &Arc<PostSettings>,
+    ) -> Result<Opened, Unreachable> {
+        let handler = record.event_handler.as_deref().unwrap_or_default();
+        let secret = self.of(record.id, handler);
+        let secret = secret.map_err(|error| Unreachable::new(error.to_string()))?;
+        let courier = Courier::reach(Box::new(road), secret, Arc::clone(post)).await?;
+        Ok(Opened::Handler(Box::new(courier)))
     }
 }
 
@@ -62,7 +72,7 @@ pub struct Webhooks(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     settings: WebhookSettings,
-    post: Arc<super::settings::PostSettings>,
+    post: Arc<PostSettings>,
     secrets: Arc<Secrets>,
     tls: Tls,
     lookups: Places,
@@ -259,18 +269,13 @@ impl Scheme for Webhooks {
                 .0
                 .admit(&record.owner, handler)
                 .map_err(|refusal| Unreachable::new(refusal.detail))?;
-            let secret = self
-                .0
-                .secrets
-                .of(record.id, handler)
-                .map_err(|error| Unreachable::new(error.to_string()))?;
             let road = WebRoad {
                 shared: Arc::clone(&self.0),
                 owner: record.owner.clone(),
                 target,
             };
-            let courier = Courier::reach(Box::new(road), secret, Arc::clone(&self.0.post)).await?;
-            Ok(Opened::Handler(Box::new(courier)))
+            let Shared { secrets, post, .. } = &*self.0;
+            secrets.open_handler(record, road, post).await
         })
     }
 }
