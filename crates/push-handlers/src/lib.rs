@@ -14,6 +14,7 @@ mod host;
 pub mod imports;
 mod job;
 pub mod ofono_side;
+mod owner;
 pub mod peers;
 mod runner;
 mod scheme;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use push_api::Caller;
 use push_client::{Boxed, ChangeCause, RegistrationRecord};
-use push_message::{Owner, Reason, Refusal};
+use push_message::{Reason, Refusal};
 
 use crate::host::{not_available, refusal};
 use crate::{Handler, Opened, Scheme, Unreachable};
@@ -145,25 +145,9 @@ fn together(before: Option<Refusal>, next: Refusal) -> Refusal {
     }
 }
 
-/// The user whose applications an owner's are; `None` for one that is told by a token.
-pub(crate) fn uid_of(owner: &Owner) -> Option<u32> {
-    let rest = owner.as_str().strip_prefix("uid:")?;
-    rest.split('/').next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_user_of_an_owner_is_read_from_what_the_transport_proved() {
-        let uid = |owner: &str| uid_of(&Owner::proved(owner.to_owned()));
-        assert_eq!(uid("uid:1000"), Some(1000));
-        assert_eq!(uid("uid:0/unit:meter.service"), Some(0));
-        assert_eq!(uid("uid:7/flatpak:org.example.App"), Some(7));
-        assert_eq!(uid("token:uid:7"), None);
-        assert_eq!(uid("uid:x"), None);
-    }
 
     #[test]
     fn what_several_buses_say_is_one_refusal() {

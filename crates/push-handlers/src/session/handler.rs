@@ -6,9 +6,10 @@ use push_api::{Caller, DeliveredEvent as _, SessionApplication, SessionTask};
 use push_client::{Boxed, Event, RegistrationId, RegistrationRecord};
 use push_message::{Owner, Reason, Refusal};
 
-use super::{SessionFault, SessionHelperTable, Waits, user_of};
+use super::{SessionFault, SessionHelperTable, Waits};
 use crate::dbus::{Bus, ServiceName};
 use crate::host::OPTION;
+use crate::owner::user_of;
 use crate::{Answering, Handler, Unreachable};
 
 impl Bus for SessionHelperTable {

@@ -16,6 +16,7 @@ use push_message::{Owner, Reason, Refusal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::owner::{is_sandbox, user_of};
 use crate::{Answering, Handed, Handler, Unreachable};
 
 mod handler;
@@ -198,21 +199,11 @@ fn helper_user(owner: &Owner) -> Result<u32, Refusal> {
         None => refused(format!(
             "{owner} is no user of this machine; a session helper connects to the daemon's socket as its user"
         )),
-        Some((_, Some(sandbox))) if !sandbox.starts_with("unit:") => refused(format!(
+        Some((_, Some(sandbox))) if is_sandbox(sandbox) => refused(format!(
             "{owner} lives in a sandbox; the session helper of its user is for all of the user's applications"
         )),
         Some((uid, _)) => Ok(uid),
     }
-}
-
-/// The user of an owner, and what it is beside its user.
-pub(crate) fn user_of(owner: &Owner) -> Option<(u32, Option<&str>)> {
-    let rest = owner.as_str().strip_prefix("uid:")?;
-    let (uid, more) = match rest.split_once('/') {
-        Some((uid, more)) => (uid, Some(more)),
-        None => (rest, None),
-    };
-    Some((uid.parse().ok()?, more))
 }
 
 impl Table {

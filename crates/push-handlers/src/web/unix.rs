@@ -16,6 +16,7 @@ use super::post::{Octets, Road};
 use super::settings::{PostSettings, UnixSocketSettings};
 use super::webhooks::Secrets;
 use crate::host::{not_allowed, not_available, refusal};
+use crate::owner::{is_sandbox, user_of};
 use crate::{Opened, Scheme, Unreachable};
 
 /// The most octets of a socket's path: the system's address has room for one more, a zero.
@@ -70,7 +71,7 @@ impl UnixSockets {
             let detail = format!("the socket cannot be used: {sentence}");
             refusal(Reason::InvalidRequest, detail)
         })?;
-        let user = user_of(owner).ok_or_else(|| {
+        let user = listening_user(owner).ok_or_else(|| {
             not_allowed(format!(
                 "{owner} is no plain user or service, so that no socket can be told to be its own; leave eventHandler out, and \
                  take events over a connection"
@@ -207,14 +208,9 @@ impl Scheme for UnixSockets {
 
 /// The user of an owner that is a user, or a service of one. One in a sandbox shares its user's number, but is kept from that user's
 /// sockets for a reason; the holder of a token has none.
-fn user_of(owner: &Owner) -> Option<u32> {
-    let (user, part) = match owner.as_str().strip_prefix("uid:")?.split_once('/') {
-        Some((user, part)) => (user, part),
-        None => (owner.as_str().strip_prefix("uid:")?, "unit:"),
-    };
-    part.starts_with("unit:")
-        .then(|| user.parse().ok())
-        .flatten()
+fn listening_user(owner: &Owner) -> Option<u32> {
+    let (user, beside) = user_of(owner)?;
+    (!beside.is_some_and(is_sandbox)).then_some(user)
 }
 
 /// The path of a socket, or why it is none, in words for people.
@@ -293,7 +289,7 @@ mod tests {
             ("uid:-1", None),
             ("1000", None),
         ] {
-            assert_eq!(user_of(&Owner::proved(owner)), user, "{owner}");
+            assert_eq!(listening_user(&Owner::proved(owner)), user, "{owner}");
         }
     }
 
