@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use conformance::process::eventually;
+use conformance::{process::eventually, stranger::Stranger};
 
 use crate::stage::{Stage, command};
 
@@ -236,5 +236,33 @@ fn only_commands_that_the_administrator_opened_to_an_owner_may_be_named() -> any
             "{handler}: {outcome:?}"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn an_unprivileged_owner_names_no_command_that_is_not_open_to_it() -> anyhow::Result<()> {
+    let theirs = format!("owners = [\"uid:{}\"]", Stranger::USER);
+    let granted = command("granted", ACCEPTS, &format!("{theirs}\n{TRACES}"));
+    let closed = command("closed", "exit 0", "owners = [\"uid:0\"]");
+    let stage = Stage::start(&format!("{granted}{closed}"))?;
+    let Some(stranger) = Stranger::of(&stage.daemon)? else {
+        return Ok(());
+    };
+    for (handler, expected) in [
+        ("exec:undefined", "those that it may: exec:granted"),
+        ("exec:closed", "those that it may: exec:granted"),
+        ("exec:/bin/sh", "names no command"),
+        ("exec:../closed", "names no command"),
+    ] {
+        let outcome = stranger.pushcai(&["register", ID, "--handler", handler])?;
+        assert_ne!(outcome.code, Some(0), "{handler}");
+        for words in [expected, "optionNotAvailable"] {
+            assert!(outcome.errors.contains(words), "{handler}: {outcome:?}");
+        }
+    }
+    let outcome = stranger.pushcai(&["register", ID, "--handler", "exec:granted"])?;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    stage.push(ID, "21.5")?;
+    assert_eq!(stage.traced("log", 1)?, ["1 21.5"]);
     Ok(())
 }
