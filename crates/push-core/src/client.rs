@@ -271,29 +271,31 @@ impl PushClient {
             }
             Write::DeadLetters(settling) => self.letters_not_settled(&settling, reason, now),
             Write::Segments(reply) => self.offer_again(reply),
-            Write::Housekeeping(changes) => self.pending.unwritten.extend(changes),
+            Write::Housekeeping(changes) => self.write_later(changes),
         }
     }
 
     /// Writes what could not be written before, as it stands by now.
     fn write_again(&mut self, now: Now) {
         let unwritten = std::mem::take(&mut self.pending.unwritten);
-        let changes = unwritten.into_iter().filter_map(|change| match change {
-            Change::SetEventState { event, .. } => self
-                .journal
-                .state_change(event, now)
-                .filter(|_| !self.is_being_settled(event) && !self.is_ending(event)),
-            other @ (Change::PutRegistration(_)
-            | Change::RemoveRegistration(_)
-            | Change::InsertEvent(_)
-            | Change::AssignEvent { .. }
-            | Change::RemoveEvent(_)
-            | Change::PutSegment(_)
-            | Change::RemoveSegments(_)
-            | Change::Remember { .. }) => Some(other),
-        });
-        let changes = changes.collect();
+        let states = std::mem::take(&mut self.pending.unwritten_states);
+        let states = states
+            .into_iter()
+            .filter(|event| !self.is_being_settled(*event) && !self.is_ending(*event))
+            .filter_map(|event| self.journal.state_change(event, now));
+        let changes = unwritten.into_iter().chain(states).collect();
         self.keep_house(changes);
+    }
+
+    /// Remembers what memory holds and the store could not write.
+    fn write_later(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            if let Change::SetEventState { event, .. } = change {
+                self.pending.unwritten_states.insert(event);
+            } else {
+                self.pending.unwritten.push(change);
+            }
+        }
     }
 
     fn is_being_settled(&self, event: EventId) -> bool {

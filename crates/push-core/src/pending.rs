@@ -1,6 +1,6 @@
 //! Effects that the driver has not answered yet, with what each answer sets going.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use push_message::{Owner, Refusal};
 
@@ -92,6 +92,8 @@ pub(crate) struct Pending {
     pub(crate) announcements: BTreeMap<PersistTicket, (std::time::Duration, Announcement)>,
     /// Changes that could not be written, for when the store can write again.
     pub(crate) unwritten: Vec<Change>,
+    /// Events whose state could not be written: however often, it is written once, as it stands by then.
+    pub(crate) unwritten_states: BTreeSet<EventId>,
     /// Repeats that wait for their first transmission, in all.
     pub(crate) repeats: usize,
     /// Settlements begun, in all.

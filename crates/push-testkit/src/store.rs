@@ -72,6 +72,11 @@ impl Store {
         Some((ticket, Err("the disk is full".to_owned())))
     }
 
+    /// The changes of the request that has waited longest.
+    pub fn next_changes(&self) -> &[Change] {
+        self.waiting.front().map_or(&[], |(_, changes)| changes)
+    }
+
     /// How many requests wait.
     pub fn waiting(&self) -> usize {
         self.waiting.len()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use push_core::{
-    Answer, Occurrence, Outcome, PushRefusal, RegistrationRequest, Selector, Settings,
+    Answer, Change, Occurrence, Outcome, PushRefusal, RegistrationRequest, Selector, Settings,
 };
 use push_message::{Headers, Reason};
 use push_testkit::{PushBuilder, StoreAnswer, Terminal};
@@ -460,6 +460,30 @@ fn what_the_store_could_not_write_is_written_when_it_can() {
         .unwrap()
         .state;
     assert_eq!(state.attempts, 1);
+}
+
+#[test]
+fn a_state_that_could_not_be_written_twice_is_written_once() {
+    let mut terminal = terminal();
+    terminal.subscribe("uid:1", ALL, 8);
+    let event = terminal.accepted(mms(1));
+    terminal.store.answer = StoreAnswer::Failing;
+    terminal.advance(Duration::from_secs(10));
+    terminal.advance(Duration::from_secs(20));
+    assert_eq!(terminal.delivered().last(), Some(&(event, 3)));
+    terminal.store.answer = StoreAnswer::Late;
+    terminal.push(mms(2));
+    let written = terminal.store.write_next().unwrap();
+    terminal.persisted(written);
+    let state = |change: &Change| {
+        if let Change::SetEventState { event, state } = change {
+            Some((*event, state.attempts))
+        } else {
+            None
+        }
+    };
+    let again = terminal.store.next_changes().iter().map(state);
+    assert_eq!(again.collect::<Vec<_>>(), [Some((event, 2))]);
 }
 
 #[test]
