@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use push_core::{Occurrence, RegistrationRecord, Verdict};
+use push_core::{Occurrence, RegistrationRecord, Verdict, handler_scheme};
 
 use crate::reports::Outcomes;
 
@@ -118,13 +118,13 @@ impl Counters {
 
     /// Counts that a handler was asked for.
     pub(crate) fn activate(&mut self, record: &RegistrationRecord) {
-        let scheme = scheme_of(record).into();
+        let scheme = scheme_of(record);
         *self.handlers_activated.entry(scheme).or_default() += 1;
     }
 
     /// Counts that a handler could not be reached.
     pub(crate) fn handler_failed(&mut self, record: &RegistrationRecord) {
-        let scheme = scheme_of(record).into();
+        let scheme = scheme_of(record);
         *self.handlers_failed.entry(scheme).or_default() += 1;
     }
 
@@ -135,7 +135,38 @@ impl Counters {
 }
 
 /// The scheme of a registration's event handler: one of those that are served, so that their number is bounded.
-fn scheme_of(record: &RegistrationRecord) -> &str {
-    let handler = record.event_handler.as_deref().unwrap_or_default();
-    handler.split_once(':').map_or("", |(scheme, _)| scheme)
+fn scheme_of(record: &RegistrationRecord) -> Box<str> {
+    let scheme = record.event_handler.as_deref().and_then(handler_scheme);
+    scheme.unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use push_core::{RegistrationId, RegistrationState};
+    use push_message::{Owner, PushApplicationId, UnixMillis, Whitelist};
+
+    use super::*;
+
+    #[test]
+    fn a_scheme_is_one_however_it_is_written() {
+        let mut counters = Counters::default();
+        for handler in ["exec:a", "EXEC:a", "Exec:b"] {
+            counters.activate(&RegistrationRecord {
+                id: RegistrationId(1),
+                owner: Owner::proved("uid:1"),
+                application_id: None,
+                push_application_id: PushApplicationId::ANY,
+                event_handler: Some(handler.into()),
+                whitelist: Whitelist::default(),
+                profiles: Box::default(),
+                accept: None,
+                suppress_equal_content_millis: None,
+                observes: false,
+                registered: UnixMillis(0),
+                state: RegistrationState::Active,
+            });
+        }
+        let expected = [(Box::from("exec"), 3)];
+        assert_eq!(counters.handlers_activated, expected.into());
+    }
 }

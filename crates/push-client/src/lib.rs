@@ -70,7 +70,7 @@ pub use ota_wsp::OtaWspSettings;
 pub use push_core::{
     Acknowledgement, Ambiguous, ChangeCause, DeregistrationRequest, EventId, Outcome,
     ProfileRequest, PushRefusal, RegistrationId, RegistrationRecord, RegistrationRequest, Selector,
-    Settings, Verdict,
+    Settings, Verdict, handler_scheme,
 };
 pub use push_ota::sms::sent;
 pub use push_ota::wsp::connectionless::Limits as DatagramLimits;

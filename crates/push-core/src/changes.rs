@@ -9,6 +9,7 @@ use std::sync::Arc;
 use push_message::Protocol;
 
 use crate::client::PushClient;
+use crate::handlers::handler_scheme;
 use crate::{
     ChangeCause, Occurrence, RegistrationId, RegistrationRecord, ServerReport, ServerState,
 };
@@ -57,7 +58,7 @@ impl PushClient {
         let handler = record.event_handler.as_deref();
         let handler = handler.filter(|handler| !self.serves_handler(handler));
         let handler = handler.map(|handler| {
-            let scheme = handler.split(':').next().unwrap_or_default();
+            let scheme = handler_scheme(handler).unwrap_or_default();
             format!("event handlers of scheme `{scheme}` are not served here any more")
         });
         let profiles = record.profiles.iter();

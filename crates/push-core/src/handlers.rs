@@ -89,9 +89,8 @@ impl PushClient {
 
     /// Whether handlers of this one's scheme are served.
     pub(crate) fn serves_handler(&self, handler: &str) -> bool {
-        let scheme = handler.split(':').next().unwrap_or_default();
-        let mut served = self.settings.handler_schemes.iter();
-        served.any(|served| served.eq_ignore_ascii_case(scheme))
+        let scheme = handler_scheme(handler);
+        scheme.is_some_and(|scheme| self.settings.handler_schemes.contains(&scheme))
     }
 
     /// Nothing waits that a handler could take at once: one that was asked for is wanted no longer.
@@ -372,6 +371,12 @@ impl PushClient {
         };
         Some(HandlerState { failures, stage })
     }
+}
+
+/// The scheme of an event handler, in lower case; nothing where it is no URI.
+pub fn handler_scheme(handler: &str) -> Option<String> {
+    let (scheme, _) = handler.split_once(':')?;
+    Some(scheme.to_ascii_lowercase())
 }
 
 fn has_ended(registration: RegistrationId) -> Refusal {

@@ -53,6 +53,7 @@ mod whitelist;
 pub use client::PushClient;
 pub use event_views::{EventStage, EventView};
 pub use explain::{ExplainedVerdict, Explanation, Recipient};
+pub use handlers::handler_scheme;
 pub use ids::{EventId, PersistTicket, RegistrationId, RequestTicket, SegmentId, SubscriberId};
 pub use input::{
     Acknowledgement, DeadLetters, DeregistrationRequest, Fate, Input, Outcome, ProfileRequest,

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use push_client::{
     Acknowledgement, Boxed, Client, Event, EventId, HandlerReport, Outcome, RegistrationRecord,
+    handler_scheme,
 };
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::host::scheme_name;
 use crate::{Answer, Answering, Handed, RunnerSettings, Unreachable};
 
 /// An event that a handler has.
@@ -54,7 +54,7 @@ impl<'a> Flow<'a> {
             record,
             settings,
             limit,
-            scheme: scheme_name(handler).unwrap_or_default().into(),
+            scheme: handler_scheme(handler).unwrap_or_default().into(),
             under_way: VecDeque::new(),
             answered: Vec::new(),
             acknowledging: None,

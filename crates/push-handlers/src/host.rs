@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use push_api::Caller;
-use push_client::{Boxed, HandlerHost, RegistrationId, SessionHelpers};
+use push_client::{Boxed, HandlerHost, RegistrationId, SessionHelpers, handler_scheme};
 use push_message::{Reason, Refusal};
 
 use crate::{Scheme, SessionHelperTable};
@@ -36,7 +36,7 @@ impl Handlers {
 
     /// Who serves a handler.
     pub fn scheme_of(&self, handler: &str) -> Option<&Arc<dyn Scheme>> {
-        let name = scheme_name(handler)?;
+        let name = handler_scheme(handler)?;
         self.schemes
             .iter()
             .find(|scheme| scheme.names().contains(&name.as_str()))
@@ -53,7 +53,7 @@ impl Handlers {
     }
 
     fn unknown(&self, handler: &str) -> Refusal {
-        let Some(name) = scheme_name(handler) else {
+        let Some(name) = handler_scheme(handler) else {
             let detail = format!("`{handler}` has no scheme; write it as `exec:NAME`");
             return refusal(Reason::InvalidRequest, detail);
         };
@@ -133,10 +133,4 @@ pub(crate) fn not_nameable(
     not_available(format!(
         "`{handler}` names no {what} that {owner} may name{rest}"
     ))
-}
-
-/// The scheme of a handler, in lower case.
-pub(crate) fn scheme_name(handler: &str) -> Option<String> {
-    let (name, _) = handler.split_once(':')?;
-    Some(name.to_ascii_lowercase())
 }
