@@ -87,22 +87,19 @@ impl PushClient {
                 self.standings.servers.insert(key, server);
             }
         }
-        let concerned: Vec<_> = self
-            .registry
-            .all()
-            .filter(|record| {
-                let told = self.announced_protocols(record);
-                !told.is_disjoint(&protocols)
-            })
-            .map(Arc::clone)
+        let registrations = self.registry.all();
+        let told =
+            registrations.map(|record| (Arc::clone(record), self.announced_protocols(record)));
+        let concerned: Vec<_> = told
+            .filter(|(_, told)| !told.is_disjoint(&protocols))
             .collect();
-        for record in concerned {
-            self.judge_standing(record);
+        for (record, told) in concerned {
+            self.judge_standing(record, &told);
         }
     }
 
-    fn judge_standing(&mut self, record: Arc<RegistrationRecord>) {
-        let told = self.announced_protocols(&record);
+    /// Says of a registration, of which the servers of these protocols are told, if it is lost or stands again.
+    fn judge_standing(&mut self, record: Arc<RegistrationRecord>, told: &BTreeSet<Protocol>) {
         let servers = self.standings.servers.values();
         let mut concerned = servers.filter(|server| told.contains(&server.protocol));
         match concerned.find_map(|server| why_lost(server, &record)) {

@@ -78,7 +78,7 @@ impl PushClient {
             DeadLetters::Events(events) => Ok(events.iter().copied().collect()),
             DeadLetters::Selected(selector) => {
                 let selection = Selection::parse(selector)?;
-                let letters = self.dead_letters(owner);
+                let letters = self.dead_letters(owner, None);
                 let meant = letters.filter(|letter| selection.fits(&letter.record));
                 Ok(meant.map(|letter| letter.event).collect())
             }

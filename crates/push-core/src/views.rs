@@ -1,5 +1,6 @@
 //! What the driver may look at.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use push_message::{Owner, ReceivedPush, UnixMillis};
@@ -97,9 +98,14 @@ impl PushClient {
         self.registry.all().map(|record| self.view_of(record))
     }
 
-    /// The dead letters of an owner, or of everybody, the earliest first.
-    pub fn dead_letters(&self, owner: Option<&Owner>) -> impl Iterator<Item = DeadLetter> {
-        let letters = self.journal.dead().iter();
+    /// The dead letters of an owner, or of everybody, the earliest first; only those after this one, if one is named.
+    pub fn dead_letters(
+        &self,
+        owner: Option<&Owner>,
+        after: Option<EventId>,
+    ) -> impl Iterator<Item = DeadLetter> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let letters = self.journal.dead().range((from, Bound::Unbounded));
         letters.filter_map(move |&event| {
             let letter = self.journal.get(event)?;
             let record = self.registry.get(letter.registration?)?;

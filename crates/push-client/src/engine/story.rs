@@ -23,9 +23,8 @@ impl Engine {
         )?;
         let after = query.after.as_deref();
         let after = after.map(|id| event_id(id, "after")).transpose()?;
-        let letters = self.core.dead_letters(owner);
+        let letters = self.core.dead_letters(owner, after);
         Ok(letters
-            .filter(|letter| after.is_none_or(|after| letter.event > after))
             .filter(|letter| selection.fits(&letter.record))
             .take(usize::try_from(query.limit).unwrap_or(usize::MAX))
             .map(|letter| self.dead_letter(&letter))

@@ -80,7 +80,7 @@ impl Scene {
 
     fn listed(&self, owner: Option<&str>) -> Vec<EventId> {
         let owner = owner.map(Owner::proved);
-        let letters = self.terminal.client.dead_letters(owner.as_ref());
+        let letters = self.terminal.client.dead_letters(owner.as_ref(), None);
         letters.map(|letter| letter.event).collect()
     }
 
@@ -122,7 +122,12 @@ fn an_owner_sees_its_own_letters_and_an_administrator_all() {
     assert_eq!(scene.listed(Some("uid:2")), [third]);
     assert_eq!(scene.listed(Some("uid:3")), []);
     assert_eq!(scene.listed(None), [first, second, third]);
-    let letter = scene.terminal.client.dead_letters(None).next().unwrap();
+    let letter = scene
+        .terminal
+        .client
+        .dead_letters(None, None)
+        .next()
+        .unwrap();
     assert_eq!(letter.failures, 1);
     assert_eq!(letter.record.push_application_id.to_string(), MMS);
     assert_eq!(*letter.push.message.content, *b"hello");
