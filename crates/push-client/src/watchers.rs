@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use push_api::{Caller, WatchQuery, Watched, WatchedKind};
-use push_core::RegistrationRecord;
-use push_message::{ApplicationId, Owner, PushApplicationId, Reason, ReceivedPush, Refusal};
+use push_core::{RegistrationRecord, Selection, Selector};
+use push_message::{Owner, PushApplicationId, Reason, ReceivedPush, Refusal};
 
 use crate::settings::ClientSettings;
 use crate::watch::{Entry, WatchQueue, Watching};
@@ -30,13 +30,6 @@ struct Watcher {
     kinds: BTreeSet<WatchedKind>,
     content: bool,
     queue: Arc<WatchQueue>,
-}
-
-/// Which application something is asked about; absent: any.
-#[derive(Debug, Default)]
-pub(crate) struct Selection {
-    push_application_id: Option<PushApplicationId>,
-    application_id: Option<ApplicationId>,
 }
 
 /// Whom something concerns.
@@ -77,43 +70,6 @@ impl From<Watched> for Told {
     }
 }
 
-impl Selection {
-    /// Parses what a caller wrote.
-    pub(crate) fn parse(
-        push_application_id: Option<&str>,
-        application_id: Option<&str>,
-    ) -> Result<Self, Refusal> {
-        let invalid = |option, detail| Refusal::of_option(Reason::InvalidRequest, option, detail);
-        Ok(Self {
-            push_application_id: push_application_id
-                .map(PushApplicationId::parse)
-                .transpose()
-                .map_err(|error| invalid("pushApplicationID", error.to_string()))?,
-            application_id: application_id
-                .map(ApplicationId::parse)
-                .transpose()
-                .map_err(|error| invalid("applicationID", error.to_string()))?,
-        })
-    }
-
-    /// Whether a registration is meant.
-    pub(crate) fn fits(&self, record: &RegistrationRecord) -> bool {
-        let named = self.application_id.as_ref();
-        self.fits_id(Some(&record.push_application_id))
-            && named.is_none_or(|name| record.application_id.as_ref() == Some(name))
-    }
-
-    fn fits_id(&self, application: Option<&PushApplicationId>) -> bool {
-        let id = self.push_application_id.as_ref();
-        id.is_none_or(|id| application == Some(id))
-    }
-
-    /// Whether anything is meant, of whatever application.
-    const fn is_any(&self) -> bool {
-        self.push_application_id.is_none() && self.application_id.is_none()
-    }
-}
-
 impl Watchers {
     pub(crate) const fn new(settings: &ClientSettings) -> Self {
         Self {
@@ -129,10 +85,11 @@ impl Watchers {
     /// Lets somebody watch from now.
     pub(crate) fn add(&mut self, caller: Caller, query: WatchQuery) -> Result<Watching, Refusal> {
         self.forget_abandoned();
-        let selection = Selection::parse(
-            query.push_application_id.as_deref(),
-            query.application_id.as_deref(),
-        )?;
+        let selection = Selection::parse(&Selector {
+            push_application_id: query.push_application_id,
+            application_id: query.application_id,
+            handler_of: None,
+        })?;
         let of_owner = self.all.iter();
         let of_owner = of_owner.filter(|watcher| watcher.owner == caller.owner);
         if of_owner.count() >= self.most_per_owner {
@@ -220,11 +177,7 @@ impl Watcher {
             Concern::Push {
                 application,
                 may_see,
-            } => {
-                (all || may_see(&self.owner))
-                    && self.selection.application_id.is_none()
-                    && self.selection.fits_id(*application)
-            }
+            } => (all || may_see(&self.owner)) && self.selection.fits_pushes_to(*application),
             Concern::Owner(owner) => (all || self.owner == **owner) && self.selection.is_any(),
             Concern::Nobody => all && self.selection.is_any(),
             Concern::Everybody => self.selection.is_any(),

@@ -13,7 +13,7 @@ use crate::client::{PushClient, later};
 use crate::journal::Stage;
 use crate::pending::Write;
 use crate::registering::store_failed;
-use crate::subscribers::Selection;
+use crate::selection::Selection;
 use crate::{
     Answer, Change, DeadLetters, EventId, EventState, Fate, Fingerprint, Now, Occurrence,
     RegistrationRecord, RequestTicket,

@@ -7,7 +7,8 @@ use std::time::Duration;
 use push_message::Owner;
 
 use crate::client::PushClient;
-use crate::subscribers::{Selection, WaitingFetch};
+use crate::selection::Selection;
+use crate::subscribers::WaitingFetch;
 use crate::timers::Timer;
 use crate::{
     Answer, Delivery, EventId, Now, RegistrationId, RegistrationRecord, RequestTicket, Selector,

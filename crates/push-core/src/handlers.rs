@@ -12,7 +12,7 @@ use std::time::Duration;
 use push_message::{Owner, Reason, Refusal, UnixMillis};
 
 use crate::client::{PushClient, later};
-use crate::subscribers::Selection;
+use crate::selection::Selection;
 use crate::timers::Timer;
 use crate::{
     EventId, HandlerStage, HandlerState, Now, Occurrence, Output, RegistrationId,

@@ -40,6 +40,7 @@ mod registry;
 mod resolving;
 mod restoring;
 mod rising;
+mod selection;
 mod settings;
 mod sparse;
 mod subscribers;
@@ -67,6 +68,7 @@ pub use record::{
     Change, EventRecord, EventState, Fingerprint, RegistrationRecord, RegistrationState,
     SegmentRecord, Snapshot,
 };
+pub use selection::Selection;
 pub use settings::{Addressing, Ambiguous, BearerSettings, OwnPorts, ProtocolSettings, Settings};
 pub use views::{Counts, DeadLetter, HandlerStage, HandlerState, RegistrationView};
 

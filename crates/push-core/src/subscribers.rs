@@ -3,47 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use push_message::{ApplicationId, Owner, PushApplicationId, Reason, Refusal};
+use push_message::Owner;
 
 use crate::rising::Rising;
-use crate::{
-    EventId, RegistrationId, RegistrationRecord, RequestTicket, Selector, SubscriberId, admission,
-};
-
-/// Which events of an owner are meant.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Selection {
-    push_application_id: Option<PushApplicationId>,
-    application_id: Option<ApplicationId>,
-    /// It takes them on behalf of the event handler of this registration.
-    pub(crate) handler_of: Option<RegistrationId>,
-}
-
-impl Selection {
-    /// Parses what an application wrote.
-    pub(crate) fn parse(selector: &Selector) -> Result<Self, Refusal> {
-        let invalid = |option, detail| Refusal::of_option(Reason::InvalidRequest, option, detail);
-        let push_application_id = selector.push_application_id.as_deref();
-        let application_id = selector.application_id.as_deref();
-        Ok(Self {
-            push_application_id: push_application_id
-                .map(admission::push_application_id)
-                .transpose()?,
-            application_id: application_id
-                .map(ApplicationId::parse)
-                .transpose()
-                .map_err(|error| invalid("applicationID", error.to_string()))?,
-            handler_of: selector.handler_of,
-        })
-    }
-
-    pub(crate) fn fits(&self, record: &RegistrationRecord) -> bool {
-        let named = self.push_application_id.as_ref();
-        self.handler_of.is_none_or(|id| id == record.id)
-            && named.is_none_or(|id| *id == record.push_application_id)
-            && (self.application_id.is_none() || self.application_id == record.application_id)
-    }
-}
+use crate::selection::Selection;
+use crate::{EventId, RegistrationId, RegistrationRecord, RequestTicket, SubscriberId};
 
 /// A connection of an application.
 #[derive(Debug)]

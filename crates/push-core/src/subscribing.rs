@@ -8,7 +8,8 @@ use push_message::{Owner, Reason, Refusal};
 use crate::client::PushClient;
 use crate::journal::Stage;
 use crate::rising::Rising;
-use crate::subscribers::{Selection, Subscriber};
+use crate::selection::Selection;
+use crate::subscribers::Subscriber;
 use crate::timers::Timer;
 use crate::{EventId, Now, Output, RegistrationId, Selector, SubscriberId};
 

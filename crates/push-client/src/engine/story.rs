@@ -3,12 +3,13 @@
 use push_api::{
     Caller, DeadLetterQuery, EventStory, ExplainAnswer, ExplainRequest, HandlerAttempt,
 };
-use push_core::{DeadLetter, EventId, EventStage, EventView, Now, RegistrationRecord};
+use push_core::{
+    DeadLetter, EventId, EventStage, EventView, Now, RegistrationRecord, Selection, Selector,
+};
 use push_message::{Owner, Reason, Refusal};
 
 use super::Engine;
 use crate::service::event_id;
-use crate::watchers::Selection;
 
 impl Engine {
     /// The dead letters of an owner, or (absent) of everybody.
@@ -17,10 +18,11 @@ impl Engine {
         owner: Option<&Owner>,
         query: &DeadLetterQuery,
     ) -> Result<Vec<push_api::DeadLetter>, Refusal> {
-        let selection = Selection::parse(
-            query.push_application_id.as_deref(),
-            query.application_id.as_deref(),
-        )?;
+        let selection = Selection::parse(&Selector {
+            push_application_id: query.push_application_id.clone(),
+            application_id: query.application_id.clone(),
+            handler_of: None,
+        })?;
         let after = query.after.as_deref();
         let after = after.map(|id| event_id(id, "after")).transpose()?;
         let letters = self.core.dead_letters(owner, after);
