@@ -34,8 +34,8 @@ pub use registration::{
 };
 pub use service::{Caller, DeliveredEvent, EventStream, FetchQuery, PushService, SubscribeQuery};
 pub use session_helper::{
-    SessionAnswer, SessionAnswered, SessionApplication, SessionCheck, SessionEvent, SessionOrder,
-    SessionOutcome, SessionTask, SessionTasks,
+    SessionAnswer, SessionAnswered, SessionApplication, SessionCheck, SessionClosing, SessionEvent,
+    SessionOrder, SessionOutcome, SessionTask, SessionTasks,
 };
 pub use status::{
     Binding, EventStory, Exchange, ExplainAnswer, ExplainRequest, Explanation, HandlerAttempt,

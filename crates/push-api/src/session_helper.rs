@@ -21,7 +21,7 @@ pub trait SessionTasks: Debug + Send + 'static {
 /// Something that a session helper is to do, written for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionTask {
-    /// The word for it: `check`, `event` or `replaced`.
+    /// The word for it: `check`, `event`, `close` or `replaced`.
     pub kind: &'static str,
     /// The document that goes with it, on one line of JSON.
     pub document: Vec<u8>,
@@ -51,11 +51,21 @@ pub struct SessionCheck {
 pub struct SessionEvent {
     /// Names the answer.
     pub task: u64,
+    /// Which opening of the application's handler it belongs to: their numbers grow. Where an event of an opening does not reach the
+    /// application, those behind it in this opening must not either, since they are all given out again, in order.
+    pub opening: u64,
     /// The application.
     #[serde(flatten)]
     pub application: SessionApplication,
     /// The event.
     pub event: PushEvent,
+}
+
+/// An opening that is over: nothing more of it comes, and no answer to what came of it is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionClosing {
+    /// The opening.
+    pub opening: u64,
 }
 
 /// A task as a helper reads it.
@@ -65,6 +75,8 @@ pub enum SessionOrder {
     Check(SessionCheck),
     /// Hand this event over.
     Event(Box<SessionEvent>),
+    /// Forget this opening.
+    Close(SessionClosing),
     /// Another helper has taken this one's place.
     Replaced,
 }
@@ -78,6 +90,7 @@ impl SessionOrder {
         Ok(Some(match kind {
             "check" => Self::Check(serde_json::from_str(document)?),
             "event" => Self::Event(serde_json::from_str(document)?),
+            "close" => Self::Close(serde_json::from_str(document)?),
             "replaced" => Self::Replaced,
             _ => return Ok(None),
         }))
@@ -95,13 +108,24 @@ impl SessionTask {
         Self::of("replaced", &serde_json::Map::new())
     }
 
-    /// Hand this event over.
-    pub fn event(task: u64, application: &SessionApplication, event: &PushEventView<'_>) -> Self {
-        let check = SessionCheck {
+    /// Forget this opening.
+    pub fn close(opening: u64) -> Self {
+        Self::of("close", &SessionClosing { opening })
+    }
+
+    /// Hand this event of this opening over.
+    pub fn event(
+        task: u64,
+        opening: u64,
+        application: &SessionApplication,
+        event: &PushEventView<'_>,
+    ) -> Self {
+        let head = EventHead {
             task,
-            application: application.clone(),
+            opening,
+            application,
         };
-        let Self { mut document, .. } = Self::check(&check);
+        let Self { mut document, .. } = Self::of("event", &head);
         // The event becomes one more member of the object.
         document.pop();
         document.extend_from_slice(br#","event":"#);
@@ -120,6 +144,15 @@ impl SessionTask {
             document: serde_json::to_vec(document).unwrap_or_default(),
         }
     }
+}
+
+/// A [`SessionEvent`] without its event.
+#[derive(Serialize)]
+struct EventHead<'a> {
+    task: u64,
+    opening: u64,
+    #[serde(flatten)]
+    application: &'a SessionApplication,
 }
 
 /// What a task came to.
@@ -188,6 +221,8 @@ mod tests {
         };
         let order = read(&SessionTask::check(&check));
         assert_eq!(order, SessionOrder::Check(check));
+        let closing = SessionOrder::Close(SessionClosing { opening: 5 });
+        assert_eq!(read(&SessionTask::close(5)), closing);
         assert_eq!(read(&SessionTask::replaced()), SessionOrder::Replaced);
         assert_eq!(SessionOrder::read("tomorrow", "{}").unwrap(), None);
     }
@@ -216,11 +251,11 @@ mod tests {
             authenticated: false,
             trusted: false,
         };
-        let order = read(&SessionTask::event(3, &application(), &view));
+        let order = read(&SessionTask::event(3, 2, &application(), &view));
         let SessionOrder::Event(event) = order else {
             panic!("{order:?}");
         };
-        assert_eq!(event.task, 3);
+        assert_eq!((event.task, event.opening), (3, 2));
         assert_eq!(event.application, application());
         assert_eq!(event.event.content, "aGVsbG8=");
         assert_eq!(event.event.id, "0000000000000009");

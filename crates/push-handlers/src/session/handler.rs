@@ -6,7 +6,7 @@ use push_api::{Caller, DeliveredEvent as _, SessionApplication, SessionTask};
 use push_client::{Boxed, Event, RegistrationId, RegistrationRecord};
 use push_message::{Owner, Reason, Refusal};
 
-use super::{SessionFault, SessionHelperTable, Waits};
+use super::{Opening, SessionFault, SessionHelperTable, Waits};
 use crate::dbus::{Bus, ServiceName};
 use crate::host::OPTION;
 use crate::owner::user_of;
@@ -77,10 +77,30 @@ fn is_own(name: &str, id: &str) -> bool {
 /// The way to an application on the bus of a session.
 #[derive(Debug)]
 pub(super) struct SessionHandler {
-    pub(super) table: SessionHelperTable,
-    pub(super) uid: u32,
-    pub(super) registration: RegistrationId,
-    pub(super) application: SessionApplication,
+    table: SessionHelperTable,
+    opening: Opening,
+    registration: RegistrationId,
+    application: SessionApplication,
+    /// Whether the helper has heard of this opening.
+    is_known: bool,
+}
+
+impl SessionHandler {
+    /// This opening of the way to an application, for the events of a registration.
+    pub(super) const fn new(
+        table: SessionHelperTable,
+        opening: Opening,
+        registration: RegistrationId,
+        application: SessionApplication,
+    ) -> Self {
+        Self {
+            table,
+            opening,
+            registration,
+            application,
+            is_known: false,
+        }
+    }
 }
 
 impl Handler for SessionHandler {
@@ -94,23 +114,42 @@ impl Handler for SessionHandler {
 
     fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>> {
         Box::pin(async move {
-            let table = &self.table.0;
-            let begun = table.begin(self.uid, Waits::Event(self.registration, answering));
+            let Opening {
+                uid,
+                connection,
+                number,
+            } = self.opening;
+            let waits = Waits::Event {
+                registration: self.registration,
+                opening: number,
+                answering,
+            };
+            let begun = self.table.0.begin(uid, Some(connection), waits);
             let (tasks, task) = begun.map_err(|fault| self.unreachable(&fault))?;
-            let task = SessionTask::event(task, &self.application, &event.view());
+            self.is_known = true;
+            let task = SessionTask::event(task, number, &self.application, &event.view());
             let sent = tasks.send(task).await;
-            sent.map_err(|_| self.unreachable(&SessionFault::Gone(self.uid)))
+            sent.map_err(|_| self.unreachable(&SessionFault::Gone(uid)))
         })
+    }
+}
+
+impl Drop for SessionHandler {
+    fn drop(&mut self) {
+        if self.is_known {
+            self.table.0.close(self.opening);
+        }
     }
 }
 
 impl SessionHandler {
     fn unreachable(&self, fault: &SessionFault) -> Unreachable {
         let table = &self.table.0;
+        let uid = self.opening.uid;
         let mut state = table.state();
         // Where the next helper is there already, nobody would say that it has come.
-        if !state.helpers.contains_key(&self.uid) {
-            state.miss(self.registration, self.uid, table.settings.max_missed);
+        if !state.helpers.contains_key(&uid) {
+            state.miss(self.registration, uid, table.settings.max_missed);
         }
         Unreachable::new(fault.to_string())
     }

@@ -40,7 +40,7 @@ struct State {
     helpers: BTreeMap<u32, Connected>,
     tasks: BTreeMap<u64, Task>,
     missed: BTreeMap<RegistrationId, u32>,
-    /// The number of the last task or connection.
+    /// The number of the last task, opening or connection.
     last: u64,
 }
 
@@ -61,7 +61,20 @@ struct Task {
 #[derive(Debug)]
 enum Waits {
     Check(oneshot::Sender<Result<(), SessionFault>>),
-    Event(RegistrationId, Answering),
+    Event {
+        registration: RegistrationId,
+        opening: u64,
+        answering: Answering,
+    },
+}
+
+/// One opening of the way to an application: it ends with the helper that it goes by, so that what did not reach the application by
+/// this helper comes to it before what is behind it.
+#[derive(Debug, Clone, Copy)]
+struct Opening {
+    uid: u32,
+    connection: u64,
+    number: u64,
 }
 
 impl SessionHelperTable {
@@ -86,7 +99,7 @@ impl SessionHelperTable {
         application: &SessionApplication,
     ) -> Result<(), SessionFault> {
         let (sender, answer) = oneshot::channel();
-        let (tasks, task) = self.0.begin(uid, Waits::Check(sender))?;
+        let (tasks, task) = self.0.begin(uid, None, Waits::Check(sender))?;
         let check = SessionCheck {
             task,
             application: application.clone(),
@@ -115,14 +128,21 @@ impl SessionHelperTable {
         application: SessionApplication,
     ) -> Result<Box<dyn Handler>, Unreachable> {
         let mut state = self.0.state();
-        if state.helpers.contains_key(&uid) {
+        if let Some(helper) = state.helpers.get(&uid) {
+            let connection = helper.connection;
             state.missed.remove(&registration);
-            return Ok(Box::new(SessionHandler {
-                table: self.clone(),
+            let opening = Opening {
                 uid,
+                connection,
+                number: state.next_number(),
+            };
+            let table = self.clone();
+            return Ok(Box::new(SessionHandler::new(
+                table,
+                opening,
                 registration,
                 application,
-            }));
+            )));
         }
         state.miss(registration, uid, self.0.settings.max_missed);
         Err(Unreachable::new(SessionFault::NoHelper(uid).to_string()))
@@ -211,16 +231,20 @@ impl Table {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Numbers a task, and says where it goes.
+    /// Numbers a task, for this helper alone where one is named, and says where it goes.
     fn begin(
         &self,
         uid: u32,
+        wanted: Option<u64>,
         waits: Waits,
     ) -> Result<(mpsc::Sender<SessionTask>, u64), SessionFault> {
         let mut state = self.state();
         let Some(helper) = state.helpers.get(&uid) else {
             return Err(SessionFault::NoHelper(uid));
         };
+        if wanted.is_some_and(|wanted| wanted != helper.connection) {
+            return Err(SessionFault::Gone(uid));
+        }
         let (connection, tasks) = (helper.connection, helper.tasks.clone());
         let unanswered = state.tasks.values().filter(|task| task.uid == uid).count();
         if unanswered >= self.settings.max_tasks {
@@ -236,6 +260,26 @@ impl Table {
         Ok((tasks, number))
     }
 
+    /// Ends an opening: what is not answered will not be.
+    fn close(&self, opening: Opening) {
+        let Opening {
+            uid,
+            connection,
+            number,
+        } = opening;
+        let mut state = self.state();
+        let ended = state.end_tasks(
+            |task| matches!(task.waits, Waits::Event { opening, .. } if opening == number),
+        );
+        let helper = state.helpers.get(&uid);
+        if let Some(helper) = helper.filter(|helper| helper.connection == connection) {
+            // A helper that has so much to do ends the oldest openings by itself.
+            helper.tasks.try_send(SessionTask::close(number)).ok();
+        }
+        drop(state);
+        drop(ended);
+    }
+
     fn disconnect(&self, uid: u32, connection: u64) {
         let mut state = self.state();
         let is_current = |helper: &Connected| helper.connection == connection;
@@ -245,7 +289,7 @@ impl Table {
         }
         let ended = state.end_tasks(|task| task.connection == connection);
         for task in &ended {
-            if let Waits::Event(registration, _) = task.waits {
+            if let Waits::Event { registration, .. } = task.waits {
                 state.miss(registration, uid, self.settings.max_missed);
             }
         }
@@ -289,7 +333,9 @@ fn tell_gone(tasks: Vec<Task>) {
         match waits {
             // Who asked may have gone.
             Waits::Check(answer) => drop(answer.send(Err(gone))),
-            Waits::Event(_, answering) => answering.give(Err(Unreachable::new(gone.to_string()))),
+            Waits::Event { answering, .. } => {
+                answering.give(Err(Unreachable::new(gone.to_string())));
+            }
         }
     }
 }
@@ -316,7 +362,7 @@ impl Waits {
                 // Who asked may have gone.
                 drop(sender.send(answer));
             }
-            Self::Event(_, answering) => answering.give(match outcome {
+            Self::Event { answering, .. } => answering.give(match outcome {
                 SessionOutcome::Accepted => {
                     Ok(Handed::new(Outcome::Accepted, said(detail, "accepted")))
                 }

@@ -146,6 +146,57 @@ async fn helpers_and_their_tasks_are_bounded() {
     assert!(table.connect(&caller("uid:9")).is_ok());
 }
 
+/// An event that nobody waits for the answer on.
+fn event_of(opening: u64) -> (Waits, oneshot::Receiver<crate::Answer>) {
+    let (answering, answer) = Answering::new();
+    let waits = Waits::Event {
+        registration: RegistrationId(3),
+        opening,
+        answering,
+    };
+    (waits, answer)
+}
+
+#[tokio::test]
+async fn an_opening_ends_with_its_helper() {
+    let table = table();
+    let user = caller("uid:7");
+    let former = table.connect(&user).unwrap();
+    let connection = table.0.state().helpers[&7].connection;
+    let (waits, mut answer) = event_of(1);
+    table.0.begin(7, Some(connection), waits).unwrap();
+    let _latter = table.connect(&user).unwrap();
+    drop(former);
+    assert!(answer.try_recv().unwrap().is_err(), "it did not get there");
+    // What is behind it must not get there first.
+    let (waits, _) = event_of(1);
+    let begun = table.0.begin(7, Some(connection), waits);
+    assert_eq!(begun.unwrap_err(), SessionFault::Gone(7));
+}
+
+#[tokio::test]
+async fn what_a_closed_opening_left_unanswered_takes_no_room() {
+    let table = table();
+    let user = caller("uid:7");
+    let mut helper = table.connect(&user).unwrap().tasks;
+    let connection = table.0.state().helpers[&7].connection;
+    for number in 1..4 {
+        let (waits, _) = event_of(number);
+        let (_, task) = table.0.begin(7, Some(connection), waits).unwrap();
+        let (waits, _) = event_of(number);
+        let full = table.0.begin(7, Some(connection), waits);
+        assert_eq!(full.unwrap_err(), SessionFault::Busy(7));
+        table.0.close(Opening {
+            uid: 7,
+            connection,
+            number,
+        });
+        assert_eq!(helper.next().await.unwrap(), SessionTask::close(number));
+        let late = answer(task, SessionOutcome::Accepted, "");
+        assert_eq!(table.answer(&user, late).unwrap().taken, 0);
+    }
+}
+
 #[test]
 fn only_a_user_outside_of_a_sandbox_has_a_helper() {
     let table = table();

@@ -427,6 +427,7 @@ impl PushService for Fake {
         self.enter(&caller)?;
         Ok(Box::new(FakeTasks(VecDeque::from([
             SessionTask::check(&session_check()),
+            SessionTask::close(5),
             SessionTask::replaced(),
         ]))))
     }

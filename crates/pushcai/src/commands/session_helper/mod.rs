@@ -1,5 +1,6 @@
 //! `session-helper`: reaches applications on the bus of a session for the daemon.
 
+mod lane;
 mod lanes;
 
 use std::time::Duration;
@@ -157,7 +158,7 @@ async fn follow(bus: &SessionBus, mut stream: Incoming, answerer: &mut Client) -
 }
 
 /// Hands the tasks of a chunk to whoever does them; says where it is the end.
-fn obey(lanes: &mut Lanes, parser: &mut sse::Parser, chunk: &Bytes) -> Option<End> {
+fn obey(lanes: &mut Lanes<SessionBus>, parser: &mut sse::Parser, chunk: &Bytes) -> Option<End> {
     let mut events = Vec::new();
     if let Err(error) = parser.feed(chunk, &mut events) {
         return Some(End::Failure(Failure::answer(error)));
@@ -166,6 +167,7 @@ fn obey(lanes: &mut Lanes, parser: &mut sse::Parser, chunk: &Bytes) -> Option<En
         match SessionOrder::read(&event.kind, &event.data) {
             Ok(Some(SessionOrder::Check(check))) => lanes.check(check),
             Ok(Some(SessionOrder::Event(event))) => lanes.deliver(*event),
+            Ok(Some(SessionOrder::Close(closing))) => lanes.close(closing),
             Ok(Some(SessionOrder::Replaced)) => return Some(End::Replaced),
             // A later daemon may ask for more.
             Ok(None) => {}
@@ -179,3 +181,6 @@ async fn answer(client: &mut Client, batch: &mut Vec<SessionAnswer>) -> Result<(
     let answers = std::mem::take(batch);
     client.post(PATH, &answers).await.map(drop)
 }
+
+#[cfg(test)]
+mod tests;
