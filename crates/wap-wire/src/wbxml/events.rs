@@ -167,19 +167,15 @@ impl fmt::Display for Piece<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// Outside the outermost element, before it or behind it.
-    Outside { before: bool },
+    Outside,
     /// Among the attributes of an element.
     Attributes { has_content: bool, begun: bool },
     /// An element without attributes and content has begun.
     Empty,
     /// In the content of an element.
     Content,
-    /// In an instruction; outside or inside of the outermost element.
-    Instruction {
-        begun: bool,
-        inside: bool,
-        before: bool,
-    },
+    /// In an instruction.
+    Instruction { begun: bool },
     /// Nothing more comes.
     Over,
 }
@@ -191,6 +187,8 @@ pub struct Events<'a> {
     table: StringTable<'a>,
     language: Option<&'static Language>,
     place: Place,
+    /// Whether the outermost element has begun.
+    has_root: bool,
     /// How many elements are open whose content is being read.
     depth: usize,
     tag_page: u8,
@@ -207,7 +205,8 @@ impl<'a> Events<'a> {
             reader: document.body,
             table: document.table,
             language: document.language,
-            place: Place::Outside { before: true },
+            place: Place::Outside,
+            has_root: false,
             depth: 0,
             tag_page: 0,
             attribute_page: 0,
@@ -227,7 +226,7 @@ impl<'a> Events<'a> {
                 continue;
             }
             return match self.place {
-                Place::Outside { before } => self.outside(token, before, start),
+                Place::Outside => self.outside(token, start),
                 Place::Attributes { has_content, begun } => {
                     match self.attributes(token, has_content, begun, start)? {
                         Some(event) => Ok(event),
@@ -235,11 +234,7 @@ impl<'a> Events<'a> {
                     }
                 }
                 Place::Content => self.content(token, start),
-                Place::Instruction {
-                    begun,
-                    inside,
-                    before,
-                } => self.instruction(token, begun, inside, before, start),
+                Place::Instruction { begun } => self.instruction(token, begun, start),
                 Place::Empty | Place::Over => Err(unexpected(start)),
             };
         }
@@ -249,24 +244,15 @@ impl<'a> Events<'a> {
         let page = self.reader.octet()?;
         match self.place {
             Place::Attributes { .. } | Place::Instruction { .. } => self.attribute_page = page,
-            Place::Outside { .. } | Place::Content | Place::Empty | Place::Over => {
-                self.tag_page = page;
-            }
+            Place::Outside | Place::Content | Place::Empty | Place::Over => self.tag_page = page,
         }
         Ok(())
     }
 
-    fn outside(&mut self, token: u8, before: bool, start: Reader<'a>) -> Step<'a> {
+    fn outside(&mut self, token: u8, start: Reader<'a>) -> Step<'a> {
         match token {
-            PI => {
-                self.place = Place::Instruction {
-                    begun: false,
-                    inside: false,
-                    before,
-                };
-                Ok(Event::Instruction)
-            }
-            _ if before && is_tag(token) => self.element(token, start),
+            PI => Ok(self.begin_instruction()),
+            _ if !self.has_root && is_tag(token) => self.element(token, start),
             _ => Err(unexpected(start)),
         }
     }
@@ -274,14 +260,7 @@ impl<'a> Events<'a> {
     fn content(&mut self, token: u8, start: Reader<'a>) -> Step<'a> {
         match token {
             END => Ok(self.end_of_content()),
-            PI => {
-                self.place = Place::Instruction {
-                    begun: false,
-                    inside: true,
-                    before: false,
-                };
-                Ok(Event::Instruction)
-            }
+            PI => Ok(self.begin_instruction()),
             _ if is_tag(token) => self.element(token, start),
             _ => self.piece(token, start).map(Event::Content),
         }
@@ -303,6 +282,7 @@ impl<'a> Events<'a> {
                 token: own,
             })
         };
+        self.has_root = true;
         let has_content = token & HAS_CONTENT != 0;
         self.place = match (token & HAS_ATTRIBUTES != 0, has_content) {
             (true, _) => Place::Attributes {
@@ -320,10 +300,10 @@ impl<'a> Events<'a> {
         Place::Content
     }
 
-    /// An element ends that has no content.
+    /// An element ends that has no content, or an instruction.
     const fn end(&mut self) -> Event<'a> {
         self.place = if self.depth == 0 {
-            Place::Outside { before: false }
+            Place::Outside
         } else {
             Place::Content
         };
@@ -360,31 +340,19 @@ impl<'a> Events<'a> {
         }
     }
 
-    fn instruction(
-        &mut self,
-        token: u8,
-        begun: bool,
-        inside: bool,
-        before: bool,
-        start: Reader<'a>,
-    ) -> Step<'a> {
-        if begun {
-            if token != END {
-                return self.value(token, start);
-            }
-            self.place = if inside {
-                Place::Content
-            } else {
-                Place::Outside { before }
-            };
-            return Ok(Event::End);
+    const fn begin_instruction(&mut self) -> Event<'a> {
+        self.place = Place::Instruction { begun: false };
+        Event::Instruction
+    }
+
+    fn instruction(&mut self, token: u8, begun: bool, start: Reader<'a>) -> Step<'a> {
+        match token {
+            END if begun => return Ok(self.end()),
+            _ if begun => return self.value(token, start),
+            _ => {}
         }
         let name = self.attribute(token, start)?;
-        self.place = Place::Instruction {
-            begun: true,
-            inside,
-            before,
-        };
+        self.place = Place::Instruction { begun: true };
         name.map(Event::Attribute).ok_or_else(|| unexpected(start))
     }
 
@@ -468,7 +436,7 @@ impl<'a> Iterator for Events<'a> {
     type Item = Result<Event<'a>, DecodeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let is_done = self.place == Place::Outside { before: false } && self.reader.is_empty();
+        let is_done = self.has_root && self.place == Place::Outside && self.reader.is_empty();
         if is_done || self.place == Place::Over {
             return None;
         }
