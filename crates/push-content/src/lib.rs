@@ -20,6 +20,7 @@ mod wbxml;
 mod xml;
 
 use wap_wire::Text;
+use wap_wire::wbxml::Language;
 
 pub use decoded::{
     Decoded, EmailNotification, Invalidate, Item, PlainText, ServiceIndication, ServiceLoading,
@@ -55,18 +56,14 @@ pub fn decoded(media_type: &str, charset: Option<&str>, content: &[u8]) -> Optio
             let root = xml::element(&text(charset, content)?)?;
             Decoded::of_element(&root)
         }
-        "application/vnd.wap.sic"
-        | "application/vnd.wap.slc"
-        | "application/vnd.wap.coc"
-        | "application/vnd.wap.emn+wbxml"
-        | "application/vnd.wap.connectivity-wbxml"
-        | "application/vnd.wap.wbxml" => {
-            let language = wap_wire::wbxml::Language::of_media_type(media_type);
-            let (_, root) = wbxml(content, language).ok()?;
-            Decoded::of_element(&root)
-        }
-        _ => None,
+        "application/vnd.wap.wbxml" => in_wbxml(content, None),
+        _ => in_wbxml(content, Some(Language::of_media_type(media_type)?)),
     }
+}
+
+fn in_wbxml(content: &[u8], language: Option<&'static Language>) -> Option<Decoded> {
+    let (_, root) = wbxml(content, language).ok()?;
+    Decoded::of_element(&root)
 }
 
 /// The content as text: UTF-8, or ISO-8859-1 where that may be meant. Other character sets are not known here.
