@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use push_message::{ApplicationId, PushApplicationId};
 
 use super::registration::Announced;
+use super::stack::is_token;
 
 /// The feature tag whose values are Push Resource Identifiers.
 pub(super) const PUSH_TAG: &str = "+g.oma.pusheventapp";
@@ -285,7 +286,6 @@ fn plain_parameters(line: &str) -> Option<impl Iterator<Item = (&str, &str)>> {
             .and_then(|rest| rest.strip_suffix('"'));
         Some((name, list.unwrap_or(value)))
     };
-    let is_token = |octet: u8| octet.is_ascii_alphanumeric() || b"+-._%*!'~`".contains(&octet);
     let is_plain = |piece: &str| match str::split_once(piece, '=') {
         None => piece.bytes().all(is_token),
         Some((name, value)) => {

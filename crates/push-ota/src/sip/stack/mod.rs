@@ -23,6 +23,7 @@ use bytes::Bytes;
 pub(crate) use build::{RequestBuilder, reply};
 pub(crate) use digest::{Challenge, Credentials, challenges};
 pub(crate) use message::{Request, Response};
+pub(crate) use plain::is_token;
 pub(crate) use stream::StreamReader;
 pub(crate) use values::uri_of;
 pub(crate) use via::{COOKIE, TopVia};

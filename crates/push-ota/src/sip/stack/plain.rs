@@ -16,7 +16,7 @@ const TOKEN: [bool; 256] = {
 };
 
 /// Whether this is a character of a token.
-pub(super) fn is_token(octet: u8) -> bool {
+pub(crate) fn is_token(octet: u8) -> bool {
     TOKEN.get(usize::from(octet)).is_some_and(|is_one| *is_one)
 }
 
