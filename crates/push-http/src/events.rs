@@ -1,10 +1,8 @@
 //! Push events (Push-CAI 5.3): as a stream of server-sent events, or as a list.
 
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{ACCEPT, HeaderMap};
 use http::request::Parts;
 use http::{HeaderName, Method, Response, StatusCode};
@@ -12,17 +10,14 @@ use push_api::{
     Caller, DeliveredEvent, EventStream, FetchQuery, PushEventView, PushService, SubscribeQuery,
     id_digits,
 };
-use tokio::time::{Sleep, sleep};
 
 use crate::answer;
 use crate::body::{Body, Frames};
 use crate::connection::Shared;
 use crate::failure::{Failure, Fallible};
-use crate::limits::Place;
 use crate::parameters::Parameters;
+use crate::stream::{self, STREAM, Stream, take_wait};
 
-/// The media type of a stream.
-pub(crate) const STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// A frame is handed over once it has this many octets, so that long events do not pile up.
 const FRAME_OCTETS: usize = 64 * 1024;
@@ -48,7 +43,7 @@ pub(crate) async fn answer<S: PushService>(
         fetch(shared, caller, query, &head.method).await
     } else {
         let query = subscribe_query(parameters, &head.headers)?;
-        stream(shared, caller, query, &head.method).await
+        subscribe(shared, caller, query, &head.method).await
     }
 }
 
@@ -102,7 +97,7 @@ fn subscribe_query(mut parameters: Parameters, headers: &HeaderMap) -> Fallible<
     })
 }
 
-async fn stream<S: PushService>(
+async fn subscribe<S: PushService>(
     shared: &Arc<Shared<S>>,
     caller: Caller,
     query: SubscribeQuery,
@@ -110,61 +105,30 @@ async fn stream<S: PushService>(
 ) -> Fallible<Response<Body>> {
     // HEAD opens no stream: it would take the events away from the connection that has one.
     if method == Method::HEAD {
-        return Ok(answer::with_body(StatusCode::OK, STREAM, Body::whole("")));
+        return Ok(stream::head());
     }
     let place = take_wait(shared)?;
     let events = shared.service.subscribe(caller, query).await?;
-    let shared = Arc::clone(shared);
-    let body = Body::frames(|frames| write_stream(shared, events, frames, place));
-    Ok(answer::with_body(StatusCode::OK, STREAM, body))
+    let most = shared.settings.events_per_write;
+    let write = move |stream| write_events(stream, events, most);
+    Ok(stream::open(shared, place, "push events", write))
 }
 
-/// A place among the streams and fetches that wait.
-pub(crate) fn take_wait<S>(shared: &Shared<S>) -> Fallible<Place> {
-    shared.waits.take().ok_or_else(|| {
-        let most = shared.waits.most();
-        let detail =
-            format!("{most} streams and fetches wait already; try again when one has ended");
-        Failure::bound(503, detail)
-    })
-}
-
-async fn write_stream<S: PushService>(
-    shared: Arc<Shared<S>>,
-    mut stream: S::Events,
-    frames: Frames,
-    _place: Place,
-) {
-    let retry = format!(
-        "retry: {}\n: push events\n\n",
-        shared.settings.retry.as_millis()
-    );
-    frames.write(Bytes::from(retry)).await;
-    let mut closing = pin!(shared.closing.clone().begun());
-    let mut heartbeat = Heartbeat::new(shared.settings.heartbeat);
+async fn write_events<E: EventStream>(mut stream: Stream, mut source: E, most: usize) {
     let mut events = Vec::new();
     let mut text = Vec::new();
     loop {
-        let taken = tokio::select! {
-            biased;
-            () = &mut closing => return frames.write(Bytes::from_static(b": the Push Client shuts down\n\n")).await,
-            taken = stream.next(&mut events, shared.settings.events_per_write) => taken,
-            () = heartbeat.due() => {
-                frames.write(Bytes::from_static(b":\n\n")).await;
-                continue;
-            }
-        };
-        if taken == 0 {
-            return;
+        match stream.next(source.next(&mut events, most)).await {
+            None | Some(0) => return,
+            Some(_) => {}
         }
-        heartbeat.heard();
         for event in events.drain(..) {
             write_event(&mut text, &event.view());
             if text.len() >= FRAME_OCTETS {
-                hand_over(&mut text, &frames).await;
+                hand_over(&mut text, &stream.frames).await;
             }
         }
-        hand_over(&mut text, &frames).await;
+        hand_over(&mut text, &stream.frames).await;
     }
 }
 
@@ -181,45 +145,6 @@ async fn hand_over(text: &mut Vec<u8>, frames: &Frames) {
     // A frame is little longer than its bound; an event may be much longer, once.
     let next = Vec::with_capacity(text.len().min(FRAME_OCTETS));
     frames.write(std::mem::replace(text, next).into()).await;
-}
-
-/// Tells when a stream had no event for a while. The timer runs through, because arming it anew for each event would
-/// cost more than waking once in a period.
-pub(crate) struct Heartbeat {
-    period: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
-    quiet: bool,
-}
-
-impl Heartbeat {
-    pub(crate) fn new(period: Duration) -> Self {
-        Self {
-            period,
-            timer: None,
-            quiet: true,
-        }
-    }
-
-    /// There was an event.
-    pub(crate) const fn heard(&mut self) {
-        self.quiet = false;
-    }
-
-    /// Waits for the end of a period without an event; for ever where the period is zero.
-    pub(crate) async fn due(&mut self) {
-        if self.period.is_zero() {
-            return std::future::pending().await;
-        }
-        loop {
-            let period = self.period;
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(period)));
-            timer.as_mut().await;
-            self.timer = None;
-            if std::mem::replace(&mut self.quiet, true) {
-                return;
-            }
-        }
-    }
 }
 
 async fn fetch<S: PushService>(

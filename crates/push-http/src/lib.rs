@@ -19,6 +19,7 @@ mod request;
 mod route;
 mod session_helper;
 mod settings;
+mod stream;
 mod timed;
 mod tokens;
 mod watch;

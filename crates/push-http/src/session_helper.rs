@@ -1,20 +1,16 @@
 //! The tasks of a session helper, as a stream of server-sent events.
 
-use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 use push_api::{Caller, PushService, SessionTask, SessionTasks};
 
-use crate::answer;
-use crate::body::{Body, Frames};
+use crate::body::Body;
 use crate::connection::Shared;
-use crate::events::{Heartbeat, STREAM, take_wait};
 use crate::failure::Fallible;
-use crate::limits::Place;
 use crate::parameters::Parameters;
+use crate::stream::{self, Stream, take_wait};
 
 /// Answers `GET /v1/session-helper`.
 pub(crate) async fn answer<S: PushService>(
@@ -25,43 +21,22 @@ pub(crate) async fn answer<S: PushService>(
     Parameters::parse(head.uri.query(), &[])?;
     // HEAD takes nobody's place.
     if head.method == Method::HEAD {
-        return Ok(answer::with_body(StatusCode::OK, STREAM, Body::whole("")));
+        return Ok(stream::head());
     }
     let place = take_wait(shared)?;
     let tasks = shared.service.session_tasks(caller).await?;
-    let shared = Arc::clone(shared);
-    let body = Body::frames(|frames| write(shared, tasks, frames, place));
-    Ok(answer::with_body(StatusCode::OK, STREAM, body))
+    let write = |stream| write(stream, tasks);
+    Ok(stream::open(
+        shared,
+        place,
+        "tasks on the bus of your session",
+        write,
+    ))
 }
 
-async fn write<S: PushService>(
-    shared: Arc<Shared<S>>,
-    mut tasks: Box<dyn SessionTasks>,
-    frames: Frames,
-    _place: Place,
-) {
-    let retry = format!(
-        "retry: {}\n: tasks on the bus of your session\n\n",
-        shared.settings.retry.as_millis()
-    );
-    frames.write(Bytes::from(retry)).await;
-    let mut closing = pin!(shared.closing.clone().begun());
-    let mut heartbeat = Heartbeat::new(shared.settings.heartbeat);
-    loop {
-        let task = tokio::select! {
-            biased;
-            () = &mut closing => return frames.write(Bytes::from_static(b": the Push Client shuts down\n\n")).await,
-            task = tasks.next() => task,
-            () = heartbeat.due() => {
-                frames.write(Bytes::from_static(b":\n\n")).await;
-                continue;
-            }
-        };
-        let Some(task) = task else {
-            return;
-        };
-        heartbeat.heard();
-        frames.write(text(&task).into()).await;
+async fn write(mut stream: Stream, mut tasks: Box<dyn SessionTasks>) {
+    while let Some(Some(task)) = stream.next(tasks.next()).await {
+        stream.frames.write(text(&task).into()).await;
     }
 }
 

@@ -1,20 +1,16 @@
 //! What goes on, as a stream of server-sent events.
 
-use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 use push_api::{Caller, PushService, WatchQuery, WatchStream, Watched, WatchedKind, nearest};
 
-use crate::answer;
-use crate::body::{Body, Frames};
+use crate::body::Body;
 use crate::connection::Shared;
-use crate::events::{Heartbeat, STREAM, take_wait};
 use crate::failure::{Failure, Fallible};
-use crate::limits::Place;
 use crate::parameters::Parameters;
+use crate::stream::{self, Stream, take_wait};
 
 /// Answers `GET /v1/watch`.
 pub(crate) async fn answer<S: PushService>(
@@ -24,13 +20,12 @@ pub(crate) async fn answer<S: PushService>(
 ) -> Fallible<Response<Body>> {
     let query = query(head)?;
     if head.method == Method::HEAD {
-        return Ok(answer::with_body(StatusCode::OK, STREAM, Body::whole("")));
+        return Ok(stream::head());
     }
     let place = take_wait(shared)?;
     let watching = shared.service.watch(caller, query).await?;
-    let shared = Arc::clone(shared);
-    let body = Body::frames(|frames| write(shared, watching, frames, place));
-    Ok(answer::with_body(StatusCode::OK, STREAM, body))
+    let write = |stream| write(stream, watching);
+    Ok(stream::open(shared, place, "watching", write))
 }
 
 fn query(head: &Parts) -> Fallible<WatchQuery> {
@@ -62,34 +57,9 @@ fn kind(word: &str) -> Fallible<WatchedKind> {
 
 /// Writes one thing at a time, so that what a slow reader misses is left out by the Push Client, which counts it, and no more than
 /// one is held here.
-async fn write<S: PushService>(
-    shared: Arc<Shared<S>>,
-    mut watching: S::Watching,
-    frames: Frames,
-    _place: Place,
-) {
-    let retry = format!(
-        "retry: {}\n: watching\n\n",
-        shared.settings.retry.as_millis()
-    );
-    frames.write(Bytes::from(retry)).await;
-    let mut closing = pin!(shared.closing.clone().begun());
-    let mut heartbeat = Heartbeat::new(shared.settings.heartbeat);
-    loop {
-        let watched = tokio::select! {
-            biased;
-            () = &mut closing => return frames.write(Bytes::from_static(b": the Push Client shuts down\n\n")).await,
-            watched = watching.next() => watched,
-            () = heartbeat.due() => {
-                frames.write(Bytes::from_static(b":\n\n")).await;
-                continue;
-            }
-        };
-        let Some(watched) = watched else {
-            return;
-        };
-        heartbeat.heard();
-        frames.write(text(&watched).into()).await;
+async fn write(mut stream: Stream, mut watching: impl WatchStream) {
+    while let Some(Some(watched)) = stream.next(watching.next()).await {
+        stream.frames.write(text(&watched).into()).await;
     }
 }
 
