@@ -164,6 +164,21 @@ impl Daemon {
         self.pushcai_json(&["events", "--ack", "--json"])
     }
 
+    /// How many events of all registrations are not done with: those that wait, and those that are out for an answer.
+    ///
+    /// # Errors
+    ///
+    /// `pushcai` fails or writes something else.
+    pub fn events_left(&self) -> anyhow::Result<u64> {
+        let apps = self.pushcai_json(&["apps", "--json"])?;
+        let counts = apps
+            .iter()
+            .flat_map(|app| [&app["waitingEvents"], &app["unacknowledgedEvents"]]);
+        counts
+            .map(|count| count.as_u64().context("a registration without a count"))
+            .sum()
+    }
+
     /// Asks the daemon to end and returns how it ended, and the directory with its state.
     ///
     /// # Errors

@@ -324,12 +324,7 @@ impl Stage {
     /// Waits until the daemon has nothing left for these registrations.
     pub(crate) fn all_done(&self) -> anyhow::Result<()> {
         wait_for("the end of all events", || {
-            let apps = self.daemon()?.pushcai_json(&["apps", "--json"])?;
-            let left = |app: &serde_json::Value| {
-                app["waitingEvents"].as_u64().unwrap_or(1)
-                    + app["unacknowledgedEvents"].as_u64().unwrap_or(1)
-            };
-            Ok((apps.iter().map(left).sum::<u64>() == 0).then_some(()))
+            Ok((self.daemon()?.events_left()? == 0).then_some(()))
         })
     }
 

@@ -77,9 +77,7 @@ fn curl_registers_and_python_verifies_what_comes() -> anyhow::Result<()> {
     assert!(line.contains("text/plain b'first'"), "{line}");
     stage.push(b"second")?;
     assert!(running.next_line()?.contains("b'second'"));
-    eventually("nothing that waits", || {
-        Ok((stage.waiting()? == 0).then_some(()))
-    })?;
+    stage.all_done()?;
     // A secret survives the end of the daemon, and is not shown again.
     let stage = stage.kill_and_start()?;
     stage.push(b"third")?;
@@ -174,9 +172,7 @@ fn a_socket_is_taken_where_the_user_who_registers_listens() -> anyhow::Result<()
     assert_eq!(answer["result"], "success", "{answer}");
     stage.push(b"by socket")?;
     assert!(running.next_line()?.contains("b'by socket'"));
-    eventually("an answer that has arrived", || {
-        Ok((stage.waiting()? == 0).then_some(()))
-    })?;
+    stage.all_done()?;
     // It goes, and what is pushed meanwhile waits for the next.
     running.kill()?;
     stage.push(b"while away")?;

@@ -86,7 +86,5 @@ fn nothing_is_lost_when_receiver_and_daemon_are_killed_under_load() -> anyhow::R
             .with_context(|| format!("lost: {:?}", all.difference(&seen).collect::<Vec<_>>()))?;
         seen.insert(line.parse()?);
     }
-    eventually("nothing that waits", || {
-        Ok((stage.waiting()? == 0).then_some(()))
-    })
+    stage.all_done()
 }

@@ -158,9 +158,7 @@ fn a_redirection_into_the_private_network_is_not_followed() -> anyhow::Result<()
             "{request:?}"
         );
     }
-    eventually("nothing that waits", || {
-        Ok((stage.waiting()? == 0).then_some(()))
-    })?;
+    stage.all_done()?;
     assert!(!inner.has_request());
     Ok(())
 }

@@ -8,7 +8,9 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use conformance::{http, kannel::CONNECTIONLESS_PUSH, loopback::Network, pushcai::Daemon};
+use conformance::{
+    http, kannel::CONNECTIONLESS_PUSH, loopback::Network, process::eventually, pushcai::Daemon,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -155,16 +157,11 @@ impl Stage {
         Ok(())
     }
 
-    /// How many events of the only application are not done with.
-    pub(crate) fn waiting(&self) -> anyhow::Result<u64> {
-        let apps = self.daemon.pushcai_json(&["apps", "--json"])?;
-        let counts = apps.first().map(|app| {
-            [&app["waitingEvents"], &app["unacknowledgedEvents"]]
-                .map(|count| count.as_u64().unwrap_or_default())
-        });
-        let [waiting, unacknowledged] =
-            counts.with_context(|| format!("no application: {apps:?}"))?;
-        Ok(waiting + unacknowledged)
+    /// Waits until the answers to all events have arrived.
+    pub(crate) fn all_done(&self) -> anyhow::Result<()> {
+        eventually("nothing that waits", || {
+            Ok((self.daemon.events_left()? == 0).then_some(()))
+        })
     }
 }
 
