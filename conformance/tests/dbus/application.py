@@ -8,6 +8,8 @@ Arguments: the bus (session or system), the name, the file to write to, and what
 - before, during, after: die at a content that begins with `!`: without a reply, with a reply that is half written, with a whole one;
 - stay: never end;
 - hold-start, hold: not own its name, or not answer on a content that begins with `!`, until the file's `.go` is there.
+
+While the file's `.kept` is there, it does not end.
 """
 
 import hashlib
@@ -103,7 +105,14 @@ def quiet():
     global timer
     if timer:
         GLib.source_remove(timer)
-    timer = 0 if mischief == "stay" else GLib.timeout_add(500, loop.quit)
+    timer = 0 if mischief == "stay" else GLib.timeout_add(500, end)
+
+
+def end():
+    if os.path.exists(file + ".kept"):
+        return True
+    loop.quit()
+    return False
 
 
 def own():

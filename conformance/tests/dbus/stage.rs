@@ -209,6 +209,18 @@ impl Stage {
         Ok(fs::write(self.log_of(name).with_extension("log.go"), "")?)
     }
 
+    /// Keeps an application from ending, however long nothing comes.
+    pub(crate) fn keep(&self, name: &str) -> anyhow::Result<()> {
+        Ok(fs::write(self.log_of(name).with_extension("log.kept"), "")?)
+    }
+
+    /// Lets an application end that was kept from it.
+    pub(crate) fn let_end(&self, name: &str) -> anyhow::Result<()> {
+        Ok(fs::remove_file(
+            self.log_of(name).with_extension("log.kept"),
+        )?)
+    }
+
     /// What gdbus says to another user who registers over D-Bus.
     pub(crate) fn register_as(
         &self,

@@ -55,8 +55,10 @@ fn a_closed_application_is_started_once_for_all_that_waits(kind: Kind) -> anyhow
     let pushed = contents("n", 8);
     stage.push(MMS, &pushed)?;
     assert_eq!(stage.accepted(APP)?.len(), 0);
+    stage.keep(APP)?;
     stage.release(APP)?;
     stage.all_done()?;
+    stage.let_end(APP)?;
     stage.has_ended(APP)?;
     assert_eq!(stage.accepted(APP)?, pushed);
     let written = stage.written(APP)?;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::time::Duration;
 
 use push_dbus::HANDLER_PATH;
 use tokio::sync::mpsc;
@@ -87,7 +86,7 @@ pub(crate) async fn serve_all(
     (receiver, losses)
 }
 
-/// The program that the bus starts: it writes down what it is given, with its process id, and ends when nothing comes.
+/// The program that the bus starts: it writes down what it is given, with its process id, and ends with the bus.
 #[tokio::test]
 #[ignore = "the bus starts it, as the application"]
 async fn started_by_the_bus() {
@@ -100,7 +99,11 @@ async fn started_by_the_bus() {
         .await
         .unwrap();
     let mut taken = serve(&connection, "org.example.Closed", |_| outcome("accepted")).await;
-    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_secs(2), taken.recv()).await {
+    loop {
+        let event = tokio::select! {
+            Some(event) = taken.recv() => event,
+            () = connection.closed() => return,
+        };
         let mut file = OpenOptions::new()
             .create(true)
             .append(true)
