@@ -293,6 +293,9 @@ fn agents_of_ofono_get_every_push_and_none_is_dropped_for_an_error(
         }
     }
     // An agent that is killed, and a daemon that is, lose nothing.
+    eventually("the answers of both", || {
+        Ok((daemon.events_left()? == 0).then_some(()))
+    })?;
     good.kill()?;
     push(&network, b"\x08\x06\x03\xBE\xAF\x84second")?;
     assert_eq!(next(&odd)?[1], hex(b"\x08\x06\x03\xBE\xAF\x84second"));

@@ -85,9 +85,9 @@ fn what_kills_its_command_again_and_again_becomes_a_dead_letter_while_the_rest_g
 
 #[test]
 fn a_command_that_does_not_end_is_killed_though_it_ignores_sigterm() -> anyhow::Result<()> {
-    let script = "echo $$ >>\"$TRACES/log\"; [ $PUSHCAI_ATTEMPT = 2 ] && exit 0\n\
+    let script = "echo $$ >>\"$TRACES/log\"; [ $PUSHCAI_ATTEMPT = 1 ] || exit 0\n\
                   trap '' TERM; sleep 1000 & while :; do sleep 1000; done";
-    let keys = format!("{TRACES}\ntimeout = \"200ms\"");
+    let keys = format!("{TRACES}\ntimeout = \"2s\"");
     let stage = Stage::start(&command("meter", script, &keys))?;
     stage.registered(ID, "exec:meter")?;
     stage.push(ID, "event")?;

@@ -9,9 +9,9 @@ use crate::{
     stage::{LOOPBACK, MMS, Stage},
 };
 
-/// Little patience with a receiver.
+/// Little patience with a receiver that hangs; one that answers has time enough on a machine with much to do.
 fn impatient() -> String {
-    format!("{LOOPBACK}answer_timeout = \"300ms\"\nbody_timeout = \"300ms\"\n")
+    format!("{LOOPBACK}answer_timeout = \"2s\"\nbody_timeout = \"2s\"\n")
 }
 
 fn octets(text: &str) -> Vec<u8> {
@@ -133,10 +133,6 @@ fn a_rejected_event_is_a_dead_letter_and_the_next_one_comes() -> anyhow::Result<
 }
 
 #[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the least time between two requests is what is tested; more is no fault"
-)]
 fn a_rest_that_is_asked_for_is_given_and_bounded() -> anyhow::Result<()> {
     // The first back-off of its own would be nothing.
     let extra = format!("[delivery]\nbackoff_base = \"1ms\"\n{LOOPBACK}max_retry_after = \"1s\"\n");
@@ -145,12 +141,9 @@ fn a_rest_that_is_asked_for_is_given_and_bounded() -> anyhow::Result<()> {
     let receiver = Receiver::listen(stage.host(), acts)?;
     stage.register(MMS, &receiver.url("/"))?;
     stage.push(b"later")?;
-    receiver.request()?;
-    let first = std::time::Instant::now();
-    let second = receiver.request()?;
-    let rest = first.elapsed();
+    let (first, second) = (receiver.request()?, receiver.request()?);
+    let rest = second.came.duration_since(first.came);
     assert_eq!(second.header("pushcai-attempt"), Some("2"));
-    // The clock of the first request started a little after it was answered.
     assert!(rest > Duration::from_millis(800), "{rest:?}");
     Ok(())
 }

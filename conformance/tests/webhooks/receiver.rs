@@ -5,6 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::mpsc::{self, Receiver as Requests},
     thread,
+    time::Instant,
 };
 
 use anyhow::Context;
@@ -31,6 +32,8 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
     /// How many connections there were before.
     pub(crate) connection: usize,
+    /// When all of it was there, before anything was answered.
+    pub(crate) came: Instant,
 }
 
 impl Request {
@@ -140,6 +143,10 @@ fn attend(
 }
 
 /// Reads a request; `None` at the end of the connection.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the least time between two requests is what is tested; more is no fault"
+)]
 pub(crate) fn read(
     reader: &mut impl BufRead,
     connection: usize,
@@ -158,6 +165,7 @@ pub(crate) fn read(
         head,
         body: Vec::new(),
         connection,
+        came: Instant::now(),
     };
     let length: usize = request
         .header("content-length")
@@ -165,5 +173,6 @@ pub(crate) fn read(
         .parse()?;
     request.body = vec![0; length];
     reader.read_exact(&mut request.body)?;
+    request.came = Instant::now();
     Ok(Some(request))
 }

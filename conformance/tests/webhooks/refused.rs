@@ -113,11 +113,16 @@ fn an_address_is_judged_again_when_it_is_dialled() -> anyhow::Result<()> {
     stage.register(MMS, &handler)?;
     stage.push(b"allowed")?;
     assert_eq!(receiver.request()?.content()?, b"allowed");
+    stage.all_done()?;
     let stage = stage.start_with("[handlers.webhooks]\nallow_networks = [\"127.9.9.9\"]\n")?;
     stage.push(b"not allowed any more")?;
     eventually("a handler that is refused", || {
-        let story = stage.daemon.pushcai(&["apps", "--json"])?;
-        Ok(story.output.contains("\"waitingEvents\":1").then_some(()))
+        let apps = stage.daemon.pushcai_json(&["apps", "--json"])?;
+        let reason = apps
+            .first()
+            .and_then(|app| app["handlerState"]["reason"].as_str());
+        let is_refused = reason.is_some_and(|reason| reason.contains("a loopback address"));
+        Ok(is_refused.then_some(()))
     })?;
     assert!(!receiver.has_request());
     // The event waits, and is delivered once that is allowed again.
