@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use push_dbus::{BusAddress, DbusSettings};
+use push_dbus::DbusSettings;
 use push_handlers::Scheme;
 use push_handlers::dbus::{Bus, DbusScheme, DeliverySettings, SystemBus, SystemBusSettings};
 use serde::{Deserialize, Serialize};
 
+use super::checks::{at_least_a_millisecond, at_least_one, bus_address};
 use super::section::section;
 use super::value::{Octets, Span};
-use super::wiring::{Wrong, wrong};
+use super::wiring::Wrong;
 
 section! {
     /// D-Bus: the interface for applications (`org.pushcai.Client1`), and services of the system bus as event handlers (`dbus:NAME`).
@@ -84,7 +85,7 @@ impl Dbus {
             return Ok(None);
         }
         Ok(Some(DbusSettings {
-            address: self.bus()?,
+            address: bus_address("dbus", "address", &self.address)?,
             insist: self.enabled == DbusEnabledName::Always,
             identity,
             proc_path: DbusSettings::default().proc_path,
@@ -111,7 +112,7 @@ impl Dbus {
             return Ok(Arc::new(DbusScheme::new(vec![sessions])));
         }
         let settings = SystemBusSettings {
-            address: self.bus()?,
+            address: bus_address("dbus", "address", &self.address)?,
             service_directories: self.service_directories.clone(),
             delivery: DeliverySettings {
                 window: self.window,
@@ -127,23 +128,6 @@ impl Dbus {
         Ok(Arc::new(DbusScheme::new(vec![system, sessions])))
     }
 
-    fn bus(&self) -> Result<BusAddress, Wrong> {
-        match self.address.as_str() {
-            "system" => Ok(BusAddress::System),
-            "session" => Ok(BusAddress::Session),
-            address => address
-                .contains(':')
-                .then(|| BusAddress::At(address.to_owned()))
-                .ok_or_else(|| {
-                    let message = format!(
-                        "`{address}` is no bus; `system`, `session` or an address such as \
-                         `unix:path=/run/dbus/system_bus_socket` is"
-                    );
-                    wrong("dbus", "address")(&message)
-                }),
-        }
-    }
-
     fn refuse_nothing(&self) -> Result<(), Wrong> {
         let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let numbers = [
@@ -156,17 +140,12 @@ impl Dbus {
             ("max_answer", self.max_answer.0),
             ("window", count(self.window)),
         ];
-        if let Some((key, _)) = numbers.into_iter().find(|(_, number)| *number == 0) {
-            return Err(wrong("dbus", key)(&"at least 1 is taken"));
-        }
+        at_least_one("dbus", numbers)?;
         let spans = [
             ("call_timeout", self.call_timeout),
             ("backoff_base", self.backoff_base),
             ("backoff_limit", self.backoff_limit),
         ];
-        match spans.into_iter().find(|(_, span)| span.0.is_zero()) {
-            Some((key, _)) => Err(wrong("dbus", key)(&"at least 1 ms is taken")),
-            None => Ok(()),
-        }
+        at_least_a_millisecond("dbus", spans)
     }
 }

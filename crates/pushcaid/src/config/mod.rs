@@ -1,5 +1,6 @@
 //! The configuration of the daemon: a TOML document, every key of which has a default.
 
+mod checks;
 mod contact;
 mod dbus;
 mod document;

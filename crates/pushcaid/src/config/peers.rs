@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use push_client::modem::BusAddress as AnyBus;
-use push_dbus::BusAddress;
 use push_handlers::Scheme;
 use push_handlers::imports::ImportSettings;
 use push_handlers::ofono_side::{Agents, OfonoSideSettings};
 use push_handlers::peers::{PeerScheme, PeerSettings};
 
 use super::Config;
+use super::checks::{at_least_a_millisecond, bus_address};
 use super::section::section;
 use super::value::{Octets, Span};
 use super::wiring::{Wrong, wrong};
@@ -90,11 +89,11 @@ impl Config {
     pub(super) fn peers(&self) -> Result<PeersWiring, Wrong> {
         let imports = &self.imports;
         let session_bus = imports.session_bus.as_deref();
-        let session_bus = session_bus.map(|text| bus("imports", "session_bus", text));
+        let session_bus = session_bus.map(|text| bus_address("imports", "session_bus", text));
         let session_bus = session_bus.transpose()?;
         let ofono_side = self.ofono_side.settings(&self.sms.subscriber_identities)?;
         let settings = PeerSettings {
-            system_bus: bus("imports", "bus", &imports.bus)?,
+            system_bus: bus_address("imports", "bus", &imports.bus)?,
             session_bus,
             reply_timeout: imports
                 .reply_timeout
@@ -115,9 +114,7 @@ impl Config {
 
 impl Imports {
     fn settings(&self) -> Result<ImportSettings, Wrong> {
-        if self.reply_timeout.0.is_zero() {
-            return Err(wrong("imports", "reply_timeout")(&"at least 1 ms is taken"));
-        }
+        at_least_a_millisecond("imports", [("reply_timeout", self.reply_timeout)])?;
         Ok(ImportSettings {
             sailfish: self.sailfish.clone(),
             push_agent: self.push_agent.clone(),
@@ -139,13 +136,11 @@ impl OfonoSideTable {
             ("backoff_base", self.backoff_base),
             ("backoff_limit", self.backoff_limit),
         ];
-        if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
-            return Err(wrong(OFONO_SIDE, key)(&"at least 1 ms is taken"));
-        }
+        at_least_a_millisecond(OFONO_SIDE, spans)?;
         let further = self.modems.iter();
         let further = further.map(|(name, device)| Ok((path("modems", name)?, device.clone())));
         Ok(OfonoSideSettings {
-            bus: bus(OFONO_SIDE, "bus", &self.bus)?,
+            bus: bus_address(OFONO_SIDE, "bus", &self.bus)?,
             modem: path("modem", &self.modem)?,
             modems: further.collect::<Result<_, Wrong>>()?,
             subscriber_identities: identities.clone(),
@@ -169,19 +164,10 @@ fn path(key: &'static str, name: &str) -> Result<String, Wrong> {
     Ok(format!("/{name}"))
 }
 
-fn bus(section: &'static str, key: &'static str, text: &str) -> Result<BusAddress, Wrong> {
-    let parsed = text
-        .parse()
-        .map_err(|error: String| wrong(section, key)(&error))?;
-    Ok(match parsed {
-        AnyBus::System => BusAddress::System,
-        AnyBus::Session => BusAddress::Session,
-        AnyBus::At(address) => BusAddress::At(address),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use push_dbus::BusAddress;
+
     use super::*;
 
     fn wiring(text: &str) -> Result<PeersWiring, Wrong> {

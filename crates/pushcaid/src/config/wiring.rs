@@ -15,6 +15,7 @@ use push_http::HttpSettings;
 use push_message::{Accept, Address, DefaultWhitelistEntry, MediaType, PushApplicationId};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use super::checks::{at_least_a_millisecond, at_least_one};
 use super::value::Span;
 use super::{
     Config, DurabilityName, HandlersWiring, LimitedEntry, PeersWiring, SipWiring, WhitelistEntry,
@@ -175,8 +176,9 @@ impl Config {
     }
 
     fn modem_manager(&self) -> Result<Option<ModemManagerSettings>, Wrong> {
-        let writes = self.store.durability != DurabilityName::None;
-        let memory = writes.then(|| self.general.state_dir.join("modem-manager.taken"));
+        let memory = self
+            .state_dir()
+            .map(|directory| directory.join("modem-manager.taken"));
         Ok(self
             .sms
             .modem_manager()?
@@ -217,8 +219,9 @@ impl Config {
     }
 
     fn ota_sip(&self) -> Result<Option<SipWiring>, Wrong> {
-        let writes = self.store.durability != DurabilityName::None;
-        let instance = writes.then(|| self.general.state_dir.join("sip-instance"));
+        let instance = self
+            .state_dir()
+            .map(|directory| directory.join("sip-instance"));
         let wiring = self.ota_sip.settings(instance)?;
         if wiring.is_some() {
             self.check_patience("ota_sip", self.ota_sip.announce_patience)?;
@@ -306,41 +309,42 @@ impl Config {
     /// Refuses zero where it would give no event, or no request, a chance to arrive.
     fn refuse_nothing(&self) -> Result<(), Wrong> {
         let Self { delivery, http, .. } = self;
-        let spans = [
-            ("delivery", "event_lifetime", delivery.event_lifetime),
-            (
-                "delivery",
-                "acknowledgement_timeout",
-                delivery.acknowledgement_timeout,
-            ),
-            ("delivery", "backoff_base", delivery.backoff_base),
-            ("delivery", "backoff_limit", delivery.backoff_limit),
-            ("http", "header_timeout", http.header_timeout),
-            ("http", "body_timeout", http.body_timeout),
-            ("http", "idle_timeout", http.idle_timeout),
-            ("http", "write_timeout", http.write_timeout),
-        ];
-        if let Some((section, key, _)) = spans.into_iter().find(|(.., span)| span.0.is_zero()) {
-            return Err(wrong(section, key)(&"at least 1 ms is taken"));
-        }
-        let numbers = [
-            ("delivery", "max_attempts", delivery.max_attempts as usize),
-            ("delivery", "max_window", delivery.max_window as usize),
-            ("http", "max_connections", http.max_connections),
-            (
-                "http",
-                "max_connections_per_owner",
-                http.max_connections_per_owner,
-            ),
-            ("http", "max_waits", http.max_waits),
-            ("http", "max_body_octets", http.max_body_octets.0),
-            ("http", "max_fetch", http.max_fetch as usize),
-            ("http", "events_per_write", http.events_per_write),
-        ];
-        match numbers.into_iter().find(|(.., number)| *number == 0) {
-            Some((section, key, _)) => Err(wrong(section, key)(&"at least 1 is taken")),
-            None => Ok(()),
-        }
+        at_least_a_millisecond(
+            "delivery",
+            [
+                ("event_lifetime", delivery.event_lifetime),
+                ("acknowledgement_timeout", delivery.acknowledgement_timeout),
+                ("backoff_base", delivery.backoff_base),
+                ("backoff_limit", delivery.backoff_limit),
+            ],
+        )?;
+        at_least_a_millisecond(
+            "http",
+            [
+                ("header_timeout", http.header_timeout),
+                ("body_timeout", http.body_timeout),
+                ("idle_timeout", http.idle_timeout),
+                ("write_timeout", http.write_timeout),
+            ],
+        )?;
+        at_least_one(
+            "delivery",
+            [
+                ("max_attempts", delivery.max_attempts as usize),
+                ("max_window", delivery.max_window as usize),
+            ],
+        )?;
+        at_least_one(
+            "http",
+            [
+                ("max_connections", http.max_connections),
+                ("max_connections_per_owner", http.max_connections_per_owner),
+                ("max_waits", http.max_waits),
+                ("max_body_octets", http.max_body_octets.0),
+                ("max_fetch", http.max_fetch as usize),
+                ("events_per_write", http.events_per_write),
+            ],
+        )
     }
 
     fn own_content_types(&self) -> Result<Vec<MediaType>, Wrong> {

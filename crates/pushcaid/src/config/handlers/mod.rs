@@ -14,6 +14,7 @@ use push_core::Settings;
 use push_handlers::exec::Exec;
 use push_handlers::{RunnerSettings, Scheme, SessionHelperTable};
 
+use super::checks::{at_least_a_millisecond, at_least_one};
 use super::section::section;
 use super::value::{Octets, Span};
 use super::wiring::{Wrong, wrong};
@@ -103,18 +104,13 @@ impl Handlers {
             ("backoff_limit", self.backoff_limit),
             ("activation_timeout", self.activation_timeout),
         ];
-        if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
-            return Err(wrong("handlers", key)(&"at least 1 ms is taken"));
-        }
+        at_least_a_millisecond("handlers", spans)?;
         let numbers = [
             ("max_at_work", self.max_at_work),
             ("max_at_work_per_owner", self.max_at_work_per_owner),
             ("events_per_turn", self.events_per_turn as usize),
         ];
-        match numbers.into_iter().find(|(_, number)| *number == 0) {
-            Some((key, _)) => Err(wrong("handlers", key)(&"at least 1 is taken")),
-            None => Ok(()),
-        }
+        at_least_one("handlers", numbers)
     }
 
     fn runner(&self, acknowledgement_timeout: Span) -> Result<RunnerSettings, Wrong> {

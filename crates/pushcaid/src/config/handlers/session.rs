@@ -2,9 +2,10 @@
 
 use push_handlers::SessionSettings;
 
+use super::super::checks::{at_least_a_millisecond, at_least_one};
 use super::super::section::section;
 use super::super::value::Span;
-use super::super::wiring::{Wrong, wrong};
+use super::super::wiring::Wrong;
 
 const SECTION: &str = "handlers.session_helpers";
 
@@ -42,12 +43,8 @@ impl SessionHelpersTable {
             ("max_tasks", *max_tasks),
             ("window", *window as usize),
         ];
-        if let Some((key, _)) = numbers.into_iter().find(|(_, number)| *number == 0) {
-            return Err(wrong(SECTION, key)(&"at least 1 is taken"));
-        }
-        if check_timeout.0.is_zero() {
-            return Err(wrong(SECTION, "check_timeout")(&"at least 1 ms is taken"));
-        }
+        at_least_one(SECTION, numbers)?;
+        at_least_a_millisecond(SECTION, [("check_timeout", *check_timeout)])?;
         Ok(SessionSettings {
             max_helpers: *max_helpers,
             max_tasks: *max_tasks,

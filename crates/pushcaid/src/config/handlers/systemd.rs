@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use push_handlers::exec::Isolation;
-use push_handlers::systemd::{BusAddress, Manager, Systemd, SystemdSettings};
+use push_handlers::systemd::{Manager, Systemd, SystemdSettings};
 use serde::{Deserialize, Serialize};
 
+use crate::config::checks::{at_least_a_millisecond, bus_address};
 use crate::config::section::section;
 use crate::config::value::Span;
 use crate::config::wiring::{Wrong, wrong};
@@ -52,20 +53,8 @@ impl From<IsolationName> for Isolation {
 
 /// The manager of systemd.
 pub(super) fn manager(table: &SystemdTable) -> Result<Arc<Manager>, Wrong> {
-    if table.call_timeout.0.is_zero() {
-        return Err(wrong(SECTION, "call_timeout")(&"at least 1 ms is taken"));
-    }
-    let address = match table.bus.as_str() {
-        "system" => BusAddress::System,
-        "session" => BusAddress::Session,
-        address if address.contains(':') => BusAddress::At(address.to_owned()),
-        other => {
-            let message = format!(
-                "`{other}` is no bus: \"system\" or an address such as \"unix:path=/run/dbus/system_bus_socket\" works"
-            );
-            return Err(wrong(SECTION, "bus")(&message));
-        }
-    };
+    at_least_a_millisecond(SECTION, [("call_timeout", table.call_timeout)])?;
+    let address = bus_address(SECTION, "bus", &table.bus)?;
     Ok(Arc::new(Manager::new(address, table.call_timeout.0)))
 }
 

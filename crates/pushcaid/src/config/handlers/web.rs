@@ -11,6 +11,7 @@ use push_handlers::web::{
 use push_message::Owner;
 use serde::{Deserialize, Serialize};
 
+use crate::config::checks::{at_least_a_millisecond, at_least_one};
 use crate::config::secret;
 use crate::config::section::section;
 use crate::config::value::{Octets, Span};
@@ -216,9 +217,7 @@ impl WebhooksTable {
             ("answer_timeout", self.answer_timeout),
             ("body_timeout", self.body_timeout),
         ];
-        if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
-            return Err(wrong(WEBHOOKS, key)(&"at least 1 ms is taken"));
-        }
+        at_least_a_millisecond(WEBHOOKS, spans)?;
         at_least_one(WEBHOOKS, [("max_answer_headers", self.max_answer_headers)])?;
         let visible = |octet: u8| octet.is_ascii_graphic() || octet == b' ';
         if self.user_agent.is_empty() || !self.user_agent.bytes().all(visible) {
@@ -260,16 +259,6 @@ impl UnixTable {
             max_lookups: self.max_lookups,
             max_lookups_per_owner: self.max_lookups_per_owner,
         })
-    }
-}
-
-fn at_least_one<const N: usize>(
-    section: &'static str,
-    numbers: [(&'static str, usize); N],
-) -> Result<(), Wrong> {
-    match numbers.into_iter().find(|(_, number)| *number == 0) {
-        Some((key, _)) => Err(wrong(section, key)(&"at least 1 is taken")),
-        None => Ok(()),
     }
 }
 

@@ -6,6 +6,7 @@ use push_client::{ConnectionSettings, OtaHttpSettings, TlsFiles};
 use push_message::Address;
 
 use super::{OtaHttp, gateway};
+use crate::config::checks::{at_least_a_millisecond, at_least_one};
 use crate::config::tls;
 use crate::config::wiring::{Wrong, wrong};
 
@@ -186,9 +187,7 @@ impl OtaHttp {
             ("dial_timeout", self.dial_timeout),
             ("handshake_timeout", self.handshake_timeout),
         ];
-        if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
-            return Err(wrong("ota_http", key)(&"at least 1 ms is taken"));
-        }
+        at_least_a_millisecond("ota_http", spans)?;
         let numbers = [
             ("max_message_length", self.max_message_length.0),
             ("max_headers", self.max_headers),
@@ -215,10 +214,7 @@ impl OtaHttp {
             let message = format!("at most {MAX_REQUEST_HEADERS} are taken");
             return Err(wrong("ota_http", "max_request_headers")(&message));
         }
-        match numbers.into_iter().find(|(_, number)| *number == 0) {
-            Some((key, _)) => Err(wrong("ota_http", key)(&"at least 1 is taken")),
-            None => Ok(()),
-        }
+        at_least_one("ota_http", numbers)
     }
 }
 

@@ -10,6 +10,7 @@ use push_client::{OtaSipSettings, SipConnectionSettings, TlsFiles};
 
 use super::OtaSip;
 use super::uri::SipUri;
+use crate::config::checks::{at_least_a_millisecond, at_least_one};
 use crate::config::secret;
 use crate::config::tls;
 use crate::config::value::Span;
@@ -359,9 +360,7 @@ impl OtaSip {
             ("handshake_timeout", self.handshake_timeout),
             ("write_timeout", self.write_timeout),
         ];
-        if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
-            return Err(wrong(SECTION, key)(&"at least 1 ms is taken"));
-        }
+        at_least_a_millisecond(SECTION, spans)?;
         let numbers = [
             ("max_announcements", self.max_announcements),
             ("max_challenges", self.max_challenges as usize),
@@ -381,10 +380,7 @@ impl OtaSip {
             ),
             ("max_unsent", self.max_unsent.0),
         ];
-        match numbers.into_iter().find(|(_, number)| *number == 0) {
-            Some((key, _)) => Err(wrong(SECTION, key)(&"at least 1 is taken")),
-            None => Ok(()),
-        }
+        at_least_one(SECTION, numbers)
     }
 }
 

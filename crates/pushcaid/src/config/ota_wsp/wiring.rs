@@ -5,7 +5,8 @@ use push_client::sessions::SessionsSettings;
 use push_client::{DatagramLimits, OtaWspSettings, wtp};
 
 use super::{OtaWsp, Version, gateway};
-use crate::config::value::{Octets, Span};
+use crate::config::checks::{at_least_a_millisecond, at_least_one};
+use crate::config::value::Octets;
 use crate::config::wiring::{Wrong, wrong};
 
 /// The least that a Client-SDU-Size may be: what a server may send without asking (WSP 8.3.3).
@@ -144,7 +145,7 @@ impl OtaWsp {
             let message = "a push session needs offer_push or offer_confirmed_push";
             return Err(at("offer_push")(&message));
         }
-        let spans: [(&str, Span); 9] = [
+        let spans = [
             ("connect_timeout", self.connect_timeout),
             ("resume_timeout", self.resume_timeout),
             ("announce_patience", self.announce_patience),
@@ -158,11 +159,8 @@ impl OtaWsp {
             ("wtp_wait_timeout", self.wtp_wait_timeout),
             ("wtp_peer_patience", self.wtp_peer_patience),
         ];
-        let nothing = spans.into_iter().find(|(_, span)| span.0.is_zero());
-        if let Some((key, _)) = nothing {
-            return Err(at(key)(&"at least 1 ms is taken"));
-        }
-        let counts: [(&str, usize); 7] = [
+        at_least_a_millisecond("ota_wsp", spans)?;
+        let counts = [
             ("max_confirmed_pushes", self.max_confirmed_pushes.into()),
             ("max_sessions", self.max_sessions),
             ("max_sessions_per_gateway", self.max_sessions_per_gateway),
@@ -171,9 +169,7 @@ impl OtaWsp {
             ("max_redirect_addresses", self.max_redirect_addresses),
             ("wtp_max_transactions", self.wtp_max_transactions),
         ];
-        if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
-            return Err(at(key)(&"at least 1 is taken"));
-        }
+        at_least_one("ota_wsp", counts)?;
         if self.wtp_max_datagram.0 < LEAST_DATAGRAM {
             let message = format!("{LEAST_DATAGRAM} octets are the least that serves");
             return Err(at("wtp_max_datagram")(&message));

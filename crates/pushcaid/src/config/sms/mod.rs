@@ -12,9 +12,10 @@ use push_client::modem::{ModemManagerSettings, OfonoSettings};
 use push_client::short_messages::{ReassemblerSettings, ShortMessageSettings};
 use push_client::smpp::SmppSettings;
 
+use super::checks::{at_least_a_millisecond, at_least_one};
 use super::section::section;
 use super::value::{Octets, Span};
-use super::wiring::{Wrong, wrong};
+use super::wiring::Wrong;
 
 section! {
     /// Pushes in short messages (WAP-259): the bearer GSM-SMS. It is there where a source is listed, or short messages are submitted.
@@ -211,13 +212,11 @@ impl Sms {
     }
 
     fn check(&self) -> Result<(), Wrong> {
-        let spans: [(&str, Span); 2] = [
+        let spans = [
             ("reassembly_timeout", self.reassembly_timeout),
             ("backoff_base", self.backoff_base),
         ];
-        if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
-            return Err(wrong("sms", key)(&"at least 1 ms is taken"));
-        }
+        at_least_a_millisecond("sms", spans)?;
         let counts = [
             ("queue", self.queue),
             (
@@ -236,10 +235,7 @@ impl Sms {
             ("max_segments", self.max_segments),
             ("max_octets", self.max_octets.0),
         ];
-        match counts.into_iter().find(|(_, count)| *count == 0) {
-            Some((key, _)) => Err(wrong("sms", key)(&"at least 1 is taken")),
-            None => Ok(()),
-        }
+        at_least_one("sms", counts)
     }
 
     /// The message centres to bind to.

@@ -7,6 +7,7 @@ use push_message::MediaType;
 use serde::{Deserialize, Serialize};
 
 use super::{ModemManagerTable, OfonoTable};
+use crate::config::checks::{at_least_a_millisecond, at_least_one};
 use crate::config::value::Span;
 use crate::config::wiring::{Wrong, wrong};
 
@@ -70,9 +71,7 @@ pub(super) fn modem_manager_settings(
         ("max_remembered", table.max_remembered),
         ("max_waiting", table.max_waiting),
     ];
-    if let Some((key, _)) = numbers.into_iter().find(|(_, number)| *number == 0) {
-        return Err(wrong(MODEM_MANAGER, key)(&"at least 1 is taken"));
-    }
+    at_least_one(MODEM_MANAGER, numbers)?;
     let pauses = [table.backoff_base, table.backoff_limit];
     Ok(ModemManagerSettings {
         bus: bus(MODEM_MANAGER, &table.bus, table.call_timeout, pauses)?,
@@ -94,9 +93,7 @@ pub(super) fn ofono_settings(table: &OfonoTable) -> Result<OfonoSettings, Wrong>
         );
         return Err(wrong(OFONO, "answer_timeout")(&message));
     }
-    if table.max_waiting == 0 {
-        return Err(wrong(OFONO, "max_waiting")(&"at least 1 is taken"));
-    }
+    at_least_one(OFONO, [("max_waiting", table.max_waiting)])?;
     let pauses = [table.backoff_base, table.backoff_limit];
     Ok(OfonoSettings {
         bus: bus(OFONO, &table.bus, table.call_timeout, pauses)?,
@@ -118,9 +115,7 @@ fn bus(
         ("backoff_base", backoff_base),
         ("backoff_limit", backoff_limit),
     ];
-    if let Some((key, _)) = spans.into_iter().find(|(_, span)| span.0.is_zero()) {
-        return Err(wrong(section, key)(&"at least 1 ms is taken"));
-    }
+    at_least_a_millisecond(section, spans)?;
     Ok(BusSettings {
         address: address
             .parse()
