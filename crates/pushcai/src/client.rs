@@ -20,6 +20,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::arguments::Connection;
 use crate::failure::Failure;
+use crate::stream::Stream;
 
 /// How long the daemon may take to answer, beside what it was asked to wait.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -103,7 +104,7 @@ impl Client {
         &mut self,
         path: &str,
         last: Option<&str>,
-    ) -> Result<Incoming, Failure> {
+    ) -> Result<Stream, Failure> {
         let mut request = self.request(Method::GET, path, Bytes::new())?;
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
@@ -114,7 +115,7 @@ impl Client {
         self.sender = None;
         let response = self.patiently(request, Duration::ZERO).await?;
         if response.status().is_success() {
-            return Ok(response.into_body());
+            return Ok(Stream::new(response.into_body()));
         }
         Err(self.refusal(response).await)
     }

@@ -10,6 +10,7 @@ mod failure;
 mod output;
 mod profile;
 mod sse;
+mod stream;
 mod usage;
 
 use std::process::ExitCode;

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use push_api::{
     AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, Outcome, PushEvent,
 };
@@ -18,13 +16,9 @@ use crate::commands::interrupted;
 use crate::failure::Failure;
 use crate::output::{Output, hexadecimal, time, visible};
 use crate::sse;
+use crate::stream::{LONGEST_PAUSE, Lost, Pauses, Stream};
 
 const PATH: &str = "/v1/events";
-/// The first pause before a lost connection is opened again; it doubles each time.
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
 /// The most acknowledgements in one request: the daemon bounds the octets of a request.
 const MAX_BATCH: usize = 256;
 
@@ -114,7 +108,7 @@ async fn fetch(view: &mut View<'_>, mut client: Client) -> Result<(), Failure> {
 async fn follow(view: &mut View<'_>, mut client: Client) -> Result<(), Failure> {
     let path = view.path([]);
     let mut stream = client.stream(&path, None).await?;
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::new(LONGEST_PAUSE);
     loop {
         let before = view.shown;
         let lost = match view.stream(stream).await {
@@ -124,51 +118,13 @@ async fn follow(view: &mut View<'_>, mut client: Client) -> Result<(), Failure> 
         };
         // A daemon that ends every stream at once is not to be asked without end at full speed.
         if view.shown > before {
-            pause = FIRST_PAUSE;
+            pauses.reset();
         }
-        stream = reopen(view, &mut client, &path, lost, &mut pause).await?;
-    }
-}
-
-/// Opens the stream again behind the last event, with growing pauses, for as long as the daemon cannot be reached.
-async fn reopen(
-    view: &View<'_>,
-    client: &mut Client,
-    path: &str,
-    mut cause: String,
-    pause: &mut Duration,
-) -> Result<Incoming, Failure> {
-    loop {
-        let line = format!("{cause}; connecting again in {:.1} s", pause.as_secs_f64());
-        view.output.complain(&line);
-        tokio::time::sleep(*pause).await;
-        *pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-        match client.stream(path, view.last.as_deref()).await {
-            Ok(stream) => {
-                view.output.say("connected again");
-                return Ok(stream);
-            }
-            Err(Failure::Unreachable { message, .. }) => cause = message,
-            Err(failure) => return Err(failure),
-        }
-    }
-}
-
-/// Why a stream ended before it should.
-enum Lost {
-    /// The connection, which may be opened again.
-    Connection(String),
-    /// Something that will not be better next time.
-    Failure(Failure),
-}
-
-impl From<Failure> for Lost {
-    fn from(failure: Failure) -> Self {
-        if let Failure::Unreachable { message, .. } = failure {
-            Self::Connection(message)
-        } else {
-            Self::Failure(failure)
-        }
+        let behind = (&*path, view.last.as_deref());
+        stream = pauses
+            .reopen(&mut client, behind, lost, view.output)
+            .await?;
+        view.output.say("connected again");
     }
 }
 
@@ -181,25 +137,16 @@ impl View<'_> {
         with_query(PATH, selectors.into_iter().chain(more))
     }
 
-    async fn stream(&mut self, mut stream: Incoming) -> Result<(), Lost> {
+    async fn stream(&mut self, mut stream: Stream) -> Result<(), Lost> {
         self.acknowledge().await?;
-        let mut parser = sse::Parser::default();
-        while let Some(frame) = stream.frame().await {
-            let frame = frame
-                .map_err(|error| Lost::Connection(format!("the stream broke off: {error}")))?;
-            let mut events = Vec::new();
-            if let Some(chunk) = frame.data_ref() {
-                parser
-                    .feed(chunk, &mut events)
-                    .map_err(|error| Lost::Failure(Failure::answer(error)))?;
-            }
+        loop {
+            let events = stream.next().await?;
             self.show_all(events)?;
             self.acknowledge().await?;
             if self.is_done() {
                 return Ok(());
             }
         }
-        Err(Lost::Connection("the daemon ended the stream".to_owned()))
     }
 
     fn show_all(&mut self, events: Vec<sse::Event>) -> Result<(), Failure> {

@@ -2,21 +2,18 @@
 
 mod line;
 
+use std::convert::Infallible;
 use std::io::IsTerminal;
-use std::time::Duration;
 
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use push_api::Watched;
 use serde_json::value::RawValue;
 
 use crate::arguments::{Color, Watch};
 use crate::client::{Client, parse, with_query};
-use crate::commands::events::{FIRST_PAUSE, LONGEST_PAUSE};
 use crate::commands::interrupted;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::sse;
+use crate::stream::{LONGEST_PAUSE, Lost, Pauses, Stream};
 
 use line::{Style, decoded_content};
 
@@ -38,14 +35,17 @@ async fn follow(arguments: &Watch, mut client: Client, output: &mut Output) -> R
     let style = style(arguments);
     let mut stream = client.stream(&path, None).await?;
     begin(&style, output)?;
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::new(LONGEST_PAUSE);
     loop {
-        let (shown, lost) = show(stream, &style, output).await?;
-        // A daemon that ends every stream at once is not to be asked without end at full speed.
-        if shown {
-            pause = FIRST_PAUSE;
-        }
-        stream = reopen(&mut client, &path, lost, &mut pause, output).await?;
+        let Err(lost) = show(stream, &style, &mut pauses, output).await;
+        let cause = match lost {
+            Lost::Connection(cause) => cause,
+            Lost::Failure(failure) => return Err(failure),
+        };
+        stream = pauses
+            .reopen(&mut client, (&path, None), cause, output)
+            .await?;
+        output.say("connected again; what happened meanwhile is not shown");
     }
 }
 
@@ -88,30 +88,24 @@ fn style(arguments: &Watch) -> Style {
     }
 }
 
-/// Shows what comes until the stream breaks off: whether there was anything, and why it did.
+/// Shows what comes until the stream breaks off.
 async fn show(
-    mut stream: Incoming,
+    mut stream: Stream,
     style: &Style,
+    pauses: &mut Pauses,
     output: &mut Output,
-) -> Result<(bool, String), Failure> {
-    let mut parser = sse::Parser::default();
-    let mut shown = false;
-    while let Some(frame) = stream.frame().await {
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(error) => return Ok((shown, format!("the stream broke off: {error}"))),
-        };
-        let mut events = Vec::new();
-        if let Some(chunk) = frame.data_ref() {
-            parser.feed(chunk, &mut events).map_err(Failure::answer)?;
+) -> Result<Infallible, Lost> {
+    loop {
+        let events = stream.next().await?;
+        // A daemon that ends every stream at once is not to be asked without end at full speed.
+        if !events.is_empty() {
+            pauses.reset();
         }
         for event in events {
-            shown = true;
             show_one(event.data.as_bytes(), style, output)?;
         }
         output.flush()?;
     }
-    Ok((shown, "the daemon ended the stream".to_owned()))
 }
 
 fn show_one(data: &[u8], style: &Style, output: &mut Output) -> Result<(), Failure> {
@@ -140,28 +134,4 @@ fn show_json(data: &[u8], document: &RawValue, output: &mut Output) -> Result<()
     let decoded = serde_json::to_string(&decoded).map_err(Failure::answer)?;
     let shown = RawValue::from_string(format!("{members},\"decoded\":{decoded}}}"));
     output.document(&shown.map_err(Failure::answer)?)
-}
-
-/// Opens the stream again with growing pauses, for as long as the daemon cannot be reached.
-async fn reopen(
-    client: &mut Client,
-    path: &str,
-    mut cause: String,
-    pause: &mut Duration,
-    output: &Output,
-) -> Result<Incoming, Failure> {
-    loop {
-        let line = format!("{cause}; connecting again in {:.1} s", pause.as_secs_f64());
-        output.complain(&line);
-        tokio::time::sleep(*pause).await;
-        *pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-        match client.stream(path, None).await {
-            Ok(stream) => {
-                output.say("connected again; what happened meanwhile is not shown");
-                return Ok(stream);
-            }
-            Err(Failure::Unreachable { message, .. }) => cause = message,
-            Err(failure) => return Err(failure),
-        }
-    }
 }

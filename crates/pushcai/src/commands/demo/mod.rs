@@ -10,8 +10,6 @@ mod step;
 
 use std::time::Duration;
 
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use push_api::{
     BatchAcknowledgeAnswer, BatchAcknowledgement, ConnectionProfile, DeregistrationAnswer,
     ExplainAnswer, ExplainRequest, Outcome, PushEvent, RegistrationAnswer, RegistrationRequest,
@@ -23,7 +21,7 @@ use crate::client::{Client, parse, with_query};
 use crate::commands::interrupted;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::sse;
+use crate::stream::{Lost, Stream};
 
 use gateway::{HEADLINE, NEWS, PICTURE};
 use pushes::{METER, MMS, PUSHES, SERVER_ON_LIST};
@@ -195,19 +193,16 @@ async fn judged(client: &mut Client) -> Result<(), Failure> {
 }
 
 async fn read(
-    mut stream: Incoming,
+    mut stream: Stream,
     expected: usize,
     output: &mut Output,
 ) -> Result<Vec<PushEvent>, Failure> {
-    let mut parser = sse::Parser::default();
     let mut arrived = Vec::new();
     while arrived.len() < expected {
-        let frame = stream.frame().await.transpose().map_err(Failure::answer)?;
-        let frame = frame.ok_or_else(|| Failure::answer("the stream ended too early"))?;
-        let mut events = Vec::new();
-        if let Some(chunk) = frame.data_ref() {
-            parser.feed(chunk, &mut events).map_err(Failure::answer)?;
-        }
+        let events = stream.next().await.map_err(|lost| match lost {
+            Lost::Connection(cause) => Failure::answer(cause),
+            Lost::Failure(failure) => failure,
+        })?;
         for event in events.iter().filter(|event| event.kind == "push") {
             let event: PushEvent = parse(event.data.as_bytes())?;
             Step::Event { event: &event }.show(output)?;

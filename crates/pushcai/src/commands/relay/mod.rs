@@ -5,8 +5,6 @@ mod pdu;
 
 use std::time::Duration;
 
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use push_api::{AcknowledgeRequest, Outcome, PushEvent, RegistrationRequest};
 use serde::Serialize;
 
@@ -15,7 +13,7 @@ use crate::client::{Client, parse, percent_encoded, with_query};
 use crate::commands::interrupted;
 use crate::failure::Failure;
 use crate::output::{Output, visible};
-use crate::sse;
+use crate::stream::{Lost, Pauses, Stream};
 use mmsd::Mmsd;
 
 const REGISTRATIONS: &str = "/v1/registrations";
@@ -24,9 +22,7 @@ const EVENTS: &str = "/v1/events";
 /// What MMS clients are pushed.
 const NOTIFICATION: &str = "application/vnd.wap.mms-message";
 
-/// The first pause before a lost connection is opened again; it doubles each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause.
+/// The longest pause before a lost stream is opened again: nobody looks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Hands MMS notifications to mmsd-tng, until it is interrupted.
@@ -68,26 +64,6 @@ struct Relayed<'a> {
     detail: Option<&'a str>,
 }
 
-/// Why a stream ended.
-enum End {
-    /// mmsd-tng has gone.
-    MmsdGone,
-    /// The connection to the daemon, which is opened again.
-    Connection(String),
-    /// Something that does not mend itself.
-    Failure(Failure),
-}
-
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
-        if let Failure::Unreachable { message, .. } = failure {
-            Self::Connection(message)
-        } else {
-            Self::Failure(failure)
-        }
-    }
-}
-
 impl Relay<'_> {
     async fn register(&mut self) -> Result<(), Failure> {
         let RelayMmsd {
@@ -112,26 +88,18 @@ impl Relay<'_> {
             ("applicationID", Some(self.arguments.application_id.clone())),
         ];
         let path = with_query(EVENTS, selectors);
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::new(LONGEST_PAUSE);
         loop {
             self.wait_for(mmsd).await?;
-            let end = match reader.stream(&path, None).await {
-                Ok(stream) => self.follow(stream, mmsd, &mut pause).await,
-                Err(failure) => End::from(failure),
+            let followed = match reader.stream(&path, None).await {
+                Ok(stream) => self.follow(stream, mmsd, &mut pauses).await,
+                Err(failure) => Err(failure.into()),
             };
-            let lost = match end {
-                End::MmsdGone => {
-                    pause = FIRST_PAUSE;
-                    continue;
-                }
-                End::Connection(lost) => lost,
-                End::Failure(failure) => return Err(failure),
-            };
-            let seconds = pause.as_secs_f64();
-            let line = format!("{lost}; connecting again in {seconds:.1} s");
-            self.output.complain(&line);
-            tokio::time::sleep(pause).await;
-            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+            match followed {
+                Ok(()) => pauses.reset(),
+                Err(Lost::Connection(cause)) => pauses.wait(&cause, self.output).await,
+                Err(Lost::Failure(failure)) => return Err(failure),
+            }
         }
     }
 
@@ -146,35 +114,25 @@ impl Relay<'_> {
         Ok(())
     }
 
-    async fn follow(&mut self, mut stream: Incoming, mmsd: &mut Mmsd, pause: &mut Duration) -> End {
-        let mut parser = sse::Parser::default();
+    /// Relays what comes until mmsd-tng has gone.
+    async fn follow(
+        &mut self,
+        mut stream: Stream,
+        mmsd: &mut Mmsd,
+        pauses: &mut Pauses,
+    ) -> Result<(), Lost> {
         loop {
-            let frame = tokio::select! {
-                frame = stream.frame() => frame,
+            let events = tokio::select! {
+                events = stream.next() => events?,
                 there = mmsd.changed() => match there {
                     Ok(true) => continue,
-                    Ok(false) => return End::MmsdGone,
-                    Err(failure) => return End::Failure(failure),
+                    Ok(false) => return Ok(()),
+                    Err(failure) => return Err(Lost::Failure(failure)),
                 },
             };
-            let frame = match frame {
-                Some(Ok(frame)) => frame,
-                Some(Err(error)) => {
-                    return End::Connection(format!("the stream broke off: {error}"));
-                }
-                None => return End::Connection("the daemon ended the stream".to_owned()),
-            };
-            *pause = FIRST_PAUSE;
-            let mut events = Vec::new();
-            if let Some(chunk) = frame.data_ref()
-                && let Err(error) = parser.feed(chunk, &mut events)
-            {
-                return End::Failure(Failure::answer(error));
-            }
+            pauses.reset();
             for event in events.into_iter().filter(|event| event.kind == "push") {
-                if let Err(failure) = self.relay(event.data.as_bytes(), mmsd).await {
-                    return failure.into();
-                }
+                self.relay(event.data.as_bytes(), mmsd).await?;
             }
         }
     }

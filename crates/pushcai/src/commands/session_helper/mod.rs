@@ -5,9 +5,6 @@ mod lanes;
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use push_api::{SessionAnswer, SessionOrder};
 use push_dbus::{BusAddress, connect};
 use push_handlers::dbus::{DeliverySettings, SessionBus};
@@ -21,6 +18,7 @@ use crate::commands::interrupted;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::sse;
+use crate::stream::{LONGEST_PAUSE, Lost, Pauses, Stream};
 use lanes::Lanes;
 
 const PATH: &str = "/v1/session-helper";
@@ -28,10 +26,6 @@ const PATH: &str = "/v1/session-helper";
 const NAME: &str = "org.pushcai.SessionHelper1";
 /// How long the bus may take to answer, and an application to start.
 const CALL_TIMEOUT: Duration = Duration::from_secs(25);
-/// The first pause before a lost connection is opened again; it doubles each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The most answers in one request: the daemon bounds the octets of a request.
 const MAX_BATCH: usize = 64;
 
@@ -78,103 +72,64 @@ fn no_bus(what: &str) -> Failure {
     }
 }
 
-/// Why a stream of tasks ended.
-enum End {
-    /// Another helper took this one's place.
-    Replaced,
-    /// The connection to the daemon, which is opened again.
-    Connection(String),
-    /// Something that does not mend itself.
-    Failure(Failure),
-}
-
-impl From<Failure> for End {
-    fn from(failure: Failure) -> Self {
-        if let Failure::Unreachable { message, .. } = failure {
-            Self::Connection(message)
-        } else {
-            Self::Failure(failure)
-        }
-    }
-}
-
 async fn help(
     bus: &SessionBus,
     mut reader: Client,
     mut answerer: Client,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::new(LONGEST_PAUSE);
     loop {
-        let end = match reader.stream(PATH, None).await {
+        let followed = match reader.stream(PATH, None).await {
             Ok(stream) => {
                 output.say("helping: applications on the bus of this session are reached");
-                pause = FIRST_PAUSE;
+                pauses.reset();
                 follow(bus, stream, &mut answerer).await
             }
-            Err(failure) => End::from(failure),
+            Err(failure) => Err(failure.into()),
         };
-        match end {
-            End::Replaced => {
+        match followed {
+            Ok(()) => {
                 output.say("another session helper of this user has taken over");
                 return Ok(());
             }
-            End::Failure(failure) => return Err(failure),
-            End::Connection(cause) => {
-                let line = format!("{cause}; connecting again in {:.1} s", pause.as_secs_f64());
-                output.complain(&line);
-            }
+            Err(Lost::Connection(cause)) => pauses.wait(&cause, output).await,
+            Err(Lost::Failure(failure)) => return Err(failure),
         }
-        tokio::time::sleep(pause).await;
-        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
     }
 }
 
-/// Does the tasks of one stream. What is under way when it ends is left: the daemon asks for it again.
-async fn follow(bus: &SessionBus, mut stream: Incoming, answerer: &mut Client) -> End {
+/// Does the tasks of one stream, until another helper takes this one's place. What is under way when the stream is lost is left: the
+/// daemon asks for it again.
+async fn follow(bus: &SessionBus, mut stream: Stream, answerer: &mut Client) -> Result<(), Lost> {
     let (sender, mut answers) = mpsc::channel(MAX_BATCH);
     let mut lanes = Lanes::new(bus.clone(), sender);
-    let mut parser = sse::Parser::default();
     let mut batch = Vec::new();
     loop {
         tokio::select! {
-            _ = answers.recv_many(&mut batch, MAX_BATCH) => {
-                if let Err(failure) = answer(answerer, &mut batch).await {
-                    return End::from(failure);
+            _ = answers.recv_many(&mut batch, MAX_BATCH) => answer(answerer, &mut batch).await?,
+            events = stream.next() => {
+                if obey(&mut lanes, events?)? {
+                    return Ok(());
                 }
             }
-            frame = stream.frame() => match frame {
-                None => return End::Connection("the daemon ended the stream".to_owned()),
-                Some(Err(error)) => return End::Connection(format!("the connection to the daemon broke: {error}")),
-                Some(Ok(frame)) => {
-                    let chunk = frame.into_data().unwrap_or_default();
-                    if let Some(end) = obey(&mut lanes, &mut parser, &chunk) {
-                        return end;
-                    }
-                }
-            },
         }
     }
 }
 
-/// Hands the tasks of a chunk to whoever does them; says where it is the end.
-fn obey(lanes: &mut Lanes<SessionBus>, parser: &mut sse::Parser, chunk: &Bytes) -> Option<End> {
-    let mut events = Vec::new();
-    if let Err(error) = parser.feed(chunk, &mut events) {
-        return Some(End::Failure(Failure::answer(error)));
-    }
+/// Hands tasks to whoever does them; says whether another helper takes this one's place.
+fn obey(lanes: &mut Lanes<SessionBus>, events: Vec<sse::Event>) -> Result<bool, Failure> {
     for event in events {
-        match SessionOrder::read(&event.kind, &event.data) {
-            Ok(Some(SessionOrder::Check(check))) => lanes.check(check),
-            Ok(Some(SessionOrder::Event(event))) => lanes.deliver(*event),
-            Ok(Some(SessionOrder::Close(closing))) => lanes.close(closing),
-            Ok(Some(SessionOrder::Replaced)) => return Some(End::Replaced),
+        match SessionOrder::read(&event.kind, &event.data).map_err(Failure::answer)? {
+            Some(SessionOrder::Check(check)) => lanes.check(check),
+            Some(SessionOrder::Event(event)) => lanes.deliver(*event),
+            Some(SessionOrder::Close(closing)) => lanes.close(closing),
+            Some(SessionOrder::Replaced) => return Ok(true),
             // A later daemon may ask for more.
-            Ok(None) => {}
-            Err(error) => return Some(End::Failure(Failure::answer(error))),
+            None => {}
         }
     }
-    None
+    Ok(false)
 }
 
 async fn answer(client: &mut Client, batch: &mut Vec<SessionAnswer>) -> Result<(), Failure> {
