@@ -72,6 +72,17 @@ pub struct Bus {
     directory: TempDir,
 }
 
+impl Setup {
+    /// Everybody may have every name, and call everybody.
+    #[must_use]
+    pub fn open() -> Self {
+        Self {
+            policy: OPEN_POLICY.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
 impl Bus {
     /// Starts a bus; `None` if its program is not installed and may be skipped.
     ///
@@ -148,6 +159,14 @@ impl Bus {
     /// Has `command` find this bus where it looks for one of its scope.
     pub fn offer<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         offer(self.scope, &self.address, command)
+    }
+
+    /// Has `command` find this bus wherever it looks for one.
+    pub fn offer_everywhere<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        for scope in [Scope::System, Scope::Session] {
+            offer(scope, &self.address, command);
+        }
+        command
     }
 
     /// Makes a service activatable: `command`, with its environment, is started when somebody calls `name`, which nobody owns.
@@ -315,6 +334,9 @@ const SESSION_POLICY: &str = r#"
   <allow own="*"/>
 </policy>
 "#;
+
+const OPEN_POLICY: &str =
+    r#"<policy context="default"><allow own="*"/><allow send_destination="*"/></policy>"#;
 
 const DOCUMENT_TYPE: &str = "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
      \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n";

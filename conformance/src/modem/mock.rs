@@ -13,7 +13,7 @@ use zbus::{
     message::{Message, Type},
 };
 
-use super::bus::Bus;
+use crate::buses::Bus;
 
 const SERVICE: &str = "org.freedesktop.ModemManager1";
 const ROOT: &str = "/org/freedesktop/ModemManager1";

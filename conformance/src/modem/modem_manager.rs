@@ -4,8 +4,8 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use super::bus::{Bus, Target, wait_for};
-use crate::{peer, process::Running};
+use super::bus::{Target, wait_for};
+use crate::{buses::Bus, peer, process::Running};
 
 const SERVICE: &str = "org.freedesktop.ModemManager1";
 const ROOT: &str = "/org/freedesktop/ModemManager1";
@@ -34,7 +34,7 @@ impl ModemManager {
             "--test-no-suspend-resume",
             "--debug",
         ]);
-        let running = Running::start("ModemManager", bus.offer(&mut command))?;
+        let running = Running::start("ModemManager", bus.offer_everywhere(&mut command))?;
         Ok(Some(Self(running)))
     }
 

@@ -1,15 +1,15 @@
 //! oFono, driving a modem over TCP by its phonesim plugin.
 
-use std::{collections::HashMap, fs, net::SocketAddrV4, path::Path, process::Command};
+use std::{collections::HashMap, fs, net::SocketAddrV4, process::Command};
 
 use anyhow::Context;
 use zbus::{OwnedVariant, Variant};
 
 use super::{
     at::Modem,
-    bus::{Bus, Target, call_at, wait_for},
+    bus::{Target, wait_for},
 };
-use crate::{peer, process::Running};
+use crate::{buses::Bus, peer, process::Running};
 
 /// The path that oFono gives the modem.
 pub const MODEM: &str = "/phonesim";
@@ -56,32 +56,18 @@ impl Ofono {
     ///
     /// It is missing though nothing may be skipped, or does not start.
     pub fn start(bus: &Bus, address: SocketAddrV4) -> anyhow::Result<Option<Self>> {
-        Self::start_at(bus.address(), bus.directory(), address)
-    }
-
-    /// As [`Ofono::start`], on the bus at `bus`, with its configuration in `directory`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Ofono::start`].
-    pub fn start_at(
-        bus: &str,
-        directory: &Path,
-        address: SocketAddrV4,
-    ) -> anyhow::Result<Option<Self>> {
         let Some([program]) = peer::find(["ofonod"])? else {
             return Ok(None);
         };
-        let configuration = directory.join("phonesim.conf");
+        let configuration = bus.directory().join("phonesim.conf");
         let (ip, port) = (address.ip(), address.port());
         let text = format!("[phonesim]\nDriver=phonesim\nAddress={ip}\nPort={port}\n");
         fs::write(&configuration, text)?;
         let mut command = Command::new(program);
         command
             .args(["-n", "-d"])
-            .env("OFONO_PHONESIM_CONFIG", configuration)
-            .env("DBUS_SYSTEM_BUS_ADDRESS", bus);
-        let running = Running::start("ofonod", &mut command)?;
+            .env("OFONO_PHONESIM_CONFIG", configuration);
+        let running = Running::start("ofonod", bus.offer_everywhere(&mut command))?;
         Ok(Some(Self(running)))
     }
 
@@ -91,15 +77,6 @@ impl Ofono {
     ///
     /// It does not get that far; what oFono says stands in the error.
     pub fn bring_up(&self, bus: &Bus) -> anyhow::Result<()> {
-        self.bring_up_at(bus.address())
-    }
-
-    /// As [`Ofono::bring_up`], on the bus at `bus`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Ofono::bring_up`].
-    pub fn bring_up_at(&self, bus: &str) -> anyhow::Result<()> {
         let modem = Target {
             service: "org.ofono",
             path: MODEM,
@@ -107,14 +84,13 @@ impl Ofono {
         };
         let step = || {
             let properties: HashMap<String, OwnedVariant> =
-                call_at(bus, modem, "GetProperties", &())?;
+                bus.call(modem, "GetProperties", &())?;
             for wanted in ["Powered", "Online"] {
                 let is_on = properties
                     .get(wanted)
                     .map(|value| bool::try_from(value.clone()));
                 if !matches!(is_on, Some(Ok(true))) {
-                    let value = (wanted, Variant::from(true));
-                    let () = call_at(bus, modem, "SetProperty", &value)?;
+                    let () = bus.call(modem, "SetProperty", &(wanted, Variant::from(true)))?;
                     return Ok(None);
                 }
             }

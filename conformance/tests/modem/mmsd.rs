@@ -3,9 +3,10 @@
 use std::{fs, net::UdpSocket, path::Path, process::Command};
 
 use conformance::{
+    buses::{Bus, Kind, Scope},
     kannel::CONNECTIONLESS_PUSH,
     loopback::Network,
-    modem::{bus::Bus, mmsc::Mmsc, mock::ModemManagerForMmsd},
+    modem::{mmsc::Mmsc, mock::ModemManagerForMmsd},
     peer,
     process::Running,
     pushcai::Daemon,
@@ -23,7 +24,7 @@ fn start_mmsd(bus: &Bus, mmsc: &Mmsc) -> anyhow::Result<Option<Running>> {
         .env("HOME", bus.directory())
         .env_remove("XDG_CONFIG_HOME")
         .env_remove("XDG_DATA_HOME");
-    let mmsd = Running::start("mmsdtng", bus.offer(&mut command))?;
+    let mmsd = Running::start("mmsdtng", bus.offer_everywhere(&mut command))?;
     Ok(Some(mmsd))
 }
 
@@ -99,7 +100,7 @@ fn is_accepted(relay: &Running) -> anyhow::Result<()> {
 
 #[test]
 fn mmsd_fetches_the_messages_whose_notifications_are_pushed() -> anyhow::Result<()> {
-    let Some(bus) = Bus::start()? else {
+    let Some(bus) = Bus::start(Kind::DbusDaemon, Scope::Session)? else {
         return Ok(());
     };
     let mmsc = Mmsc::start()?;

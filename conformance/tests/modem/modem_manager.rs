@@ -1,12 +1,8 @@
 //! Real ModemManager, with a modem that stores short messages.
 
 use anyhow::Context;
-use conformance::modem::{
-    at::Modem,
-    bus::{Bus, wait_for},
-    modem_manager::ModemManager,
-    tpdu,
-};
+use conformance::buses::{Bus, Kind, Scope};
+use conformance::modem::{at::Modem, bus::wait_for, modem_manager::ModemManager, tpdu};
 
 use crate::stage::{Stage, body, push};
 
@@ -21,7 +17,7 @@ struct Peers {
 impl Peers {
     /// Starts all; `None` if one is missing and may be skipped.
     fn start(test: &str) -> anyhow::Result<Option<Self>> {
-        let Some(bus) = Bus::start()? else {
+        let Some(bus) = Bus::start(Kind::DbusDaemon, Scope::Session)? else {
             return Ok(None);
         };
         let name = format!("pushcai{}{test}", std::process::id());

@@ -3,9 +3,10 @@
 use std::net::SocketAddrV4;
 
 use anyhow::Context;
+use conformance::buses::{Bus, Kind, Scope};
 use conformance::modem::{
     at::Modem,
-    bus::{Bus, wait_for},
+    bus::wait_for,
     ofono::{Leftovers, Ofono},
     tpdu,
 };
@@ -24,7 +25,7 @@ struct Peers {
 impl Peers {
     /// Starts all; `None` if one is missing and may be skipped.
     fn start() -> anyhow::Result<Option<Self>> {
-        let Some(bus) = Bus::start()? else {
+        let Some(bus) = Bus::start(Kind::DbusDaemon, Scope::Session)? else {
             return Ok(None);
         };
         let (modem, address) = Modem::on_tcp()?;

@@ -2,8 +2,9 @@
 
 use anyhow::bail;
 use conformance::{
+    buses::Bus,
     loopback::Network,
-    modem::bus::{Bus, wait_for},
+    modem::bus::wait_for,
     pushcai::{Daemon, content},
 };
 use serde_json::Value;

@@ -17,9 +17,6 @@ use program::Program;
 pub(crate) const RATE_AIM: f64 = 0.85;
 /// What the median time may be, of oFono's.
 pub(crate) const TIME_AIM: f64 = 0.9;
-/// Everybody may have every name and call everybody.
-const POLICY: &str =
-    r#"<policy context="default"><allow own="*"/><allow send_destination="*"/></policy>"#;
 
 /// Times until the application is called, of one round.
 #[derive(Debug, Clone, Copy)]
@@ -107,10 +104,7 @@ fn measure_once(
     comparison: &mut Comparison,
     place: &Path,
 ) -> anyhow::Result<bool> {
-    let setup = Setup {
-        policy: POLICY.to_owned(),
-        ..Setup::default()
-    };
+    let setup = Setup::open();
     let bus = || Bus::start_with(kind, Scope::System, &setup);
     let Some(first) = bus()? else {
         return Ok(false);

@@ -109,13 +109,11 @@ pub(crate) fn times(
 pub(crate) fn times_of_ofono(program: &Program, bus: &Bus) -> anyhow::Result<Option<Times>> {
     let (modem, address) = Modem::on_tcp()?;
     let _leftovers = Leftovers::of(&modem);
-    let started = on_server_core(|| Ofono::start_at(bus.address(), bus.directory(), address))?;
+    let started = on_server_core(|| Ofono::start(bus, address))?;
     let Some(ofono) = started else {
         return Ok(None);
     };
-    ofono
-        .bring_up_at(bus.address())
-        .with_context(|| modem.complaints())?;
+    ofono.bring_up(bus).with_context(|| modem.complaints())?;
     let receiver = program.receive("agent", bus.address(), 1)?;
     let times = times_of(receiver, |number| {
         let taken = || Ok((modem.unacknowledged() == 0).then_some(()));
