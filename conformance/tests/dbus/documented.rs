@@ -1,14 +1,15 @@
 //! docs/dbus.md, word for word: its commands and programs are run as they stand there.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::Context;
 use conformance::{
     buses::{Kind, Scope},
+    document,
     modem::bus::wait_for,
     on_both_buses,
     process::Running,
-    pushcai::{program, run},
+    pushcai::run,
 };
 
 use crate::stage::{APP, MMS, Stage, WML, large};
@@ -26,14 +27,7 @@ const DOCUMENT: &str = include_str!("../../../docs/dbus.md");
 
 /// The piece of code in the document that holds all of `fragments`.
 fn code(language: &str, fragments: &[&str]) -> anyhow::Result<&'static str> {
-    let fence = format!("```{language}\n");
-    let mut pieces = DOCUMENT.split(&*fence).skip(1);
-    let piece = pieces.find_map(|piece| {
-        let (code, _) = piece.split_once("```")?;
-        let has_all = fragments.iter().all(|fragment| code.contains(fragment));
-        has_all.then_some(code)
-    });
-    piece.with_context(|| format!("docs/dbus.md has no piece of {language} with {fragments:?}"))
+    document::code(DOCUMENT, language, fragments)
 }
 
 /// Runs a piece of the document that is for the shell, which has to succeed, and gives what it wrote.
@@ -44,20 +38,10 @@ fn shell(stage: &Stage, fragments: &[&str], event: &str) -> anyhow::Result<Strin
         .args(["-euc", script])
         .env("EVENT", event)
         .env("PUSHCAI_SOCKET", stage.daemon()?.socket())
-        .env("PATH", path()?);
+        .env("PATH", document::path()?);
     let outcome = run(stage.bus.offer(&mut command))?;
     anyhow::ensure!(outcome.code == Some(0), "{script}\n{outcome:?}");
     Ok(outcome.output)
-}
-
-/// Where this project's programs are, and all others.
-fn path() -> anyhow::Result<std::ffi::OsString> {
-    let own = program("pushcai", "PUSHCAI_BIN")?;
-    let own = own.parent().map(Path::to_path_buf);
-    let known = env::var_os("PATH").unwrap_or_default();
-    Ok(env::join_paths(
-        own.into_iter().chain(env::split_paths(&known)),
-    )?)
 }
 
 /// The text between two others.

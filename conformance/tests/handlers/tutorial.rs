@@ -1,12 +1,9 @@
 //! The tutorials of `docs/handlers.md`, run as they stand there.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use anyhow::Context;
-use conformance::{
-    loopback::Network,
-    pushcai::{program, run},
-};
+use conformance::{document, loopback::Network, pushcai::run};
 
 /// The commands of a document: what stands in its fences for the shell, up to the chapter after the first.
 fn commands(document: &str) -> String {
@@ -31,17 +28,6 @@ fn commands(document: &str) -> String {
 fn a_script_of_five_lines_is_a_push_application() -> anyhow::Result<()> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/handlers.md");
     let script = commands(&fs::read_to_string(path)?);
-    let programs = program("pushcaid", "PUSHCAID_BIN")?;
-    let commands = program("pushcai", "PUSHCAI_BIN")?;
-    let directories = [programs.parent(), commands.parent()];
-    let known = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths(
-        directories
-            .into_iter()
-            .flatten()
-            .map(Path::to_path_buf)
-            .chain(env::split_paths(&known)),
-    )?;
     // Its place is taken once for each run, so that runs do not meet.
     let home = tempfile::tempdir()?;
     let network = Network::claim()?;
@@ -50,7 +36,7 @@ fn a_script_of_five_lines_is_a_push_application() -> anyhow::Result<()> {
         .replace("127.0.0.3", &network.host(1).to_string());
     let outcome = run(Command::new("bash")
         .args(["-euc", &script])
-        .env("PATH", path))?;
+        .env("PATH", document::path()?))?;
     assert_eq!(outcome.code, Some(0), "{script}\n{outcome:?}");
     let readings = fs::read_to_string(home.path().join("readings")).context("nothing was read")?;
     let lines: Vec<&str> = readings.lines().collect();

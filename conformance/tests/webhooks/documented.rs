@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::Context;
 use conformance::{
-    loopback, peer,
+    document, loopback, peer,
     process::{Running, eventually},
     pushcai::run,
 };
@@ -25,13 +25,7 @@ const DOCUMENT: &str = include_str!("../../../docs/webhooks.md");
 
 /// The piece of code in the document that holds `fragment`.
 fn code(language: &str, fragment: &str) -> anyhow::Result<&'static str> {
-    let fence = format!("```{language}\n");
-    let mut pieces = DOCUMENT.split(&*fence).skip(1);
-    let piece = pieces.find_map(|piece| {
-        let (code, _) = piece.split_once("```")?;
-        code.contains(fragment).then_some(code)
-    });
-    piece.with_context(|| format!("docs/webhooks.md has no piece of {language} with {fragment:?}"))
+    document::code(DOCUMENT, language, &[fragment])
 }
 
 /// Runs the document's receiver, and waits until it listens.
