@@ -84,6 +84,11 @@ class Handler(dbus.service.Object):
         else:
             accept(content, reply)
 
+    @dbus.service.method("org.pushcai.Handler1", in_signature="ss")
+    def RegistrationLost(self, registration, cause):
+        write(cause, registration)
+        quiet()
+
 
 def accept(content, reply, detail=""):
     write("accepted", content)

@@ -23,6 +23,7 @@ on_both_buses!(
     nothing_is_lost_when_the_daemon_is_killed,
     nothing_is_lost_when_the_daemon_is_killed_at_a_chosen_moment,
     an_application_that_fails_leaves_others_alone,
+    an_application_hears_that_its_registration_is_lost,
     a_later_helper_takes_over,
     the_bus_starts_the_helper,
 );
@@ -134,6 +135,17 @@ fn nothing_is_lost_when_the_daemon_is_killed(kind: Kind) -> anyhow::Result<()> {
 
 fn an_application_that_fails_leaves_others_alone(kind: Kind) -> anyhow::Result<()> {
     scenarios::an_application_that_fails_leaves_others_alone(kind, Scope::Session)
+}
+
+/// It is closed, and is started to hear it; a daemon that has just started has to wait for the helper.
+fn an_application_hears_that_its_registration_is_lost(kind: Kind) -> anyhow::Result<()> {
+    let Some(mut stage) = Stage::reaching(kind, Scope::Session)? else {
+        return Ok(());
+    };
+    stage.install(APP, "accept")?;
+    let registration = stage.registered(MMS, APP)?;
+    stage.restart_with("[applications]\nallowed_owners = [\"uid:4242\"]\n")?;
+    stage.has_written(APP, "revoked", &registration)
 }
 
 fn a_later_helper_takes_over(kind: Kind) -> anyhow::Result<()> {

@@ -143,6 +143,12 @@ impl Stage {
         self.strike(Victim::Daemon, |_| Ok(()))
     }
 
+    /// As [`Stage::restart_daemon`], with further settings.
+    pub(crate) fn restart_with(&mut self, settings: &str) -> anyhow::Result<()> {
+        self.settings.push_str(settings);
+        self.restart_daemon()
+    }
+
     /// Kills one with SIGKILL, does something meanwhile, and starts it again.
     pub(crate) fn strike(
         &mut self,
@@ -252,13 +258,15 @@ impl Stage {
         self.daemon()?.pushcai(&arguments)
     }
 
-    /// Registers an application, which has to succeed.
-    pub(crate) fn registered(&self, target: Application, name: &str) -> anyhow::Result<()> {
+    /// Registers an application, which has to succeed; gives the registration.
+    pub(crate) fn registered(&self, target: Application, name: &str) -> anyhow::Result<String> {
         let outcome = self.register(target, &format!("dbus:{name}"))?;
         if outcome.code != Some(0) {
             bail!("{name} is not registered: {outcome:?}");
         }
-        Ok(())
+        let answer: serde_json::Value = serde_json::from_str(&outcome.output)?;
+        let registration = answer["registrationID"].as_str();
+        Ok(registration.context("a registration")?.to_owned())
     }
 
     /// Pushes contents; each is durable when this returns.

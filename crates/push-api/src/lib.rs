@@ -35,7 +35,7 @@ pub use registration::{
 pub use service::{Caller, DeliveredEvent, EventStream, FetchQuery, PushService, SubscribeQuery};
 pub use session_helper::{
     SessionAnswer, SessionAnswered, SessionApplication, SessionCheck, SessionClosing, SessionEvent,
-    SessionOrder, SessionOutcome, SessionTask, SessionTasks,
+    SessionLoss, SessionOrder, SessionOutcome, SessionTask, SessionTasks,
 };
 pub use status::{
     Binding, EventStory, Exchange, ExplainAnswer, ExplainRequest, Explanation, HandlerAttempt,

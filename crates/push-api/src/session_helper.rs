@@ -21,7 +21,7 @@ pub trait SessionTasks: Debug + Send + 'static {
 /// Something that a session helper is to do, written for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionTask {
-    /// The word for it: `check`, `event`, `close` or `replaced`.
+    /// The word for it: `check`, `event`, `close`, `lost` or `replaced`.
     pub kind: &'static str,
     /// The document that goes with it, on one line of JSON.
     pub document: Vec<u8>,
@@ -61,6 +61,21 @@ pub struct SessionEvent {
     pub event: PushEvent,
 }
 
+/// A registration that is not what it was, of which its application is to hear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionLoss {
+    /// Names the answer.
+    pub task: u64,
+    /// The application.
+    #[serde(flatten)]
+    pub application: SessionApplication,
+    /// The registration.
+    #[serde(rename = "registrationID")]
+    pub registration_id: String,
+    /// Why: `invalidated`, `revoked` or `lost`.
+    pub cause: String,
+}
+
 /// An opening that is over: nothing more of it comes, and no answer to what came of it is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionClosing {
@@ -75,6 +90,8 @@ pub enum SessionOrder {
     Check(SessionCheck),
     /// Hand this event over.
     Event(Box<SessionEvent>),
+    /// Tell this application what became of its registration.
+    Lost(SessionLoss),
     /// Forget this opening.
     Close(SessionClosing),
     /// Another helper has taken this one's place.
@@ -90,6 +107,7 @@ impl SessionOrder {
         Ok(Some(match kind {
             "check" => Self::Check(serde_json::from_str(document)?),
             "event" => Self::Event(serde_json::from_str(document)?),
+            "lost" => Self::Lost(serde_json::from_str(document)?),
             "close" => Self::Close(serde_json::from_str(document)?),
             "replaced" => Self::Replaced,
             _ => return Ok(None),
@@ -106,6 +124,11 @@ impl SessionTask {
     /// Another helper has taken this one's place.
     pub fn replaced() -> Self {
         Self::of("replaced", &serde_json::Map::new())
+    }
+
+    /// Tell this application what became of its registration.
+    pub fn lost(loss: &SessionLoss) -> Self {
+        Self::of("lost", loss)
     }
 
     /// Forget this opening.
@@ -175,7 +198,7 @@ pub struct SessionAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SessionOutcome {
-    /// The application is there, or would be started.
+    /// The application is there, or would be started; it was told.
     Available,
     /// It is not.
     Missing,
@@ -221,6 +244,13 @@ mod tests {
         };
         let order = read(&SessionTask::check(&check));
         assert_eq!(order, SessionOrder::Check(check));
+        let loss = SessionLoss {
+            task: 4,
+            application: application(),
+            registration_id: "0000000000000007".to_owned(),
+            cause: "revoked".to_owned(),
+        };
+        assert_eq!(read(&SessionTask::lost(&loss)), SessionOrder::Lost(loss));
         let closing = SessionOrder::Close(SessionClosing { opening: 5 });
         assert_eq!(read(&SessionTask::close(5)), closing);
         assert_eq!(read(&SessionTask::replaced()), SessionOrder::Replaced);

@@ -455,7 +455,7 @@ async fn the_tasks_of_a_session_helper_fit_their_schema() {
     let root = document();
     let schema = &root["components"]["schemas"]["SessionTask"];
     let mut tasks = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         client.up_to(b"event: ").await.unwrap();
         let kind = String::from_utf8(client.up_to(b"\n").await.unwrap()).unwrap();
         client.up_to(b"data: ").await.unwrap();
@@ -465,8 +465,9 @@ async fn the_tasks_of_a_session_helper_fit_their_schema() {
         tasks.push(SessionOrder::read(kind.trim_end(), data).unwrap().unwrap());
     }
     let check = SessionOrder::Check(common::session_check());
+    let loss = SessionOrder::Lost(common::session_loss());
     let closing = SessionOrder::Close(SessionClosing { opening: 5 });
-    assert_eq!(tasks, [check, closing, SessionOrder::Replaced]);
+    assert_eq!(tasks, [check, loss, closing, SessionOrder::Replaced]);
     let answers = r#"[{"task":3,"outcome":"missing","detail":"nobody"},{"task":4,"outcome":"later","after":5}]"#;
     let answered = served.ask("POST", "/v1/session-helper", answers).await;
     assert_eq!(answered.status, 200);

@@ -8,7 +8,7 @@ use push_api::{DeliveredEvent as _, PushEventView};
 use push_client::{Boxed, Event, Outcome};
 use push_dbus::{HANDLER_INTERFACE, event_map, next_message};
 use tokio::task::JoinHandle;
-use zbus::message::{Message, Type};
+use zbus::message::{Flags, Message, Type};
 use zbus::names::OwnedUniqueName;
 use zbus::{Connection, MatchRule, MessageStream, ObjectPath, OwnedVariant};
 
@@ -122,6 +122,22 @@ impl Delivery {
             .build(&map)
             .map_err(|error| unable(&error))
     }
+}
+
+/// Tells a service that a registration of its application is not what it was. No answer is asked for.
+pub(super) async fn tell_lost(
+    connection: &Connection,
+    service: &OwnedUniqueName,
+    path: &ObjectPath<'_>,
+    registration: &str,
+    cause: &str,
+) -> zbus::Result<()> {
+    let call = Message::method_call(path, "RegistrationLost")
+        .with_flags(Flags::NO_REPLY_EXPECTED)
+        .destination(service)
+        .interface(HANDLER_INTERFACE)
+        .build(&(registration, cause))?;
+    connection.send(&call).await
 }
 
 impl Handler for Delivery {

@@ -6,7 +6,7 @@ use zbus::fdo::DBusProxy;
 use zbus::names::{BusName, OwnedUniqueName};
 
 use super::ServiceName;
-use super::delivery::{Delivery, DeliverySettings};
+use super::delivery::{Delivery, DeliverySettings, tell_lost};
 use super::presence::{lists, lists_anew, owner_of, started};
 use crate::Unreachable;
 
@@ -68,6 +68,31 @@ impl SessionBus {
             let settings = self.delivery.clone();
             Delivery::open(&self.connection, unique, service.path.clone(), settings).await
         })
+    }
+
+    /// Tells a service, which is started where it does not run, that a registration of its application is not what it was.
+    ///
+    /// # Errors
+    /// It is not there and does not start; in words for people.
+    pub async fn tell_lost(
+        &self,
+        service: &ServiceName,
+        registration: &str,
+        cause: &str,
+    ) -> Result<(), String> {
+        let told = async {
+            let unique = self.start(service).await?;
+            tell_lost(
+                &self.connection,
+                &unique,
+                &service.path,
+                registration,
+                cause,
+            )
+            .await
+        };
+        told.await
+            .map_err(|error| format!("{service} on the bus of the session was not told: {error}"))
     }
 
     async fn start(&self, service: &ServiceName) -> zbus::Result<OwnedUniqueName> {

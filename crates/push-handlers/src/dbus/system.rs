@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use push_api::Caller;
 use push_client::{Boxed, ChangeCause, RegistrationRecord};
-use push_dbus::{BusAddress, DbusSettings, HANDLER_INTERFACE, connect_bounded};
+use push_dbus::{BusAddress, DbusSettings, connect_bounded};
 use push_message::{Owner, Refusal};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use zbus::Connection;
 use zbus::fdo::{self, DBusProxy};
-use zbus::message::Flags;
 use zbus::names::{BusName, OwnedUniqueName};
-use zbus::{Connection, Message};
 
-use super::delivery::{Delivery, DeliverySettings};
+use super::delivery::{Delivery, DeliverySettings, tell_lost};
 use super::presence::{lists, lists_anew, owner_of, started};
 use super::service_files::{ServiceUser, service_user};
 use super::{Bus, ServiceName};
@@ -197,14 +196,9 @@ impl SystemBus {
         let failed =
             |error: zbus::Error| Unreachable::new(format!("{service} on the system bus: {error}"));
         let (connection, unique) = self.find(&record.owner, service).await?;
-        let id = record.id.to_string();
-        let call = Message::method_call(&service.path, "RegistrationLost")
-            .with_flags(Flags::NO_REPLY_EXPECTED)
-            .destination(&unique)
-            .interface(HANDLER_INTERFACE)
-            .build(&(id, cause.as_str()))
-            .map_err(failed)?;
-        connection.send(&call).await.map_err(failed)
+        let (id, cause) = (record.id.to_string(), cause.as_str());
+        let told = tell_lost(&connection, &unique, &service.path, &id, cause);
+        told.await.map_err(failed)
     }
 
     /// The connection of a service, which is started where it does not run; it has to be the owner's.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use push_api::{Caller, DeliveredEvent as _, SessionApplication, SessionTask};
-use push_client::{Boxed, Event, RegistrationId, RegistrationRecord};
+use push_client::{Boxed, ChangeCause, Event, RegistrationId, RegistrationRecord};
 use push_message::{Owner, Reason, Refusal};
 
-use super::{Opening, SessionFault, SessionHelperTable, Waits};
+use super::{Loss, Opening, SessionFault, SessionHelperTable, Waits};
 use crate::dbus::{Bus, ServiceName};
 use crate::host::OPTION;
 use crate::owner::user_of;
@@ -38,6 +38,26 @@ impl Bus for SessionHelperTable {
             let uid = user(&record.owner, service);
             let uid = uid.map_err(|(_, detail)| Unreachable::new(detail))?;
             self.open_application(uid, record.id, application(service))
+        })
+    }
+
+    fn lost<'a>(
+        &'a self,
+        record: &'a RegistrationRecord,
+        service: &'a ServiceName,
+        cause: ChangeCause,
+    ) -> Boxed<'a, Result<(), Unreachable>> {
+        Box::pin(async move {
+            let uid = user(&record.owner, service);
+            let uid = uid.map_err(|(_, detail)| Unreachable::new(detail))?;
+            let loss = Loss {
+                uid,
+                registration: record.id,
+                application: application(service),
+                cause,
+            };
+            let told = self.tell_application(loss).await;
+            told.map_err(|fault| Unreachable::new(fault.to_string()))
         })
     }
 }

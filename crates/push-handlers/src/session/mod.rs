@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use push_api::{
-    Caller, SessionAnswer, SessionAnswered, SessionApplication, SessionCheck, SessionOutcome,
-    SessionTask, SessionTasks,
+    Caller, SessionAnswer, SessionAnswered, SessionApplication, SessionCheck, SessionLoss,
+    SessionOutcome, SessionTask, SessionTasks,
 };
-use push_client::{ConnectedHelper, Outcome, RegistrationId, SessionHelpers};
+use push_client::{ChangeCause, ConnectedHelper, Outcome, RegistrationId, SessionHelpers};
 use push_message::{Owner, Reason, Refusal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -40,6 +40,8 @@ struct State {
     helpers: BTreeMap<u32, Connected>,
     tasks: BTreeMap<u64, Task>,
     missed: BTreeMap<RegistrationId, u32>,
+    /// What applications are told when their user's helper is there.
+    losses: BTreeMap<RegistrationId, Loss>,
     /// The number of the last task, opening or connection.
     last: u64,
 }
@@ -48,6 +50,15 @@ struct State {
 struct Connected {
     connection: u64,
     tasks: mpsc::Sender<SessionTask>,
+}
+
+/// A registration that is not what it was, and whose application has not heard so.
+#[derive(Debug, Clone)]
+struct Loss {
+    uid: u32,
+    registration: RegistrationId,
+    application: SessionApplication,
+    cause: ChangeCause,
 }
 
 /// A task that is not answered.
@@ -98,14 +109,31 @@ impl SessionHelperTable {
         uid: u32,
         application: &SessionApplication,
     ) -> Result<(), SessionFault> {
+        let application = application.clone();
+        let check = |task| SessionTask::check(&SessionCheck { task, application });
+        self.ask(uid, check).await
+    }
+
+    /// Has the helper of a user tell an application of its registration; where none is connected, once one is.
+    async fn tell_application(&self, loss: Loss) -> Result<(), SessionFault> {
+        let told = self.ask(loss.uid, |task| loss.order(task)).await;
+        if let Err(SessionFault::NoHelper(_) | SessionFault::Gone(_)) = &told {
+            self.0.state().miss_loss(loss, self.0.settings.max_missed);
+        }
+        told
+    }
+
+    /// Has the helper of a user do something, and waits for what it came to.
+    async fn ask(
+        &self,
+        uid: u32,
+        order: impl FnOnce(u64) -> SessionTask,
+    ) -> Result<(), SessionFault> {
         let (sender, answer) = oneshot::channel();
         let (tasks, task) = self.0.begin(uid, None, Waits::Check(sender))?;
-        let check = SessionCheck {
-            task,
-            application: application.clone(),
-        };
+        let order = order(task);
         let asked = async {
-            let sent = tasks.send(SessionTask::check(&check)).await;
+            let sent = tasks.send(order).await;
             sent.map_err(|_| SessionFault::Gone(uid))?;
             answer.await.unwrap_or(Err(SessionFault::Gone(uid)))
         };
@@ -173,6 +201,7 @@ impl SessionHelpers for SessionHelperTable {
         }
         let missed = state.take_missed(uid);
         let ended = state.end_tasks(|task| task.uid == uid);
+        state.tell_losses(uid, settings.max_tasks);
         drop(state);
         tell_gone(ended);
         tracing::info!(uid, "a session helper is connected");
@@ -315,9 +344,49 @@ impl State {
         missed.map(|(registration, _)| registration).collect()
     }
 
+    fn miss_loss(&mut self, loss: Loss, most: usize) {
+        if self.losses.len() < most || self.losses.contains_key(&loss.registration) {
+            self.losses.insert(loss.registration, loss);
+        }
+    }
+
+    /// Gives what applications are still to be told to the helper of their user that has come, as far as it takes it.
+    fn tell_losses(&mut self, uid: u32, most: usize) {
+        let Some(helper) = self.helpers.get(&uid) else {
+            return;
+        };
+        let (connection, tasks) = (helper.connection, helper.tasks.clone());
+        let losses = self.losses.extract_if(.., |_, loss| loss.uid == uid);
+        let losses: Vec<Loss> = losses.take(most).map(|(_, loss)| loss).collect();
+        for loss in losses {
+            let number = self.next_number();
+            if tasks.try_send(loss.order(number)).is_ok() {
+                // Nobody is left who waits for the answer.
+                let waits = Waits::Check(oneshot::channel().0);
+                let task = Task {
+                    uid,
+                    connection,
+                    waits,
+                };
+                self.tasks.insert(number, task);
+            }
+        }
+    }
+
     fn end_tasks(&mut self, which: impl Fn(&Task) -> bool) -> Vec<Task> {
         let ended = self.tasks.extract_if(.., |_, task| which(task));
         ended.map(|(_, task)| task).collect()
+    }
+}
+
+impl Loss {
+    fn order(&self, task: u64) -> SessionTask {
+        SessionTask::lost(&SessionLoss {
+            task,
+            application: self.application.clone(),
+            registration_id: self.registration.to_string(),
+            cause: self.cause.as_str().to_owned(),
+        })
     }
 }
 

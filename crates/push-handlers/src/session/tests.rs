@@ -197,6 +197,56 @@ async fn what_a_closed_opening_left_unanswered_takes_no_room() {
     }
 }
 
+/// The application hears it now where there is a helper, else once there is.
+#[tokio::test]
+async fn what_an_application_is_to_hear_waits_for_the_helper() {
+    let table = table();
+    let user = caller("uid:7");
+    let loss = |registration, uid| Loss {
+        uid,
+        registration: RegistrationId(registration),
+        application: application(),
+        cause: ChangeCause::Revoked,
+    };
+    let told = table.tell_application(loss(3, 7)).await;
+    assert_eq!(told, Err(SessionFault::NoHelper(7)));
+    table.tell_application(loss(4, 8)).await.unwrap_err();
+    let mut helper = table.connect(&user).unwrap().tasks;
+    let task = heard(&mut helper, 3).await;
+    let given = answer(task, SessionOutcome::Available, "");
+    assert_eq!(table.answer(&user, given).unwrap().taken, 1);
+    let telling = table.tell_application(loss(5, 7));
+    let answering = async {
+        let task = heard(&mut helper, 5).await;
+        table
+            .answer(&user, answer(task, SessionOutcome::Available, ""))
+            .unwrap();
+    };
+    assert_eq!(tokio::join!(telling, answering).0, Ok(()));
+    // Who comes next hears none of them again.
+    let mut next = table.connect(&user).unwrap().tasks;
+    let _last = table.connect(&user).unwrap();
+    assert_eq!(next.next().await.unwrap().kind, "replaced");
+}
+
+async fn heard(tasks: &mut Box<dyn SessionTasks>, registration: u64) -> u64 {
+    let task = tasks.next().await.unwrap();
+    let document = std::str::from_utf8(&task.document).unwrap();
+    let order = SessionOrder::read(task.kind, document).unwrap().unwrap();
+    let SessionOrder::Lost(loss) = order else {
+        panic!("{order:?}");
+    };
+    assert_eq!(
+        loss.registration_id,
+        RegistrationId(registration).to_string()
+    );
+    assert_eq!(
+        (loss.cause.as_str(), loss.application),
+        ("revoked", application())
+    );
+    loss.task
+}
+
 #[test]
 fn only_a_user_outside_of_a_sandbox_has_a_helper() {
     let table = table();

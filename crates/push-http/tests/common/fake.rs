@@ -19,7 +19,7 @@ use push_api::{
 use push_message::{Headers, ServerAddress};
 use tokio::sync::Notify;
 
-use super::samples::{servers, session_check, story};
+use super::samples::{servers, session_check, session_loss, story};
 
 /// An event in memory.
 #[derive(Debug, Clone)]
@@ -269,6 +269,7 @@ impl PushService for Fake {
         self.enter(&caller)?;
         Ok(Box::new(FakeTasks(VecDeque::from([
             SessionTask::check(&session_check()),
+            SessionTask::lost(&session_loss()),
             SessionTask::close(5),
             SessionTask::replaced(),
         ]))))

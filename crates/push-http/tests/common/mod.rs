@@ -15,5 +15,5 @@ mod served;
 
 pub(crate) use fake::{Fake, FakeEvent};
 pub(crate) use raw::{Answer, Client, request};
-pub(crate) use samples::{everything_watched, session_check};
+pub(crate) use samples::{everything_watched, session_check, session_loss};
 pub(crate) use served::{Served, TOKENS, settings};

@@ -1,8 +1,8 @@
 //! One document of each kind, with every member that it may have.
 
 use push_api::{
-    EventStory, HandlerAttempt, Happening, ServerAnswer, SessionApplication, SessionCheck, Watched,
-    WatchedEvent, WatchedPush, WatchedRegistration,
+    EventStory, HandlerAttempt, Happening, ServerAnswer, SessionApplication, SessionCheck,
+    SessionLoss, Watched, WatchedEvent, WatchedPush, WatchedRegistration,
 };
 
 fn registration() -> WatchedRegistration {
@@ -138,6 +138,16 @@ pub(crate) fn story(id: String) -> EventStory {
             output: "no network".to_owned(),
             took: 12,
         }],
+    }
+}
+
+/// What a session helper is to tell.
+pub(crate) fn session_loss() -> SessionLoss {
+    SessionLoss {
+        task: 4,
+        application: session_check().application,
+        registration_id: "0000000000000007".to_owned(),
+        cause: "revoked".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use push_api::{
     DeliveredEvent as _, OpenedEvent, SessionAnswer, SessionApplication, SessionCheck,
-    SessionClosing, SessionEvent, SessionOutcome,
+    SessionClosing, SessionEvent, SessionLoss, SessionOutcome,
 };
 use push_handlers::dbus::{Delivery, ServiceName, SessionBus};
 use push_handlers::{Answering, Unreachable};
@@ -28,6 +28,9 @@ pub(super) trait Applications: Clone + Send + Sync + 'static {
         &self,
         application: &SessionApplication,
     ) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Tells an application, which is started where it does not run, what became of its registration; if it cannot, why.
+    fn tell(&self, loss: &SessionLoss) -> impl Future<Output = Result<(), String>> + Send;
 
     /// The way to an application, which is started where it does not run.
     fn reach(
@@ -72,14 +75,15 @@ impl<A: Applications> Lanes<A> {
     /// Looks for an application.
     pub(super) fn check(&mut self, check: SessionCheck) {
         let applications = self.applications.clone();
-        let answers = self.answers.clone();
-        self.spawn(async move {
-            let (outcome, detail) = match applications.check(&check.application).await {
-                Ok(()) => (SessionOutcome::Available, String::new()),
-                Err(missing) => (SessionOutcome::Missing, missing),
-            };
-            give(&answers, check.task, outcome, detail).await;
-        });
+        let found = async move { applications.check(&check.application).await };
+        self.answer(check.task, found);
+    }
+
+    /// Tells an application of its registration.
+    pub(super) fn tell(&mut self, loss: SessionLoss) {
+        let applications = self.applications.clone();
+        let task = loss.task;
+        self.answer(task, async move { applications.tell(&loss).await });
     }
 
     /// Hands an event to its application, behind those of the same opening.
@@ -97,6 +101,21 @@ impl<A: Applications> Lanes<A> {
     /// Forgets an opening, with what has not come to its application.
     pub(super) fn close(&mut self, closing: SessionClosing) {
         self.by_opening.remove(&closing.opening);
+    }
+
+    fn answer(
+        &mut self,
+        task: u64,
+        found: impl Future<Output = Result<(), String>> + Send + 'static,
+    ) {
+        let answers = self.answers.clone();
+        self.spawn(async move {
+            let (outcome, detail) = match found.await {
+                Ok(()) => (SessionOutcome::Available, String::new()),
+                Err(missing) => (SessionOutcome::Missing, missing),
+            };
+            give(&answers, task, outcome, detail).await;
+        });
     }
 
     fn put(&mut self, event: SessionEvent) -> Result<(), &'static str> {
@@ -153,6 +172,12 @@ impl Applications for SessionBus {
 
     async fn check(&self, application: &SessionApplication) -> Result<(), String> {
         Self::check(self, &service(application)?).await
+    }
+
+    async fn tell(&self, loss: &SessionLoss) -> Result<(), String> {
+        let service = service(&loss.application)?;
+        self.tell_lost(&service, &loss.registration_id, &loss.cause)
+            .await
     }
 
     async fn reach(&self, application: &SessionApplication) -> Result<Delivery, Unreachable> {

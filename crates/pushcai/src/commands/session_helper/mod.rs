@@ -123,6 +123,7 @@ fn obey(lanes: &mut Lanes<SessionBus>, events: Vec<sse::Event>) -> Result<bool, 
         match SessionOrder::read(&event.kind, &event.data).map_err(Failure::answer)? {
             Some(SessionOrder::Check(check)) => lanes.check(check),
             Some(SessionOrder::Event(event)) => lanes.deliver(*event),
+            Some(SessionOrder::Lost(loss)) => lanes.tell(loss),
             Some(SessionOrder::Close(closing)) => lanes.close(closing),
             Some(SessionOrder::Replaced) => return Ok(true),
             // A later daemon may ask for more.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use push_api::{
     OpenedEvent, PushEvent, SessionAnswer, SessionApplication, SessionClosing, SessionEvent,
-    SessionOutcome,
+    SessionLoss, SessionOutcome,
 };
 use push_client::Outcome;
 use push_handlers::{Answering, Handed, Unreachable};
@@ -78,6 +78,10 @@ impl Applications for Fake {
     type Way = To;
 
     async fn check(&self, _: &SessionApplication) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn tell(&self, _: &SessionLoss) -> Result<(), String> {
         Ok(())
     }
 
