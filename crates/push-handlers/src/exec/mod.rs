@@ -5,23 +5,25 @@ mod confine;
 mod environment;
 mod output;
 mod own;
+mod rest;
 mod transient;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use push_api::Caller;
 use push_client::{Boxed, Event, Outcome, RegistrationRecord};
 use push_message::Refusal;
+use tokio::time::Instant;
 
 pub(crate) use command::is_open_to;
 pub use command::{Account, ExecCommand};
 pub use confine::{RUN_HANDLER, run_handler};
 use own::{End, Ended, KILL_GRACE};
+use rest::Rest;
 use transient::Refused;
 
 use environment::Variables;
@@ -32,13 +34,16 @@ use crate::{Answering, Handed, Handler, Opened, Scheme, Unreachable};
 
 /// By this status a command says that the event is to come again (`EX_TEMPFAIL`).
 const LATER: i32 = 75;
+/// How long systemd is left alone that started no unit, at first and at most, unless it is said.
+const REST: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(10));
 /// How long the end of a command and its pipes may take beyond its own time.
 const MARGIN: Duration = Duration::from_secs(3);
 
 /// What keeps a command from the rest of the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Isolation {
-    /// A transient unit where systemd runs the system and lets this process start units, else limits of our own.
+    /// A transient unit where systemd runs the system and lets this process start units, else limits of our own; systemd is asked
+    /// again then, after a rest that doubles.
     #[default]
     Auto,
     /// A transient unit; where there can be none, nothing is run.
@@ -59,8 +64,10 @@ pub struct Exec {
 struct Runs {
     isolation: Isolation,
     manager: Arc<Manager>,
-    /// The manager let this process start no unit.
-    refused: AtomicBool,
+    /// Whether systemd runs the system.
+    has_systemd: bool,
+    /// How long the manager is left alone that let this process start no unit.
+    rest: Rest,
     /// The program that becomes the command: one that calls [`run_handler`] on [`RUN_HANDLER`].
     program: PathBuf,
 }
@@ -68,7 +75,7 @@ struct Runs {
 impl Runs {
     fn in_units(&self) -> bool {
         match self.isolation {
-            Isolation::Auto => Manager::is_here() && !self.refused.load(Ordering::Relaxed),
+            Isolation::Auto => self.has_systemd && self.rest.is_over(Instant::now()),
             Isolation::Systemd => true,
             Isolation::Own => false,
         }
@@ -82,7 +89,12 @@ impl Runs {
     ) -> Result<Ended, Unreachable> {
         if self.in_units() {
             match transient::run(&self.manager, command, environment, content).await {
-                Ok(ended) => return Ok(ended),
+                Ok(ended) => {
+                    if self.rest.end() {
+                        tracing::info!("systemd starts units again; commands run in them");
+                    }
+                    return Ok(ended);
+                }
                 Err(Refused::Failed(unreachable)) => return Err(unreachable),
                 Err(Refused::NotHere(reason)) if self.isolation == Isolation::Systemd => {
                     return Err(Unreachable::new(format!(
@@ -90,8 +102,9 @@ impl Runs {
                     )));
                 }
                 Err(Refused::NotHere(reason)) => {
-                    tracing::warn!(%reason, "systemd starts no units; commands run with limits of our own");
-                    self.refused.store(true, Ordering::Relaxed);
+                    if self.rest.begin(Instant::now()) {
+                        tracing::warn!(%reason, "systemd starts no units; commands run with limits of our own for now");
+                    }
                 }
             }
         }
@@ -125,10 +138,20 @@ impl Exec {
             runs: Arc::new(Runs {
                 isolation,
                 manager,
-                refused: AtomicBool::new(false),
+                has_systemd: Manager::is_here(),
+                rest: Rest::new(REST.0, REST.1),
                 program: program.into(),
             }),
         }
+    }
+
+    /// Leaves systemd alone that starts no unit for so long at first, and at most.
+    #[must_use]
+    pub fn with_backoff(mut self, base: Duration, limit: Duration) -> Self {
+        if let Some(runs) = Arc::get_mut(&mut self.runs) {
+            runs.rest = Rest::new(base, limit);
+        }
+        self
     }
 
     fn command(&self, handler: &str) -> Option<&Arc<ExecCommand>> {
@@ -261,3 +284,6 @@ fn handed(ended: Ended, timeout: Duration) -> Handed {
         ..Handed::new(outcome, said)
     }
 }
+
+#[cfg(test)]
+mod tests;

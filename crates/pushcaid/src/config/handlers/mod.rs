@@ -43,7 +43,8 @@ section! {
         /// Octets of what a handler said on an event that are kept for `pushcai explain`.
         kept_output: Octets = Octets(RunnerSettings::default().kept_output),
         /// What keeps commands from the rest of the system: `systemd`, each runs in a hardened transient unit; `own`, limits of the daemon's
-        /// own making; or `auto`, units where systemd runs the system and lets the daemon start them, else `own`.
+        /// own making; or `auto`, units where systemd runs the system and lets the daemon start them, else `own`, and systemd is asked again
+        /// after `backoff_base`, which doubles up to `backoff_limit`.
         isolation: IsolationName = IsolationName::Auto,
         /// Commands, one table `[[handlers.exec]]` each.
         exec: Vec<ExecTable> = Vec::new(),
@@ -84,8 +85,9 @@ impl Handlers {
         let commands = exec::commands(&self.exec, acknowledgement_timeout, self.kept_output.0)?;
         let manager = systemd::manager(&self.systemd)?;
         let units = systemd::scheme(&self.systemd, Arc::clone(&manager), self.activation_timeout)?;
+        let exec = Exec::new(commands, self.isolation.into(), manager);
         let mut schemes: Vec<Arc<dyn Scheme>> = vec![
-            Arc::new(Exec::new(commands, self.isolation.into(), manager)),
+            Arc::new(exec.with_backoff(self.backoff_base.0, self.backoff_limit.0)),
             Arc::new(units),
         ];
         schemes.extend(web::schemes(&self.webhooks, &self.unix, state_dir)?);
