@@ -12,6 +12,8 @@ use crate::config::wiring::{Place, Wrong};
 const SECTION: &str = "handlers.exec";
 /// The most characters of a name.
 const MAX_NAME: usize = 64;
+/// The most octets of a variable's value: Linux takes no more than four times as many.
+const MAX_VALUE: usize = 32 << 10;
 /// Variables of events begin with it.
 const OWN_VARIABLES: &str = "PUSHCAI_";
 
@@ -41,10 +43,11 @@ section! {
         max_cpu: Option<Span> = None,
         /// How nice it is to other processes: from -20 (not at all) to 19.
         nice: i32 = defaults().nice,
-        /// Variables that it finds in its environment beside those of the event: `{ LANG = "C.UTF-8" }`.
+        /// Variables that it finds in its environment beside those of the event: `{ LANG = "C.UTF-8" }`. Names are letters, digits and `_`, a
+        /// digit not first; a value has at most 32 KiB.
         environment: BTreeMap<String, String> = BTreeMap::new(),
-        /// Where it may write where it runs in a unit of systemd: `["/var/lib/meter"]`. All else is for reading alone there, and `/home`
-        /// not to be seen.
+        /// Where it may write where it runs in a unit of systemd, by whole paths: `["/var/lib/meter"]`; `-` before one says that it may be
+        /// missing. All else is for reading alone there, and `/home` not to be seen.
         writable: Vec<String> = Vec::new(),
         /// The owners that may name it (`uid:1000`, `uid:0/unit:meter.service`, `token:NAME`); absent: every owner.
         owners: Option<Vec<String>> = None,
@@ -108,6 +111,8 @@ fn command(table: &ExecTable, place: Place, kept_output: usize) -> Result<ExecCo
         return Err(place.wrong("nice")(&"-20 to 19 are taken"));
     }
     check_environment(environment, place)?;
+    check_writable(writable, place)?;
+    check_owners(owners.as_deref().unwrap_or_default(), place)?;
     Ok(ExecCommand {
         arguments: arguments.to_vec(),
         account: account(table, place)?,
@@ -166,20 +171,75 @@ fn account(table: &ExecTable, place: Place) -> Result<Option<Account>, Wrong> {
 }
 
 fn check_environment(environment: &BTreeMap<String, String>, place: Place) -> Result<(), Wrong> {
+    let is_taken = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_wrong = |(name, value): &(&String, &String)| {
         name.is_empty()
             || name.starts_with(OWN_VARIABLES)
-            || name.contains(['=', '\0', '\n'])
+            || name.starts_with(|c: char| c.is_ascii_digit())
+            || !name.chars().all(is_taken)
             || value.contains('\0')
+            || value.len() > MAX_VALUE
     };
     match environment.iter().find(is_wrong) {
         None => Ok(()),
         Some((name, _)) => {
             let message = format!(
-                "`{name}` is not taken: a variable has a name without `=` that does not begin with {OWN_VARIABLES}, and \
-                 neither name nor value holds NUL"
+                "`{name}` is not taken: a variable has a name of letters, digits and `_` that begins neither with a digit nor with \
+                 {OWN_VARIABLES}, and a value without NUL of at most {MAX_VALUE} octets"
             );
             Err(place.wrong("environment")(&message))
         }
     }
+}
+
+fn check_writable(writable: &[String], place: Place) -> Result<(), Wrong> {
+    let is_wrong = |text: &&String| {
+        // As systemd reads it.
+        let path = text.strip_prefix('-').unwrap_or(text);
+        let path = path.strip_prefix('+').unwrap_or(path);
+        !Path::new(path).is_absolute() || path.contains('\0')
+    };
+    match writable.iter().find(is_wrong) {
+        None => Ok(()),
+        Some(path) => {
+            let message = format!("`{path}` is no whole path, such as \"/var/lib/meter\"");
+            Err(place.wrong("writable")(&message))
+        }
+    }
+}
+
+fn check_owners(owners: &[String], place: Place) -> Result<(), Wrong> {
+    match owners.iter().find(|owner| !is_owner(owner)) {
+        None => Ok(()),
+        Some(owner) => {
+            let message = format!(
+                "nobody is `{owner}`; owners are `uid:1000`, `uid:0/unit:meter.service`, `uid:1000/flatpak:org.example.App`, \
+                 `uid:1000/snap:meter` and `token:NAME`"
+            );
+            Err(place.wrong("owners")(&message))
+        }
+    }
+}
+
+/// Whether an application may have such an owner.
+fn is_owner(text: &str) -> bool {
+    if let Some(name) = text.strip_prefix("token:") {
+        return !name.is_empty();
+    }
+    let Some(user) = text.strip_prefix("uid:") else {
+        return false;
+    };
+    let (uid, beside) = match user.split_once('/') {
+        Some((uid, beside)) => (uid, Some(beside)),
+        None => (user, None),
+    };
+    let is_known = |beside: &str| {
+        let (kind, name) = beside.split_once(':').unwrap_or_default();
+        ["unit", "flatpak", "snap"].contains(&kind) && !name.is_empty()
+    };
+    // As it is written of an owner: without a sign, or zeros in front.
+    let is_number = uid
+        .parse()
+        .is_ok_and(|number: u32| number.to_string() == uid);
+    is_number && beside.is_none_or(is_known)
 }

@@ -32,7 +32,7 @@ fn every_key_that_is_common_to_all_counts() {
 fn every_key_of_a_command_counts() {
     let text = "[[handlers.exec]]\nname = \"meter\"\ncommand = [\"/bin/sh\", \"-c\", \"true\"]\nuser = \"root\"\n\
                 timeout = \"3s\"\nmax_output = 100\nmax_memory = \"64 MiB\"\nmax_processes = 5\nmax_cpu = \"6s\"\n\
-                nice = 7\nenvironment = { LANG = \"C\" }\nowners = [\"uid:1000\"]\n";
+                nice = 7\nenvironment = { LANG = \"C\" }\nwritable = [\"-/srv\"]\nowners = [\"uid:1000\"]\n";
     let config = Config::parse("file", text).unwrap();
     let exec = commands(&config.handlers.exec, Span(Duration::from_secs(30)), 4096).unwrap();
     let command = &exec[0];
@@ -48,6 +48,7 @@ fn every_key_of_a_command_counts() {
     assert_eq!(command.max_cpu, Some(Duration::from_secs(6)));
     assert_eq!(command.nice, 7);
     assert_eq!(command.environment, [("LANG".to_owned(), "C".to_owned())]);
+    assert_eq!(command.writable, ["-/srv"]);
     assert_eq!(
         command.owners.as_deref(),
         Some(&["uid:1000".to_owned()][..])
@@ -112,4 +113,60 @@ fn mistakes_are_named_with_what_would_work() {
         let error = read(text).unwrap_err();
         assert!(error.contains(expected), "{text}: {error}");
     }
+}
+
+#[test]
+fn what_a_command_could_not_be_run_with_is_refused_when_it_is_read() {
+    let long = format!(
+        "environment = {{ LONG = \"{}\" }}",
+        "x".repeat((32 << 10) + 1)
+    );
+    for (key, lines) in [
+        (
+            "environment",
+            &[
+                "environment = { \"A B\" = \"x\" }",
+                "environment = { \"A-B\" = \"x\" }",
+                "environment = { 1A = \"x\" }",
+                "environment = { A = \"\\u0000\" }",
+                &long,
+            ][..],
+        ),
+        (
+            "writable",
+            &[
+                "writable = [\"var/lib/meter\"]",
+                "writable = [\"/srv\", \"-\"]",
+                "writable = [\"/srv\\u0000\"]",
+            ],
+        ),
+        (
+            "owners",
+            &[
+                "owners = [\"uid:0\", \"1000\"]",
+                "owners = [\"alice\"]",
+                "owners = [\"uid:alice\"]",
+                "owners = [\"uid:01\"]",
+                "owners = [\"uid:1/meter.service\"]",
+                "owners = [\"uid:1/unit:\"]",
+                "owners = [\"token:\"]",
+            ],
+        ),
+    ] {
+        for line in lines {
+            let error = read(&command_with(line)).unwrap_err();
+            assert!(error.contains(key), "{line}: {error}");
+        }
+    }
+    for line in [
+        "environment = { _a1 = \"two\\nlines\" }",
+        "writable = [\"/var/lib/meter\", \"-/srv\", \"+/srv\"]",
+        "owners = [\"uid:0/unit:meter.service\", \"uid:7/flatpak:org.example.App\", \"uid:7/snap:meter\", \"token:lab\"]",
+    ] {
+        assert_eq!(read(&command_with(line)).err(), None, "{line}");
+    }
+}
+
+fn command_with(line: &str) -> String {
+    format!("[[handlers.exec]]\nname = \"a\"\ncommand = [\"/bin/true\"]\n{line}\n")
 }
