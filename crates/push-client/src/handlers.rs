@@ -150,7 +150,8 @@ impl Client {
         self.handler_host()?.secret(registration, handler)
     }
 
-    /// The events of a registration, on behalf of its event handler; at most `window` of them are unacknowledged at a time.
+    /// The events of a registration, on behalf of its event handler; at most `window` of them are unacknowledged at a time. What is not
+    /// acknowledged when the stream ends counts as not given to the handler, so each that was given needs an acknowledgement.
     pub async fn events_of_handler(
         &self,
         record: &RegistrationRecord,
@@ -173,15 +174,17 @@ impl Client {
         self.acknowledge_for(owner, acknowledgements).await
     }
 
-    /// Says that the handler of a registration cannot be reached; it is wanted again after a back-off.
+    /// Says that the handler of a registration cannot be reached; it is wanted again after a back-off. Where the registration has
+    /// another handler by now, this says nothing of that one.
     pub async fn handler_failed(
         &self,
-        registration: RegistrationId,
+        record: &RegistrationRecord,
         reason: String,
         after: Option<Duration>,
     ) {
         let input = Input::HandlerFailed {
-            registration,
+            registration: record.id,
+            handler: record.event_handler.as_deref().unwrap_or_default().into(),
             reason,
             after,
         };

@@ -123,7 +123,7 @@ impl PushClient {
                 after,
                 window,
             } => self.subscribe(subscriber, &owner, &selector, after, window, now),
-            Input::Unsubscribe { subscriber } => self.unsubscribe(subscriber, now),
+            Input::Unsubscribe { subscriber } => self.leave(subscriber, now),
             Input::Fetch {
                 ticket,
                 owner,
@@ -139,9 +139,14 @@ impl PushClient {
             } => self.acknowledge(ticket, owner, &acknowledgements, now),
             Input::HandlerFailed {
                 registration,
+                handler,
                 reason,
                 after,
-            } => self.handler_failed(registration, reason, after, now),
+            } => {
+                if self.has_handler(registration, &handler) {
+                    self.handler_failed(registration, reason, after, now);
+                }
+            }
             Input::HandlerReturned { registration } => self.handler_returned(registration, now),
             Input::SettleDeadLetters {
                 ticket,

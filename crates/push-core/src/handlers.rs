@@ -220,6 +220,12 @@ impl PushClient {
             .set(registration, Standing { failures: 0, stage });
     }
 
+    /// Whether this is the handler of a registration.
+    pub(crate) fn has_handler(&self, registration: RegistrationId, handler: &str) -> bool {
+        let record = self.registry.get(registration);
+        record.is_some_and(|record| record.event_handler.as_deref() == Some(handler))
+    }
+
     /// A handler could not be reached: it rests. What it has under way waits again, as if it had not been given out.
     pub(crate) fn handler_failed(
         &mut self,
@@ -254,6 +260,16 @@ impl PushClient {
             self.unhand(subscriber);
             self.end_connection(registration, subscriber, now);
         }
+    }
+
+    /// A connection is gone. One on behalf of a handler has said what became of each event that the handler was given; the rest was on its
+    /// way to it at most.
+    pub(crate) fn leave(&mut self, subscriber: SubscriberId, now: Now) {
+        let connection = self.subscribers.get_mut(subscriber);
+        if connection.is_some_and(|connection| connection.selection.handler_of.is_some()) {
+            self.unhand(subscriber);
+        }
+        self.unsubscribe(subscriber, now);
     }
 
     /// Takes the last delivery of what is under way to a connection as not having been.

@@ -91,7 +91,8 @@ pub enum Input {
         /// How many unacknowledged events the connection holds at most; bounded by the settings too.
         window: u32,
     },
-    /// A connection of an application is gone; what it left unacknowledged is delivered again to the next one.
+    /// A connection of an application is gone; what it left unacknowledged is delivered again to the next one. What one on behalf of an
+    /// event handler left is taken as not having been given to the handler: it counts no attempt.
     Unsubscribe {
         /// The connection.
         subscriber: SubscriberId,
@@ -128,6 +129,8 @@ pub enum Input {
     HandlerFailed {
         /// The registration.
         registration: RegistrationId,
+        /// The handler, as the registration named it. Where it names another one by now, that one is not meant.
+        handler: Box<str>,
         /// Why, in words for people.
         reason: String,
         /// What the handler itself asked for: not to be tried sooner than after this time.

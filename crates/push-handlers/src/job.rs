@@ -96,7 +96,7 @@ impl Job {
             () = until(&mut let_go) => {}
             () = sleep(within) => {
                 let reason = format!("it was started, but took no events within {within:?}");
-                client.handler_failed(record.id, reason, None).await;
+                client.handler_failed(&record, reason, None).await;
             }
         }
     }
@@ -105,7 +105,7 @@ impl Job {
         let Unreachable { reason, after } = unreachable;
         tracing::debug!(registration = %self.record.id, %reason, "a handler is not reached");
         self.client
-            .handler_failed(self.record.id, reason, after)
+            .handler_failed(&self.record, reason, after)
             .await;
     }
 }

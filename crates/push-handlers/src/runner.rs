@@ -217,7 +217,7 @@ impl Runner {
         let Some(scheme) = self.handlers.scheme_of(handler).map(Arc::clone) else {
             let reason = format!("`{handler}` is of a scheme that is not served any more");
             self.jobs.spawn(async move {
-                client.handler_failed(registration, reason, None).await;
+                client.handler_failed(&record, reason, None).await;
                 registration
             });
             return;

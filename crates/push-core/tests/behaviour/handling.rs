@@ -11,6 +11,7 @@ use push_message::{Owner, Reason};
 use push_testkit::{PushBuilder, StoreAnswer, Terminal};
 
 const OWNER: &str = "uid:1";
+const METER: &str = "exec:meter";
 const HOUR: Duration = Duration::from_hours(1);
 
 fn settings() -> Settings {
@@ -40,7 +41,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let mut terminal = Terminal::new(settings());
-        let id = terminal.registered(OWNER, handled(MMS, "exec:meter"));
+        let id = terminal.registered(OWNER, handled(MMS, METER));
         Self {
             terminal,
             id,
@@ -92,6 +93,7 @@ impl Scene {
     fn fail(&mut self, after: Option<Duration>) {
         self.terminal.input(Input::HandlerFailed {
             registration: self.id,
+            handler: METER.into(),
             reason: "connection refused".to_owned(),
             after,
         });
@@ -328,12 +330,40 @@ fn however_often_a_handler_fails_its_events_wait() {
 }
 
 #[test]
+fn what_a_handler_did_not_get_to_counts_no_attempt() {
+    let (mut scene, event, handler) = Scene::attached();
+    let second = scene.push();
+    scene.acknowledge(event, Outcome::Accepted);
+    scene.terminal.unsubscribe(handler);
+    let handler = scene.attach(4);
+    assert_eq!(scene.takers().last(), Some(&(handler, second, 1)));
+    // An application's own connection may have been at work on it.
+    scene.terminal.unsubscribe(handler);
+    let own = scene.own();
+    scene.terminal.unsubscribe(own);
+    let own = scene.own();
+    assert_eq!(scene.takers().last(), Some(&(own, second, 2)));
+}
+
+#[test]
+fn a_failure_of_the_former_handler_says_nothing_of_the_next() {
+    let (mut scene, _) = Scene::wanted();
+    let other = handled(MMS, "exec:other");
+    assert_eq!(scene.terminal.registered(OWNER, other), scene.id);
+    assert_eq!(scene.said(), [None, Some(false)]);
+    scene.fail(None);
+    assert_eq!((scene.state().failures, scene.rests().len()), (0, 0));
+    assert_eq!(scene.state().stage, HandlerStage::Wanted);
+}
+
+#[test]
 fn a_failure_of_a_handler_that_nobody_asked_for_says_nothing() {
     let mut scene = Scene::new();
     scene.fail(None);
     assert_eq!((scene.state().failures, scene.rests().len()), (0, 0));
     scene.terminal.input(Input::HandlerFailed {
         registration: RegistrationId(99),
+        handler: METER.into(),
         reason: String::new(),
         after: None,
     });
@@ -440,7 +470,7 @@ fn a_handler_is_wanted_no_longer_once_nothing_waits() {
             ..settings()
         };
         let mut terminal = Terminal::new(settings);
-        terminal.registered(OWNER, handled(MMS, "exec:meter"));
+        terminal.registered(OWNER, handled(MMS, METER));
         let event = terminal.accepted(PushBuilder::to(MMS));
         assert_eq!(terminal.out.wanted.len(), 1);
         match end {
@@ -492,7 +522,7 @@ fn a_deregistration_ends_its_handler_wherever_it_stands() {
         let late = scene.attach(1);
         let (refused, refusal) = scene.terminal.out.refused.pop().unwrap();
         assert_eq!((refused, refusal.reason), (late, Reason::NotRegistered));
-        scene.id = scene.terminal.registered(OWNER, handled(MMS, "exec:meter"));
+        scene.id = scene.terminal.registered(OWNER, handled(MMS, METER));
         assert_eq!(scene.state().failures, 0, "{place}");
     }
 }
@@ -532,13 +562,13 @@ fn another_handler_comes_in_the_place_of_the_former() {
 #[test]
 fn the_same_handler_registered_again_goes_on_and_rests_no_more() {
     let (mut scene, event, handler) = Scene::attached();
-    scene.terminal.registered(OWNER, handled(MMS, "exec:meter"));
+    scene.terminal.registered(OWNER, handled(MMS, METER));
     assert_eq!(scene.said(), []);
     let next = scene.push();
     assert_eq!(scene.takers(), [(handler, next, 1)]);
     scene.acknowledge(event, Outcome::Accepted);
     let (mut scene, _) = Scene::resting();
-    scene.terminal.registered(OWNER, handled(MMS, "exec:meter"));
+    scene.terminal.registered(OWNER, handled(MMS, METER));
     assert_eq!(scene.said(), [Some(true)]);
     assert_eq!(scene.state().failures, 1);
 }

@@ -91,8 +91,13 @@ impl HandlersAtWork {
             return;
         };
         self.asked.remove(&registration);
+        let mut views = terminal.client.registrations();
+        let record = views.find_map(|view| (view.record.id == registration).then_some(view.record));
+        let handler = record.and_then(|record| record.event_handler.clone());
+        drop(views);
         terminal.input(Input::HandlerFailed {
             registration,
+            handler: handler.unwrap_or_default(),
             reason: "connection refused".to_owned(),
             after: None,
         });
