@@ -1,6 +1,6 @@
 //! What event handlers made of the last events.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use push_api::HandlerAttempt;
 use push_core::{EventId, RegistrationId};
@@ -22,6 +22,8 @@ pub(crate) struct Reports {
     most_octets: usize,
     kept: usize,
     by_registration: BTreeMap<RegistrationId, VecDeque<Kept>>,
+    /// How many reports each registration has, the most last.
+    counts: BTreeSet<(usize, RegistrationId)>,
 }
 
 #[derive(Debug)]
@@ -40,6 +42,7 @@ impl Reports {
             most_octets,
             kept: 0,
             by_registration: BTreeMap::new(),
+            counts: BTreeSet::new(),
         }
     }
 
@@ -62,10 +65,10 @@ impl Reports {
         }
         self.kept += 1;
         let registration = kept.report.registration;
-        self.by_registration
-            .entry(registration)
-            .or_default()
-            .push_back(kept);
+        let reports = self.by_registration.entry(registration).or_default();
+        self.counts.remove(&(reports.len(), registration));
+        reports.push_back(kept);
+        self.counts.insert((reports.len(), registration));
     }
 
     /// What is kept on an event, the earliest first.
@@ -85,14 +88,18 @@ impl Reports {
         reports.find(|report| report.event == event)
     }
 
+    /// Forgets the oldest report of the registration with the most.
     fn forget_one(&mut self) {
-        let longest = self.by_registration.values_mut();
-        if let Some(reports) = longest.max_by_key(|reports| reports.len()) {
+        let Some((count, registration)) = self.counts.pop_last() else {
+            return;
+        };
+        self.kept -= 1;
+        if count == 1 {
+            self.by_registration.remove(&registration);
+        } else if let Some(reports) = self.by_registration.get_mut(&registration) {
             reports.pop_front();
-            self.kept -= 1;
+            self.counts.insert((reports.len(), registration));
         }
-        self.by_registration
-            .retain(|_, reports| !reports.is_empty());
     }
 }
 
@@ -105,14 +112,16 @@ impl Kept {
             attempt: report.attempt,
             scheme: report.scheme.to_string(),
             outcome: report.outcome.to_string(),
-            output: if with_output {
-                report.output.to_string()
-            } else {
-                String::new()
-            },
+            output: said(report, with_output),
             took: took(report),
         }
     }
+}
+
+/// What the handler said, where whoever asks may see it.
+pub(crate) fn said(report: &HandlerReport, may_see: bool) -> String {
+    let output = Some(&report.output).filter(|_| may_see);
+    output.map(ToString::to_string).unwrap_or_default()
 }
 
 /// How long it took, in milliseconds.
@@ -184,6 +193,23 @@ mod tests {
         let last = reports.last(RegistrationId(2), EventId(20)).unwrap();
         assert_eq!(last.attempt, 5);
         assert!(reports.last(RegistrationId(1), EventId(20)).is_none());
+    }
+
+    #[test]
+    fn as_many_are_kept_as_may_be_and_no_registration_without_any() {
+        let mut reports = Reports::new(4, 100);
+        for number in 0..100 {
+            reports.remember(kept(number % 7, number, 1));
+            let lengths = reports.by_registration.iter();
+            let counts: BTreeSet<_> = lengths
+                .map(|(registration, reports)| (reports.len(), *registration))
+                .collect();
+            assert_eq!(reports.counts, counts);
+            let all: usize = counts.iter().map(|(count, _)| count).sum();
+            assert_eq!((all, reports.kept), (all.min(4), all));
+            assert!(counts.iter().all(|(count, _)| *count > 0));
+            assert_eq!(reports.of(EventId(number)).count(), 1);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::answer::origin_of;
 use crate::counters::verdict_word;
 use crate::handlers::{HandlerReport, Wanted};
 use crate::recent::{self, Unjudged};
-use crate::reports::{Kept, took};
+use crate::reports::{Kept, said, took};
 use crate::watchers::{Concern, Told};
 
 impl Engine {
@@ -277,11 +277,7 @@ fn handled(report: &HandlerReport, event: WatchedEvent, with_output: bool) -> Ha
         attempt: report.attempt,
         scheme: report.scheme.to_string(),
         outcome: report.outcome.to_string(),
-        output: if with_output {
-            report.output.to_string()
-        } else {
-            String::new()
-        },
+        output: said(report, with_output),
         took: took(report),
     }
 }
