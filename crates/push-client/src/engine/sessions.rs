@@ -272,8 +272,11 @@ impl Engine {
                     sessions.transmit(socket, &octets, now);
                 }
                 SessionsOutput::Push { ticket, push } => self.take_session_push(ticket, push, now),
-                SessionsOutput::Announced { ticket, .. } if ticket == AT_START => {}
+                SessionsOutput::Announced { ticket, .. } if ticket == AT_START => {
+                    self.standings.may_differ();
+                }
                 SessionsOutput::Announced { ticket, reports } => {
+                    self.standings.may_differ();
                     let servers = reports.into_iter().map(report::server_report).collect();
                     self.announced(PersistTicket(ticket.0), Protocol::OtaWsp, servers, now);
                 }

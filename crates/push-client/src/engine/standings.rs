@@ -31,6 +31,14 @@ impl Standings {
         self.is_stale = true;
     }
 
+    /// Forgets the servers that are not there any more: contact points of session initiation requests come and go.
+    fn keep(&mut self, servers: &[Server]) {
+        self.known.retain(|(protocol, uri), _| {
+            let is_it = |server: &Server| server.uri == *uri && server.protocol == *protocol;
+            servers.iter().any(is_it)
+        });
+    }
+
     /// What is otherwise with a server; it is known from now on.
     fn news(&mut self, server: &Server) -> Option<News> {
         let key = (server.protocol.clone(), server.uri.clone());
@@ -55,8 +63,11 @@ impl Engine {
         }
         let mut servers = self.http_servers(now);
         servers.extend(self.sip_servers(now));
+        servers.extend(self.session_servers());
+        self.standings.keep(&servers);
         let mut reports = self.http_reports();
         reports.extend(self.sip_reports());
+        reports.extend(self.session_reports());
         let mut changed = Vec::new();
         for server in servers {
             let Some(news) = self.standings.news(&server) else {
@@ -109,5 +120,16 @@ mod tests {
             };
             assert_eq!(standings.news(&server), news, "{server:?}");
         }
+    }
+
+    #[test]
+    fn a_server_that_was_gone_is_news_again() {
+        let mut standings = Standings::default();
+        let server = Server::default();
+        standings.news(&server);
+        standings.keep(std::slice::from_ref(&server));
+        assert_eq!(standings.news(&server), None);
+        standings.keep(&[]);
+        assert_eq!(standings.news(&server), Some(News::State));
     }
 }

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use push_api::{ExplainRequest, PushService as _, Reason, Server};
+use push_api::{
+    ExplainRequest, Happening, PushService as _, Reason, Server, WatchQuery, WatchStream as _,
+};
 use push_client::http::Host;
 use push_client::sessions::{SessionsSettings, Start};
 use push_client::{
     Application, Client, DeregistrationRequest, RegistrationRequest, Selector, StoreSettings,
+    Watching,
 };
 use push_message::{Bearer, Protocol};
 
-use crate::bench::{Bench, administrator, counter, next, request, request_on, unit_push};
+use crate::bench::{Bench, PATIENCE, administrator, counter, next, request, request_on, unit_push};
 use crate::gateway::{Gateway, provisioned, terminal, terminal_of};
 
 async fn register(application: &Application, request: RegistrationRequest) {
@@ -220,6 +223,40 @@ async fn a_gateway_that_is_not_there_undoes_a_registration() {
     assert_eq!(refusal.reason, Reason::ServerUnreachable);
     drop(gateway);
     bench.stop().await;
+}
+
+/// What is said of registrations next.
+async fn next_change(watching: &mut Watching) -> String {
+    loop {
+        let watched = tokio::time::timeout(PATIENCE, watching.next()).await;
+        if let Happening::RegistrationChanged { cause, .. } = watched.unwrap().unwrap().what {
+            return cause;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_registration_is_lost_while_its_gateway_grants_no_session_and_restored_when_it_does() {
+    let gateway = Gateway::start().await;
+    let sessions = SessionsSettings {
+        gateways: vec![provisioned(&gateway, Start::Always)],
+        backoff_base: Duration::from_millis(10),
+        backoff_limit: Duration::from_millis(50),
+        ..SessionsSettings::default()
+    };
+    let bench = Bench::start(terminal(sessions));
+    let application = bench.client.application("app");
+    let ((), session) = tokio::join!(register(&application, request("4")), gateway.grant(1));
+    let query = WatchQuery::default();
+    let watching = bench.client.watch(administrator(), query).await;
+    let mut watching = watching.unwrap();
+    // A Disconnect of the session; then Reply: Forbidden.
+    session.send(&[0x0E, 0x00, 0x01, 0x10, 0x05, 0x01]).await;
+    gateway.answer(&[0x04, 0x43, 0x00]).await;
+    assert_eq!(next_change(&mut watching).await, "lost");
+    gateway.grant(2).await;
+    assert_eq!(next_change(&mut watching).await, "restored");
+    tokio::join!(bench.stop(), gateway.disconnected(2));
 }
 
 /// A session initiation request of version 0 for all applications, to this gateway.

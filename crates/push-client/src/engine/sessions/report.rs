@@ -22,10 +22,20 @@ impl Engine {
         views.map(server).collect()
     }
 
+    /// How the gateways stand that have a session of the terminal's own accord.
+    pub(in crate::engine) fn session_reports(&self) -> Vec<ServerReport> {
+        let sessions = self.sessions.iter();
+        let reports = sessions.flat_map(|sessions| sessions.sessions.reports());
+        reports.map(server_report).collect()
+    }
+
     /// Counts and logs what happened to a session.
     pub(super) fn note_of_session(&mut self, note: Note, now: Now) {
         let Note { contact, what } = note;
         *self.counters.sessions.entry(what.as_str()).or_default() += 1;
+        if is_of_standing(&what) {
+            self.standings.may_differ();
+        }
         let uri = uri(&contact.contact);
         match what {
             NoteKind::Connected => {
@@ -94,6 +104,25 @@ impl Engine {
         if let Some(initiation) = &mut self.session_initiation {
             initiation.sia.session_not_opened(contact);
         }
+    }
+}
+
+/// Whether a gateway may stand otherwise after this, rather than a push.
+const fn is_of_standing(what: &NoteKind) -> bool {
+    match what {
+        NoteKind::Connected
+        | NoteKind::Redirected { .. }
+        | NoteKind::Refused { .. }
+        | NoteKind::Failed { .. }
+        | NoteKind::Disconnected { .. }
+        | NoteKind::Suspended
+        | NoteKind::Resumed
+        | NoteKind::TooMany
+        | NoteKind::NoApplication => true,
+        NoteKind::Malformed { .. }
+        | NoteKind::Aborted { .. }
+        | NoteKind::Unanswered
+        | NoteKind::Repeated => false,
     }
 }
 

@@ -160,7 +160,7 @@ impl Sessions {
         let waiting = std::mem::take(&mut self.waiting);
         for one in waiting {
             let is_open = self
-                .counted()
+                .reports()
                 .any(|report| report.state == GatewayState::Requested);
             if is_open && now < one.deadline && self.stopping.is_none() {
                 self.waiting.push_back(one);
@@ -179,13 +179,13 @@ impl Sessions {
             }
             report
         };
-        let reports = self.counted().map(late).collect();
+        let reports = self.reports().map(late).collect();
         self.outputs
             .push_back(SessionsOutput::Announced { ticket, reports });
     }
 
     /// What the gateways know that have a session of the terminal's own accord.
-    fn counted(&self) -> impl Iterator<Item = GatewayReport> {
+    pub fn reports(&self) -> impl Iterator<Item = GatewayReport> {
         self.places.iter().filter_map(|(id, place)| {
             let state = self.known(*id, place)?;
             Some(GatewayReport {
