@@ -22,7 +22,7 @@ pub(crate) fn registered(answer: RegistrationAnswer) -> Answer {
     let mut map = Answer::from([
         ("result", text(&result)),
         ("registrationID", text(&registration_id)),
-        ("servers", servers_answer(servers)),
+        ("servers", servers_answer(&servers)),
     ]);
     put(&mut map, "handlerSecret", handler_secret.as_deref());
     map
@@ -33,7 +33,7 @@ pub(crate) fn deregistered(answer: DeregistrationAnswer) -> Answer {
     let DeregistrationAnswer { result, servers } = answer;
     Answer::from([
         ("result", text(&result)),
-        ("servers", servers_answer(servers)),
+        ("servers", servers_answer(&servers)),
     ])
 }
 
@@ -84,26 +84,38 @@ pub(crate) fn registration(registration: Registration) -> Answer {
 
 /// A source of pushes, as the property `Sources` shows it.
 pub(crate) fn source(server: &Server) -> Answer {
-    let mut map = Answer::from([
-        ("uri", text(&server.uri)),
-        ("protocol", text(&server.protocol)),
-        ("state", text(&server.state)),
-    ]);
-    put(&mut map, "reason", server.reason.as_deref());
-    map
+    let Server {
+        uri,
+        protocol,
+        state,
+        reason,
+        ..
+    } = server;
+    state_of(uri, protocol, state, reason.as_deref())
 }
 
-fn servers_answer(servers: Vec<ServerAnswer>) -> Variant<'static> {
-    let map = |server: ServerAnswer| {
-        let mut map = Answer::from([
-            ("uri", text(&server.uri)),
-            ("protocol", text(&server.protocol)),
-            ("state", text(&server.state)),
-        ]);
-        put(&mut map, "reason", server.reason.as_deref());
-        map
+fn servers_answer(servers: &[ServerAnswer]) -> Variant<'static> {
+    let map = |server: &ServerAnswer| {
+        let ServerAnswer {
+            uri,
+            protocol,
+            state,
+            reason,
+        } = server;
+        state_of(uri, protocol, state, reason.as_deref())
     };
-    Variant::new(servers.into_iter().map(map).collect::<Vec<_>>())
+    Variant::new(servers.iter().map(map).collect::<Vec<_>>())
+}
+
+/// How it stands with a server.
+fn state_of(uri: &str, protocol: &str, state: &str, reason: Option<&str>) -> Answer {
+    let mut map = Answer::from([
+        ("uri", text(uri)),
+        ("protocol", text(protocol)),
+        ("state", text(state)),
+    ]);
+    put(&mut map, "reason", reason);
+    map
 }
 
 fn handler(state: HandlerState) -> Answer {
