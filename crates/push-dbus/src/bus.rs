@@ -123,10 +123,10 @@ where
 }
 
 /// The news of who owns a name.
-pub(crate) async fn owner_changes(
-    connection: &Connection,
-    name: &str,
-) -> zbus::Result<MessageStream> {
+///
+/// # Errors
+/// The connection is lost.
+pub async fn owner_changes(connection: &Connection, name: &str) -> zbus::Result<MessageStream> {
     let rule = MatchRule::builder()
         .msg_type(Type::Signal)
         .sender(BUS)
@@ -138,8 +138,18 @@ pub(crate) async fn owner_changes(
     MessageStream::for_match_rule(rule.to_owned(), connection, None).await
 }
 
-/// The new owner of a name by such news, empty where there is none. Anybody may send us such a signal; the bus alone is believed.
-pub(crate) fn new_owner(message: &Message) -> Option<String> {
+/// The next owner of a name by such news, empty where there is none; `None` once the connection is lost. Safe to cancel.
+pub async fn next_owner(changes: &mut MessageStream) -> Option<String> {
+    loop {
+        let change = next_message(changes).await?;
+        if let Some(owner) = new_owner(&change) {
+            return Some(owner);
+        }
+    }
+}
+
+/// Anybody may send us such a signal; the bus alone is believed.
+fn new_owner(message: &Message) -> Option<String> {
     let header = message.header();
     let from_bus = header.sender().is_some_and(|sender| *sender == BUS);
     let body = message.body();

@@ -13,7 +13,7 @@ use zbus::names::OwnedUniqueName;
 use zbus::{Connection, MessageStream};
 
 use crate::DbusSettings;
-use crate::bus::{ask_bus, new_owner, next_message, owner_changes};
+use crate::bus::{ask_bus, next_owner, owner_changes};
 use crate::failure::{Failure, Fallible};
 use crate::places::{Place, Places};
 
@@ -305,11 +305,11 @@ async fn watch_for_end(
     name: OwnedUniqueName,
     one: Weak<Peer>,
 ) {
-    while let Some(change) = next_message(&mut changes).await {
-        if new_owner(&change).is_some_and(|owner| owner.is_empty()) {
-            break;
-        }
-    }
+    // The connection of ours that is lost takes all callers with it.
+    while next_owner(&mut changes)
+        .await
+        .is_some_and(|owner| !owner.is_empty())
+    {}
     if let (Some(callers), Some(one)) = (callers.upgrade(), one.upgrade()) {
         callers.forget(&name, &one);
     }

@@ -22,7 +22,9 @@ mod socket;
 mod state;
 mod watching;
 
-pub use bus::{BusAddress, MAX_MESSAGE, connect, connect_bounded, next_message};
+pub use bus::{
+    BusAddress, MAX_MESSAGE, connect, connect_bounded, next_message, next_owner, owner_changes,
+};
 pub use event_map::{EventMap, event_map};
 pub use failure::{ERRORS, error_name};
 pub use serve::{Ended, serve, serve_on};

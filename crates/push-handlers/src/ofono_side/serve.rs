@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use push_api::{Caller, PushService as _};
 use push_client::{Client, DeregistrationRequest, RegistrationRequest};
-use push_dbus::{connect, next_message};
+use push_dbus::{connect, next_owner, owner_changes};
 use push_message::Owner;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, sleep_until};
-use zbus::fdo::{DBusProxy, NameOwnerChanged, RequestNameFlags, RequestNameReply};
-use zbus::message::{Flags, Type};
+use zbus::fdo::{DBusProxy, RequestNameFlags, RequestNameReply};
+use zbus::message::Flags;
 use zbus::names::{BusName, WellKnownName};
-use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath};
+use zbus::{Connection, MessageStream, OwnedObjectPath};
 
 use super::agents::Agents;
 use super::interfaces::{Manager, Modem, OfonoError, PushNotification, SimManager};
@@ -138,7 +138,7 @@ impl OfonoSide {
                 );
             }
             loop {
-                let Some(owner) = new_owner(&mut changes).await else {
+                let Some(owner) = next_owner(&mut changes).await else {
                     return Ok(());
                 };
                 let ours = connection.unique_name().map(|name| name.as_str());
@@ -196,35 +196,6 @@ async fn release(connection: &Connection, agents: &Agents) {
             // An agent that does not hear it finds the name gone.
             Ok(call) => drop(connection.send(&call).await),
             Err(error) => tracing::debug!(%error, "an agent cannot be released"),
-        }
-    }
-}
-
-async fn owner_changes(connection: &Connection, name: &str) -> zbus::Result<MessageStream> {
-    let rule = MatchRule::builder()
-        .msg_type(Type::Signal)
-        .sender("org.freedesktop.DBus")
-        .path("/org/freedesktop/DBus")
-        .interface("org.freedesktop.DBus")
-        .member("NameOwnerChanged")
-        .add_arg(name)
-        .build()?;
-    MessageStream::for_match_rule(rule.to_owned(), connection, None).await
-}
-
-/// The next owner by such news, empty where there is none; nothing once the connection is lost.
-async fn new_owner(changes: &mut MessageStream) -> Option<String> {
-    loop {
-        let message = next_message(changes).await?;
-        // Anybody may send us such a signal; the bus alone is believed.
-        let from_bus = message
-            .header()
-            .sender()
-            .is_some_and(|sender| sender == "org.freedesktop.DBus");
-        let signal = NameOwnerChanged::from_message(message).filter(|_| from_bus);
-        if let Some(arguments) = signal.as_ref().and_then(|signal| signal.args().ok()) {
-            let owner = arguments.new_owner().as_ref();
-            return Some(owner.map(ToString::to_string).unwrap_or_default());
         }
     }
 }
@@ -415,7 +386,7 @@ impl Registrar {
 /// Notes when the connection of an agent leaves the bus.
 async fn watch(agents: Weak<Agents>, mut changes: MessageStream, name: String) {
     // The connection of ours that is lost takes all agents with it.
-    while new_owner(&mut changes)
+    while next_owner(&mut changes)
         .await
         .is_some_and(|owner| !owner.is_empty())
     {}
