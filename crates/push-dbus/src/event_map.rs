@@ -1,14 +1,14 @@
 //! A push event as a map of D-Bus.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
+use std::io;
 
 use push_api::{PushEventView, id_digits};
 use push_message::Headers;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use zbus::{OwnedFd, Signature, Type, as_variant};
+
+use crate::sealed::sealed_file;
 
 /// A push event as `a{sv}`, written without copying it first.
 ///
@@ -42,9 +42,12 @@ pub struct EventMap<'a> {
 /// The kernel gives no file in memory.
 pub fn event_map(view: PushEventView<'_>, inline: usize) -> io::Result<EventMap<'_>> {
     let content = (view.content.len() > inline)
-        .then(|| sealed(view.content))
+        .then(|| sealed_file(view.content))
         .transpose()?;
-    Ok(EventMap { view, content })
+    Ok(EventMap {
+        view,
+        content: content.map(OwnedFd::from),
+    })
 }
 
 impl EventMap<'_> {
@@ -52,17 +55,6 @@ impl EventMap<'_> {
     pub const fn has_descriptor(&self) -> bool {
         self.content.is_some()
     }
-}
-
-/// A file in memory that nobody can change any more, to be read from its beginning.
-fn sealed(content: &[u8]) -> io::Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let mut file = File::from(memfd_create("push-event", flags)?);
-    file.write_all(content)?;
-    file.rewind()?;
-    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
-    fcntl_add_seals(&file, seals)?;
-    Ok(std::os::fd::OwnedFd::from(file).into())
 }
 
 impl Type for EventMap<'_> {

@@ -16,6 +16,7 @@ mod frame;
 mod interface;
 mod options;
 mod places;
+mod sealed;
 mod serve;
 mod settings;
 mod socket;
@@ -27,6 +28,7 @@ pub use bus::{
 };
 pub use event_map::{EventMap, event_map};
 pub use failure::{ERRORS, error_name};
+pub use sealed::sealed_file;
 pub use serve::{Ended, serve, serve_on};
 pub use settings::DbusSettings;
 

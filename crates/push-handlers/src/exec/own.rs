@@ -1,14 +1,12 @@
 //! A command with limits of our own making.
 
-use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use push_dbus::sealed_file;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, geteuid, kill_process, kill_process_group, waitid,
@@ -131,27 +129,12 @@ fn start(
         .args(arguments(command, account, mark))
         .env_clear()
         .envs(environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::from(standard_input(content)?))
+        .stdin(Stdio::from(sealed_file(content)?))
         .stdout(Stdio::from(writer.try_clone()?))
         .stderr(Stdio::from(writer))
         .kill_on_drop(true)
         .spawn()?;
     Ok((Running::of(child, news)?, output))
-}
-
-/// A file without a name that holds the content, for reading alone: nobody has to write it while the command runs, whether it
-/// reads it or not.
-pub(super) fn standard_input(content: &[u8]) -> io::Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Kernels before 6.3 do not know the flag; later ones may insist on it.
-    let file = memfd_create("pushcai-event", flags | MemfdFlags::NOEXEC_SEAL)
-        .or_else(|_| memfd_create("pushcai-event", flags))?;
-    let mut file = File::from(file);
-    file.write_all(content)?;
-    file.rewind()?;
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    fcntl_add_seals(&file, seals)?;
-    Ok(file.into())
 }
 
 /// A command that runs, with all that it started in its group.

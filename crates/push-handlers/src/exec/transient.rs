@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use push_dbus::next_message;
+use push_dbus::{next_message, sealed_file};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep_until};
@@ -14,7 +14,7 @@ use zbus::{Fd, MessageStream, OwnedVariant, Variant};
 use super::command::ExecCommand;
 use super::environment::Variables;
 use super::output::Output;
-use super::own::{End, Ended, KILL_GRACE, standard_input};
+use super::own::{End, Ended, KILL_GRACE};
 use crate::Unreachable;
 use crate::systemd::{DONE, Manager, SERVICE, Session, UNIT, unit_path};
 
@@ -45,7 +45,7 @@ pub(super) async fn run(
     let broken = |error: io::Error| Refused::Failed(Unreachable::new(error.to_string()));
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| broken(error.into()))?;
     let mut output = Output::of(reader, command.max_output).map_err(broken)?;
-    let input = standard_input(content).map_err(broken)?;
+    let input = sealed_file(content).map_err(broken)?;
     let copy = writer.try_clone().map_err(broken)?;
     let mut properties = properties(command, environment);
     properties.push(("StandardInputFileDescriptor", Fd::from(input).into()));
