@@ -1,6 +1,7 @@
 //! Applications on D-Bus, on both message buses: dbus-daemon and dbus-broker.
 
 mod buses;
+mod client;
 mod compatibility;
 mod documented;
 mod scenarios;

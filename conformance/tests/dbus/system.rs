@@ -33,7 +33,7 @@ const DAEMON: u32 = 1;
 const NOBODY: u32 = 65534;
 
 /// A test that becomes other users has to be root; whether it is, and why it is skipped otherwise.
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
         Command::new("echo")

@@ -10,7 +10,7 @@ use crate::{
     DeregistrationAnswer, DeregistrationQuery, ExplainAnswer, ExplainRequest, PushEventView,
     Registration, RegistrationAnswer, RegistrationRequest, Server, SessionAnswer, SessionAnswered,
     SessionTasks, SettleAnswer, SettleDeadLetters, Status, SubmitAnswer, SubmitRequest, WatchQuery,
-    WatchStream,
+    WatchStream, Watched,
 };
 
 /// Who calls, as the transport proved it.
@@ -124,6 +124,14 @@ pub trait PushService: Clone + Send + Sync + 'static {
         caller: Caller,
         query: WatchQuery,
     ) -> impl Future<Output = Result<Self::Watching, Refusal>> + Send;
+
+    /// What is not as it was with registrations of the caller's own, the oldest first: the last change of each
+    /// ([`Happening::RegistrationChanged`](crate::Happening)), for as long as it holds and its application has neither registered nor
+    /// deregistered since. It is for applications that were away when it was said.
+    fn registration_changes(
+        &self,
+        caller: Caller,
+    ) -> impl Future<Output = Result<Vec<Watched>, Refusal>> + Send;
 
     /// The state of the client.
     fn status(&self, caller: Caller) -> impl Future<Output = Result<Status, Refusal>> + Send;

@@ -26,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod changes;
 mod client;
 mod clock;
 mod counters;

@@ -7,7 +7,7 @@ use push_api::{
     DeregistrationAnswer, DeregistrationQuery, ExplainAnswer, ExplainRequest, FetchQuery,
     PushService, Registration, RegistrationAnswer, Server, ServerAnswer, SessionAnswer,
     SessionAnswered, SessionTasks, SettleAnswer, SettleDeadLetters, Status, SubmitAnswer,
-    SubmitRequest, SubscribeQuery, WatchQuery,
+    SubmitRequest, SubscribeQuery, WatchQuery, Watched,
 };
 use push_core::{
     Acknowledgement, DeregistrationRequest, EventId, Outcome, ProfileRequest, RegistrationRequest,
@@ -188,6 +188,12 @@ impl PushService for Client {
             answer,
         })
         .await?
+    }
+
+    async fn registration_changes(&self, caller: Caller) -> Result<Vec<Watched>, Refusal> {
+        let owner = caller.owner;
+        self.query(|answer| Request::RegistrationChanges { owner, answer })
+            .await
     }
 
     async fn status(&self, _: Caller) -> Result<Status, Refusal> {

@@ -45,6 +45,8 @@ pub struct ClientSettings {
     pub watch_queue: usize,
     /// Octets of this, content included.
     pub watch_octets: usize,
+    /// Registrations that are not what they were of which applications that were away are told when they return; the oldest gives way.
+    pub registration_changes: usize,
     /// Show addresses, numbers and URLs in log lines. Content is never logged.
     pub show_personal_data: bool,
 }
@@ -66,6 +68,7 @@ impl Default for ClientSettings {
             max_watchers_per_owner: 8,
             watch_queue: 1024,
             watch_octets: 2 << 20,
+            registration_changes: 1024,
             show_personal_data: false,
         }
     }

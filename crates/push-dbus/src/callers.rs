@@ -46,6 +46,8 @@ struct Peer {
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) caller: Caller,
+    /// Whether its connection was not known before.
+    pub(crate) is_first: bool,
     gone: watch::Receiver<bool>,
     _places: [Place; 2],
 }
@@ -97,10 +99,12 @@ impl Callers {
             );
             Failure::bound(&detail)
         })?;
-        let told = known
-            .caller
-            .get_or_try_init(|| self.identify(connection, &sender, &known))
-            .await;
+        let mut is_first = false;
+        let identify = || {
+            is_first = true;
+            self.identify(connection, &sender, &known)
+        };
+        let told = known.caller.get_or_try_init(identify).await;
         let caller = match told {
             Ok(caller) => caller.clone(),
             Err(failure) => {
@@ -112,6 +116,7 @@ impl Callers {
         self.check_calls(&caller.owner)?;
         Ok(Admitted {
             caller,
+            is_first,
             gone: known.gone.subscribe(),
             _places: [place, own_place],
         })

@@ -11,11 +11,12 @@ use zbus::{Connection, Variant, interface};
 
 use crate::DbusSettings;
 use crate::answers::{Answer, deregistered, registered, registration, source};
-use crate::callers::Callers;
+use crate::callers::{Admitted, Callers};
 use crate::failure::{Failure, Fallible};
 use crate::fetching::{Fetched, fetch};
 use crate::options::{self, Document};
 use crate::state::State;
+use crate::watching::tell_newcomer;
 
 /// The most events that one call may acknowledge.
 const MAX_ACKNOWLEDGED: usize = 1000;
@@ -27,6 +28,17 @@ pub(crate) struct Shared<S> {
     pub(crate) settings: DbusSettings,
     pub(crate) callers: Arc<Callers>,
     pub(crate) closing: watch::Receiver<bool>,
+}
+
+impl<S: PushService> Shared<S> {
+    /// Admits a call. A connection that calls for the first time is told what it was not there to hear.
+    async fn admit(&self, connection: &Connection, header: &Header<'_>) -> Fallible<Admitted> {
+        let admitted = self.callers.admit(connection, header).await?;
+        if let (true, Some(name)) = (admitted.is_first, header.sender()) {
+            tell_newcomer(connection, self, &admitted.caller, name.to_owned()).await;
+        }
+        Ok(admitted)
+    }
 }
 
 /// The object of the Push Client.
@@ -46,7 +58,7 @@ impl<S: PushService> Client1<S> {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Answer, Failure> {
-        let admitted = self.0.callers.admit(connection, &header).await?;
+        let admitted = self.0.admit(connection, &header).await?;
         let request = options::registration(&request, &options)?;
         let answer = self
             .0
@@ -65,7 +77,7 @@ impl<S: PushService> Client1<S> {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Answer, Failure> {
-        let admitted = self.0.callers.admit(connection, &header).await?;
+        let admitted = self.0.admit(connection, &header).await?;
         let query = options::deregistration(push_application_id, &options)?;
         let answer = self
             .0
@@ -84,7 +96,7 @@ impl<S: PushService> Client1<S> {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Vec<Answer>, Failure> {
-        let admitted = self.0.callers.admit(connection, &header).await?;
+        let admitted = self.0.admit(connection, &header).await?;
         let filter = options::filter(&filter)?;
         let all = self
             .0
@@ -108,7 +120,7 @@ impl<S: PushService> Client1<S> {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Fetched<S::Event>, Failure> {
-        let admitted = self.0.callers.admit(connection, &header).await?;
+        let admitted = self.0.admit(connection, &header).await?;
         fetch(&self.0, admitted, &registration_id, max, wait_ms).await
     }
 
@@ -120,7 +132,7 @@ impl<S: PushService> Client1<S> {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<(), Failure> {
-        let admitted = self.0.callers.admit(connection, &header).await?;
+        let admitted = self.0.admit(connection, &header).await?;
         let acknowledgements = acknowledgements(event_ids, &outcome)?;
         let count = acknowledgements.len();
         let caller = admitted.caller.clone();
@@ -138,7 +150,7 @@ impl<S: PushService> Client1<S> {
     }
 
     /// Something happened to a registration of the receiver's: `cause` is `invalidated`, `revoked`, `lost` or `restored`. Sent to the
-    /// connections of its owner alone, once they have called.
+    /// connections of its owner alone: to those that have called, when it happens, and to others at their first call, if it holds.
     #[zbus(signal)]
     pub(crate) async fn registration_changed(
         emitter: &SignalEmitter<'_>,

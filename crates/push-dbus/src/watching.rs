@@ -7,6 +7,7 @@ use push_api::{
     Caller, Happening, Owner, PushService, WatchQuery, WatchStream as _, WatchedKind,
     WatchedRegistration,
 };
+use zbus::names::UniqueName;
 use zbus::object_server::SignalEmitter;
 use zbus::{Connection, Variant};
 
@@ -61,6 +62,31 @@ async fn tell<S: PushService>(
     }
 }
 
+/// Tells a connection that is new of what is not as it was with its owner's registrations.
+pub(crate) async fn tell_newcomer<S: PushService>(
+    connection: &Connection,
+    shared: &Shared<S>,
+    caller: &Caller,
+    name: UniqueName<'static>,
+) {
+    let changes = shared.service.registration_changes(caller.clone()).await;
+    for change in changes.unwrap_or_default() {
+        if let Happening::RegistrationChanged {
+            registration,
+            cause,
+            detail,
+        } = &change.what
+        {
+            let name = name.clone();
+            let told = tell_one::<S>(connection, name, registration, cause, detail).await;
+            if let Err(error) = told {
+                tracing::debug!(%error, "an application on D-Bus was not told of a change");
+                return;
+            }
+        }
+    }
+}
+
 async fn registration_changed<S: PushService>(
     connection: &Connection,
     shared: &Shared<S>,
@@ -68,23 +94,31 @@ async fn registration_changed<S: PushService>(
     cause: &str,
     detail: &str,
 ) -> zbus::Result<()> {
-    let detail = detail.replace('\0', "\u{fffd}");
     for name in shared.callers.of_owner(&registration.owner) {
-        let mut details = HashMap::from([
-            ("detail", Variant::new(detail.as_str())),
-            (
-                "pushApplicationID",
-                Variant::new(registration.push_application_id.as_str()),
-            ),
-        ]);
-        if let Some(application_id) = &registration.application_id {
-            details.insert("applicationID", Variant::new(application_id.as_str()));
-        }
-        let emitter = SignalEmitter::new(connection, PATH)?.set_destination(name.into());
-        let id = &registration.registration_id;
-        Client1::<S>::registration_changed(&emitter, id, cause, details).await?;
+        tell_one::<S>(connection, name.into(), registration, cause, detail).await?;
     }
     Ok(())
+}
+
+async fn tell_one<S: PushService>(
+    connection: &Connection,
+    name: UniqueName<'static>,
+    registration: &WatchedRegistration,
+    cause: &str,
+    detail: &str,
+) -> zbus::Result<()> {
+    let detail = detail.replace('\0', "\u{fffd}");
+    let application = registration.push_application_id.as_str();
+    let mut details = HashMap::from([
+        ("detail", Variant::new(detail.as_str())),
+        ("pushApplicationID", Variant::new(application)),
+    ]);
+    if let Some(application_id) = &registration.application_id {
+        details.insert("applicationID", Variant::new(application_id.as_str()));
+    }
+    let emitter = SignalEmitter::new(connection, PATH)?.set_destination(name.into());
+    let id = &registration.registration_id;
+    Client1::<S>::registration_changed(&emitter, id, cause, details).await
 }
 
 async fn properties_changed<S: PushService>(

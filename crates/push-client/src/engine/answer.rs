@@ -38,6 +38,9 @@ impl Engine {
                 query,
                 answer,
             } => drop(answer.send(self.dead_letters(owner.as_ref(), &query))),
+            Request::RegistrationChanges { owner, answer } => {
+                drop(answer.send(self.changes.of_owner(&owner)));
+            }
             Request::Watch {
                 caller,
                 query,
@@ -254,6 +257,7 @@ impl Engine {
     /// Counts, logs and remembers what the machine reports.
     pub(super) fn note(&mut self, occurrence: Occurrence, now: Now) {
         self.counters.count(&occurrence);
+        self.remember_change(&occurrence, now);
         self.tell(&occurrence, now);
         self.tell_handler(&occurrence);
         let shown = self.settings.show_personal_data;

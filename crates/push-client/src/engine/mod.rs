@@ -30,6 +30,7 @@ use push_ota::sia::Sia;
 use push_ota::wsp::connectionless::{self, Datagram};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::handlers::Wanted;
@@ -90,6 +91,8 @@ pub struct Engine {
     /// Why the handlers that rest could not be reached the last time.
     handler_failures: BTreeMap<RegistrationId, String>,
     watchers: Watchers,
+    /// Registrations that are not what they were, for those who were away.
+    changes: Changes,
     announcing: Announcing,
     standings: Standings,
     ota_http: Option<OtaHttp>,
@@ -168,6 +171,7 @@ impl Engine {
             reports: Reports::new(settings.handler_reports, settings.handler_report_octets),
             handler_failures: BTreeMap::new(),
             watchers: Watchers::new(&settings),
+            changes: Changes::new(settings.registration_changes),
             settings,
             own_ports: OwnPorts::new(&listeners, max_own_ports),
             listeners,
@@ -358,6 +362,7 @@ impl Engine {
             | Request::Servers { .. }
             | Request::Explain { .. }
             | Request::DeadLetters { .. }
+            | Request::RegistrationChanges { .. }
             | Request::Watch { .. }
             | Request::Metrics { .. } => self.report(request, now),
         }

@@ -2,7 +2,7 @@
 
 use push_api::{
     Caller, DeadLetter, DeadLetterQuery, ExplainAnswer, ExplainRequest, Registration, Server,
-    Status, WatchQuery,
+    Status, WatchQuery, Watched,
 };
 use push_core::{Answer, Delivery, EventId, Input, RequestTicket, Selector, SubscriberId};
 use push_message::{Owner, Refusal};
@@ -51,6 +51,11 @@ pub(crate) enum Request {
         owner: Option<Owner>,
         query: DeadLetterQuery,
         answer: oneshot::Sender<Result<Vec<DeadLetter>, Refusal>>,
+    },
+    /// What is not as it was with the registrations of an owner.
+    RegistrationChanges {
+        owner: Owner,
+        answer: oneshot::Sender<Vec<Watched>>,
     },
     /// Somebody wants to watch what goes on.
     Watch {

@@ -38,12 +38,7 @@ impl Engine {
                 cause,
                 detail,
             } => {
-                let what = Happening::RegistrationChanged {
-                    registration: registration(record),
-                    cause: cause.as_str().to_owned(),
-                    detail: detail.clone(),
-                };
-                self.tell_of(record, what, now);
+                self.tell_of(record, changed(record, *cause, detail), now);
             }
             Occurrence::HandlerFailed {
                 registration,
@@ -79,6 +74,22 @@ impl Engine {
             Occurrence::CopyDropped { .. }
             | Occurrence::PortNotOpened { .. }
             | Occurrence::StoreFailed { .. } => {}
+        }
+    }
+
+    /// Keeps what becomes of registrations for applications that are away, whether or not anybody watches.
+    pub(super) fn remember_change(&mut self, occurrence: &Occurrence, now: Now) {
+        if let Occurrence::RegistrationChanged {
+            record,
+            cause,
+            detail,
+        } = occurrence
+        {
+            self.changes.note(at(now, changed(record, *cause, detail)));
+        } else if let Occurrence::Registered(record) | Occurrence::Deregistered(record) = occurrence
+            && !self.changes.is_empty()
+        {
+            self.changes.forget(&registration(record));
         }
     }
 
@@ -261,6 +272,14 @@ fn registration(record: &RegistrationRecord) -> WatchedRegistration {
         owner: record.owner.to_string(),
         push_application_id: record.push_application_id.to_string(),
         application_id: record.application_id.as_ref().map(ToString::to_string),
+    }
+}
+
+fn changed(record: &RegistrationRecord, cause: ChangeCause, detail: &str) -> Happening {
+    Happening::RegistrationChanged {
+        registration: registration(record),
+        cause: cause.as_str().to_owned(),
+        detail: detail.to_owned(),
     }
 }
 

@@ -387,6 +387,11 @@ impl PushService for Fake {
         Ok(FakeWatching(self.clone()))
     }
 
+    async fn registration_changes(&self, caller: Caller) -> Result<Vec<Watched>, Refusal> {
+        self.enter(&caller)?;
+        Ok(Vec::new())
+    }
+
     async fn status(&self, caller: Caller) -> Result<Status, Refusal> {
         self.enter(&caller)?;
         Ok(Status {

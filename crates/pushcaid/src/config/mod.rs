@@ -253,6 +253,9 @@ section! {
         watch_queue: usize = ClientSettings::default().watch_queue,
         /// Octets of this, content included.
         watch_octets: Octets = Octets(ClientSettings::default().watch_octets),
+        /// Registrations that are not what they were (lost, invalidated, revoked) of which applications that were away are told when
+        /// they return; the oldest gives way.
+        registration_changes: usize = ClientSettings::default().registration_changes,
     }
 }
 

@@ -390,6 +390,7 @@ impl Config {
             max_watchers_per_owner: engine.max_watchers_per_owner,
             watch_queue: engine.watch_queue.max(1),
             watch_octets: engine.watch_octets.0,
+            registration_changes: engine.registration_changes,
             show_personal_data: self.log.personal_data,
         }
     }

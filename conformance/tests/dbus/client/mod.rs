@@ -1,0 +1,5 @@
+//! `org.pushcai.Client1` of the real daemon, with the policy that is installed, as users on both buses see it.
+
+mod desk;
+mod packaged;
+mod told;
