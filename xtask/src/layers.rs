@@ -142,7 +142,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "push-dbus",
-        ours: &["push-api", "push-identity", "push-message"],
+        ours: &["push-api", "push-content", "push-identity", "push-message"],
         others: Some(&[
             "rustix",
             "serde",

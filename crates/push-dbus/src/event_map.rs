@@ -8,6 +8,7 @@ use push_message::Headers;
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use zbus::{OwnedFd, Signature, Type, as_variant};
 
+use crate::decoded::decoded;
 use crate::sealed::sealed_file;
 
 /// A push event as `a{sv}`, written without copying it first.
@@ -28,12 +29,14 @@ use crate::sealed::sealed_file;
 /// | `received` | `t` | milliseconds since 1970 |
 /// | `attempt` | `u` | 1 for the first delivery |
 /// | `trust` | `s` | `trusted`, `authenticated` or `none`, as the gateway says |
+/// | `decoded` | `s` | what the content says, as JSON, where its type is known; at most 16 KiB |
 ///
 /// A string with NUL, which D-Bus cannot carry, has U+FFFD in its place.
 #[derive(Debug)]
 pub struct EventMap<'a> {
     view: PushEventView<'a>,
     content: Option<OwnedFd>,
+    decoded: Option<String>,
 }
 
 /// A push event as a map; content of more than `inline` octets goes by descriptor.
@@ -44,9 +47,11 @@ pub fn event_map(view: PushEventView<'_>, inline: usize) -> io::Result<EventMap<
     let content = (view.content.len() > inline)
         .then(|| sealed_file(view.content))
         .transpose()?;
+    let decoded = decoded(&view);
     Ok(EventMap {
         view,
         content: content.map(OwnedFd::from),
+        decoded,
     })
 }
 
@@ -64,7 +69,11 @@ impl Type for EventMap<'_> {
 
 impl Serialize for EventMap<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { view, content } = self;
+        let Self {
+            view,
+            content,
+            decoded,
+        } = self;
         let mut map = Entries(serializer.serialize_map(None)?);
         map.put("id", &digits(view.id))?;
         map.put("registrationID", &digits(view.registration_id))?;
@@ -96,6 +105,7 @@ impl Serialize for EventMap<'_> {
         map.put("received", &view.received_at)?;
         map.put("attempt", &view.attempt)?;
         map.put("trust", &trust(view))?;
+        map.put_some("decoded", decoded.as_deref())?;
         map.0.end()
     }
 }
@@ -183,3 +193,6 @@ impl Serialize for Parameters<'_> {
         map.end()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

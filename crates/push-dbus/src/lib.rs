@@ -9,6 +9,7 @@
 mod answers;
 mod bus;
 mod callers;
+mod decoded;
 mod event_map;
 mod failure;
 mod fetching;
