@@ -117,6 +117,9 @@ pub struct DeregistrationQuery {
         skip_serializing_if = "Option::is_none"
     )]
     pub application_id: Option<String>,
+    /// Whose it is, where it is not the caller's; for administrators alone. Its application hears that it is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Remove it here even if a Push Server cannot be told.
     #[serde(default)]
     pub force: bool,

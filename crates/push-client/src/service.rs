@@ -58,16 +58,24 @@ impl PushService for Client {
         let DeregistrationQuery {
             push_application_id,
             application_id,
+            owner,
             force,
         } = query;
+        let owner = owner.filter(|owner| *owner != caller.owner.as_str());
+        let revoked = owner.is_some();
+        if revoked && !caller.administrator {
+            return Err(not_an_administrator());
+        }
         let request = DeregistrationRequest {
             push_application_id,
             application_id,
+            revoked,
             force,
         };
+        let owner = owner.map_or(caller.owner, Owner::proved);
         //= specs/push-cai.md#answer-to-a-deregistration
         //# A deregistration that is accepted, and carried out with the Push Server where one has to be told, MUST be answered with a response that tells the application of its success.
-        let servers = self.deregister_for(caller.owner, request).await?;
+        let servers = self.deregister_for(owner, request).await?;
         Ok(DeregistrationAnswer {
             result: "success".to_owned(),
             servers: servers.into_iter().map(server_answer).collect(),
@@ -243,6 +251,11 @@ impl PushService for Client {
             .await
             .unwrap_or_default()
     }
+}
+
+fn not_an_administrator() -> Refusal {
+    let detail = "only administrators may name another owner; leave it out";
+    Refusal::of_option(Reason::NotAuthorized, "owner", detail)
 }
 
 /// Whose registrations a caller sees: its own, or (absent) all.

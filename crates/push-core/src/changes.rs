@@ -29,12 +29,17 @@ impl PushClient {
     }
 
     /// A registration was taken away because its owner may have none any more.
-    pub(crate) fn revoked(&mut self, record: RegistrationRecord) {
+    pub(crate) fn disallowed(&mut self, record: RegistrationRecord) {
         let detail = format!(
             "owner {} may not register here any more; the administrator has to list it among the allowed owners",
             record.owner
         );
-        self.changed(Arc::new(record), ChangeCause::Revoked, detail);
+        self.revoked(Arc::new(record), detail);
+    }
+
+    /// A registration was taken away.
+    pub(crate) fn revoked(&mut self, record: Arc<RegistrationRecord>, detail: String) {
+        self.changed(record, ChangeCause::Revoked, detail);
     }
 
     /// Says of every registration what it asks for that is not to be had by the present settings.

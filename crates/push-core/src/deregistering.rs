@@ -20,6 +20,7 @@ pub(crate) struct Departing {
     owner: Owner,
     application_id: Option<ApplicationId>,
     push_application_id: PushApplicationId,
+    revoked: bool,
     force: bool,
 }
 
@@ -28,6 +29,7 @@ pub(crate) struct Departing {
 pub(crate) struct Deregistering {
     ticket: RequestTicket,
     record: Arc<RegistrationRecord>,
+    revoked: bool,
     force: bool,
     /// The protocols whose servers are told.
     protocols: BTreeSet<Protocol>,
@@ -42,6 +44,7 @@ impl Departing {
             owner,
             application_id: admission::application_id(request.application_id.as_deref())?,
             push_application_id: admission::push_application_id(&request.push_application_id)?,
+            revoked: request.revoked,
             force: request.force,
         })
     }
@@ -93,6 +96,7 @@ impl PushClient {
             .or_default();
         let deregistering = Box::new(Deregistering {
             ticket,
+            revoked: departing.revoked,
             force: departing.force,
             protocols: self.announced_protocols(&record),
             record,
@@ -168,6 +172,7 @@ impl PushClient {
         let Deregistering {
             ticket,
             record,
+            revoked,
             servers,
             events,
             ..
@@ -187,7 +192,10 @@ impl PushClient {
         }
         self.answer(ticket, Answer::Deregistered { servers });
         self.next_in_turn(&record.push_application_id, now);
-        self.occurred(Occurrence::Deregistered(record));
+        self.occurred(Occurrence::Deregistered(Arc::clone(&record)));
+        if revoked {
+            self.revoked(record, "an administrator took it away".to_owned());
+        }
     }
 
     pub(crate) fn removal_not_written(

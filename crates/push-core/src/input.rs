@@ -195,6 +195,8 @@ pub struct DeregistrationRequest {
     pub push_application_id: String,
     /// `applicationID`; absent: the application that registered without one.
     pub application_id: Option<String>,
+    /// Whether somebody else takes it away, who may: the application hears of it.
+    pub revoked: bool,
     /// Remove the registration here even if a Push Server cannot be told.
     pub force: bool,
 }

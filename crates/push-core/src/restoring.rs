@@ -25,7 +25,7 @@ impl PushClient {
             match record.state {
                 RegistrationState::Active if !self.is_allowed(&record) => {
                     undone.push(Change::RemoveRegistration(record.id));
-                    self.revoked(record);
+                    self.disallowed(record);
                 }
                 RegistrationState::Active => self.restore_registration(record, now),
                 RegistrationState::Pending => undone.push(Change::RemoveRegistration(record.id)),

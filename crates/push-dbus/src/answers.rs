@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use push_api::{
-    ConnectionProfile, DeregistrationAnswer, HandlerState, Registration, RegistrationAnswer,
-    Server, ServerAnswer,
+    ConnectionProfile, DeadLetter, DeregistrationAnswer, HandlerState, Registration,
+    RegistrationAnswer, Server, ServerAnswer,
 };
 use zbus::Variant;
 
@@ -79,6 +79,39 @@ pub(crate) fn registration(registration: Registration) -> Answer {
     if let Some(seconds) = request.suppress_equal_content {
         map.insert("suppressEqualContent", Variant::U32(seconds));
     }
+    map
+}
+
+/// A dead letter, as the contract has it.
+pub(crate) fn dead_letter(letter: DeadLetter) -> Answer {
+    let DeadLetter {
+        id,
+        registration_id,
+        owner,
+        push_application_id,
+        application_id,
+        content_type,
+        content_length,
+        protocol,
+        server,
+        received_at,
+        attempts,
+        reason,
+    } = letter;
+    let mut map = Answer::from([
+        ("id", text(&id)),
+        ("registrationID", text(&registration_id)),
+        ("owner", text(&owner)),
+        ("pushApplicationID", text(&push_application_id)),
+        ("contentType", text(&content_type)),
+        ("contentLength", number(content_length)),
+        ("protocol", text(&protocol)),
+        ("server", text(&server)),
+        ("received", Variant::U64(received_at)),
+        ("attempts", Variant::U32(attempts)),
+    ]);
+    put(&mut map, "applicationID", application_id.as_deref());
+    put(&mut map, "reason", reason.as_deref());
     map
 }
 

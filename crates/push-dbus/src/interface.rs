@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use push_api::{BatchAcknowledgement, Outcome, PushService, Reason, nearest};
+use push_api::{BatchAcknowledgement, Caller, Fate, Outcome, PushService, Reason, nearest};
 use tokio::sync::watch;
 use zbus::message::Header;
 use zbus::object_server::SignalEmitter;
 use zbus::{Connection, Variant, interface};
 
 use crate::DbusSettings;
-use crate::answers::{Answer, deregistered, registered, registration, source};
+use crate::answers::{Answer, dead_letter, deregistered, registered, registration, source};
+use crate::authority::{Action, Authority};
 use crate::callers::{Admitted, Callers};
 use crate::failure::{Failure, Fallible};
 use crate::fetching::{Fetched, fetch};
@@ -18,8 +19,8 @@ use crate::options::{self, Document};
 use crate::state::State;
 use crate::watching::tell_newcomer;
 
-/// The most events that one call may acknowledge.
-const MAX_ACKNOWLEDGED: usize = 1000;
+/// The most events that one call may name.
+const MAX_NAMED: usize = 1000;
 
 /// What the calls on one connection to a bus share.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct Shared<S> {
     pub(crate) service: S,
     pub(crate) settings: DbusSettings,
     pub(crate) callers: Arc<Callers>,
+    pub(crate) authority: Authority,
     pub(crate) closing: watch::Receiver<bool>,
 }
 
@@ -39,6 +41,49 @@ impl<S: PushService> Shared<S> {
         }
         Ok(admitted)
     }
+
+    /// Takes the caller as an administrator where it asks for what is others'.
+    async fn caller_for(
+        &self,
+        admitted: &Admitted,
+        header: &Header<'_>,
+        others: Option<Action>,
+    ) -> Fallible<Caller> {
+        match others {
+            None => Ok(admitted.caller.clone()),
+            Some(action) => {
+                let caller = &admitted.caller;
+                self.authority.administrator(caller, header, action).await
+            }
+        }
+    }
+
+    /// Settles dead letters; says how many.
+    async fn settle(
+        &self,
+        fate: Fate,
+        (ids, choice): (Vec<String>, &Document),
+        connection: &Connection,
+        header: &Header<'_>,
+    ) -> Fallible<u32> {
+        let admitted = self.admit(connection, header).await?;
+        let choice = options::letter_choice(choice)?;
+        check_count(&ids, 0)?;
+        let others = choice.all_owners.then_some(Action::ManageDeadLetters);
+        let caller = self.caller_for(&admitted, header, others).await?;
+        let request = choice.request(fate, ids);
+        let count = request.ids.len();
+        let mut answer = self.service.settle_dead_letters(caller, request).await?;
+        match answer.refused.pop() {
+            None => Ok(u32::try_from(answer.settled).unwrap_or(u32::MAX)),
+            Some(last) => Err(refused_of(
+                &last,
+                answer.refused.len() + 1,
+                count,
+                "dead letters",
+            )),
+        }
+    }
 }
 
 /// The object of the Push Client.
@@ -49,7 +94,7 @@ pub(crate) struct Client1<S>(pub(crate) Arc<Shared<S>>);
 #[interface(name = "org.pushcai.Client1")]
 impl<S: PushService> Client1<S> {
     /// Registers an application: `pushApplicationID` (required), `applicationID`, `eventHandler`, `whitelist`, `connectionProfile`,
-    /// `Accept`, `suppressEqualContent`.
+    /// `Accept`, `suppressEqualContent`. Administrators may name another `owner` among the options.
     #[zbus(out_args("response"))]
     async fn register(
         &self,
@@ -59,16 +104,23 @@ impl<S: PushService> Client1<S> {
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Answer, Failure> {
         let admitted = self.0.admit(connection, &header).await?;
-        let request = options::registration(&request, &options)?;
-        let answer = self
-            .0
-            .service
-            .register(admitted.caller.clone(), request)
-            .await?;
+        let (request, owner) = options::registration(&request, &options)?;
+        let mut caller = admitted.caller.clone();
+        if let Some(owner) = owner.filter(|owner| *owner != caller.owner) {
+            let others = Some(Action::ManageRegistrations);
+            self.0.caller_for(&admitted, &header, others).await?;
+            // It may be told to do what that owner may, and no more.
+            caller = Caller {
+                owner,
+                administrator: false,
+            };
+        }
+        let answer = self.0.service.register(caller, request).await?;
         Ok(registered(answer))
     }
 
-    /// Deregisters an application; options are `applicationID` and `force`.
+    /// Deregisters an application; options are `applicationID`, `force`, and for administrators `owner`, whose application hears that
+    /// its registration is revoked.
     #[zbus(out_args("response"))]
     async fn deregister(
         &self,
@@ -79,16 +131,16 @@ impl<S: PushService> Client1<S> {
     ) -> Result<Answer, Failure> {
         let admitted = self.0.admit(connection, &header).await?;
         let query = options::deregistration(push_application_id, &options)?;
-        let answer = self
-            .0
-            .service
-            .deregister(admitted.caller.clone(), query)
-            .await?;
+        let owner = query.owner.as_deref();
+        let is_anothers = owner.is_some_and(|owner| owner != admitted.caller.owner.as_str());
+        let others = is_anothers.then_some(Action::ManageRegistrations);
+        let caller = self.0.caller_for(&admitted, &header, others).await?;
+        let answer = self.0.service.deregister(caller, query).await?;
         Ok(deregistered(answer))
     }
 
-    /// The caller's registrations, all of them for an administrator; a filter has `pushApplicationID`, `applicationID` or
-    /// `registrationID`.
+    /// The caller's registrations, those of all owners for root and where an administrator asks for `allOwners`; a filter has
+    /// `pushApplicationID`, `applicationID` or `registrationID`.
     #[zbus(out_args("registrations"))]
     async fn list(
         &self,
@@ -98,11 +150,9 @@ impl<S: PushService> Client1<S> {
     ) -> Result<Vec<Answer>, Failure> {
         let admitted = self.0.admit(connection, &header).await?;
         let filter = options::filter(&filter)?;
-        let all = self
-            .0
-            .service
-            .registrations(admitted.caller.clone())
-            .await?;
+        let others = filter.all_owners.then_some(Action::ListRegistrations);
+        let caller = self.0.caller_for(&admitted, &header, others).await?;
+        let all = self.0.service.registrations(caller).await?;
         let fitting = all
             .into_iter()
             .filter(|registration| filter.fits(registration));
@@ -139,14 +189,63 @@ impl<S: PushService> Client1<S> {
         let mut answer = self.0.service.acknowledge(caller, acknowledgements).await?;
         match answer.refused.pop() {
             None => Ok(()),
-            Some((id, reason, detail)) => {
-                let refused = answer.refused.len() + 1;
-                let reason = Reason::from_word(&reason).unwrap_or(Reason::InvalidRequest);
-                let detail =
-                    format!("{refused} of {count} events were refused, `{id}` because: {detail}");
-                Err(Failure::new(reason, None, &detail))
-            }
+            Some(last) => Err(refused_of(&last, answer.refused.len() + 1, count, "events")),
         }
+    }
+
+    /// Dead letters of the caller's registrations, in order of arrival, without their content; those of all owners for root and where
+    /// an administrator asks for `allOwners`. A filter has `pushApplicationID`, `applicationID`, `after` (the last id of the list
+    /// before) and `limit`.
+    #[zbus(out_args("letters"))]
+    async fn list_dead_letters(
+        &self,
+        filter: Document,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<Vec<Answer>, Failure> {
+        let admitted = self.0.admit(connection, &header).await?;
+        let filter = options::letter_filter(&filter)?;
+        let most = self.0.settings.max_fetch;
+        let limit = filter.limit.unwrap_or(most);
+        if !(1..=most).contains(&limit) {
+            let detail = format!("{limit} are asked for; 1 to {most} may be");
+            return Err(Failure::invalid("limit", &detail));
+        }
+        let others = filter.all_owners.then_some(Action::ManageDeadLetters);
+        let caller = self.0.caller_for(&admitted, &header, others).await?;
+        let query = filter.query(limit);
+        let letters = self.0.service.dead_letters(caller, query).await?;
+        Ok(letters.into_iter().map(dead_letter).collect())
+    }
+
+    /// Has dead letters delivered again, as if for the first time: those with these ids, or where there are none those that fit
+    /// `pushApplicationID`, `applicationID` or `all` of the choice; `allOwners` beside it is for administrators. Returns once that is
+    /// durable, with their number.
+    #[zbus(out_args("settled"))]
+    async fn replay_dead_letters(
+        &self,
+        event_ids: Vec<String>,
+        choice: Document,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<u32, Failure> {
+        let meant = (event_ids, &choice);
+        self.0
+            .settle(Fate::Replay, meant, connection, &header)
+            .await
+    }
+
+    /// Drops dead letters, which are chosen as in `ReplayDeadLetters`.
+    #[zbus(out_args("settled"))]
+    async fn drop_dead_letters(
+        &self,
+        event_ids: Vec<String>,
+        choice: Document,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<u32, Failure> {
+        let meant = (event_ids, &choice);
+        self.0.settle(Fate::Drop, meant, connection, &header).await
     }
 
     /// Something happened to a registration of the receiver's: `cause` is `invalidated`, `revoked`, `lost` or `restored`. Sent to the
@@ -190,15 +289,30 @@ impl<S: PushService> Client1<S> {
     }
 }
 
+/// Some of what was asked for is refused; one of these stands for all.
+fn refused_of(
+    (id, reason, detail): &(String, String, String),
+    refused: usize,
+    count: usize,
+    what: &str,
+) -> Failure {
+    let reason = Reason::from_word(reason).unwrap_or(Reason::InvalidRequest);
+    let detail = format!("{refused} of {count} {what} were refused, `{id}` because: {detail}");
+    Failure::new(reason, None, &detail)
+}
+
+fn check_count(ids: &[String], least: usize) -> Fallible<()> {
+    let count = ids.len();
+    if (least..=MAX_NAMED).contains(&count) {
+        return Ok(());
+    }
+    let detail = format!("{count} events are named; name {least} to {MAX_NAMED}");
+    Err(Failure::invalid("event_ids", &detail))
+}
+
 fn acknowledgements(ids: Vec<String>, outcome: &str) -> Fallible<Vec<BatchAcknowledgement>> {
     let outcome = outcome_of(outcome)?;
-    if !(1..=MAX_ACKNOWLEDGED).contains(&ids.len()) {
-        let detail = format!(
-            "{} events are named; name 1 to {MAX_ACKNOWLEDGED}",
-            ids.len()
-        );
-        return Err(Failure::invalid("event_ids", &detail));
-    }
+    check_count(&ids, 1)?;
     let acknowledgement = |id| BatchAcknowledgement { id, outcome };
     Ok(ids.into_iter().map(acknowledgement).collect())
 }

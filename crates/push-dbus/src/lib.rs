@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod authority;
 mod bus;
 mod callers;
 mod decoded;

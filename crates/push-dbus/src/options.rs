@@ -3,7 +3,10 @@
 //! A map is turned into a document of the contract and read as one, so that its names, its refusals and their sentences are those of
 //! every binding.
 
-use push_api::{DeregistrationQuery, Registration, RegistrationRequest, from_value};
+use push_api::{
+    DeadLetterQuery, DeregistrationQuery, Fate, Owner, Registration, RegistrationRequest,
+    SettleDeadLetters, from_value,
+};
 use push_message::PushApplicationId;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +19,6 @@ mod document;
 pub(crate) use document::Document;
 
 /// Which registrations to list.
-#[expect(clippy::struct_field_names, reason = "the names of Push-CAI")]
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Filter {
@@ -26,6 +28,64 @@ pub(crate) struct Filter {
     pub(crate) application_id: Option<String>,
     #[serde(rename = "registrationID")]
     pub(crate) registration_id: Option<String>,
+    /// Those of all owners, for whom may see them.
+    #[serde(rename = "allOwners", default)]
+    pub(crate) all_owners: bool,
+}
+
+/// Which dead letters to list.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct LetterFilter {
+    #[serde(rename = "pushApplicationID")]
+    push_application_id: Option<String>,
+    #[serde(rename = "applicationID")]
+    application_id: Option<String>,
+    after: Option<String>,
+    pub(crate) limit: Option<u32>,
+    /// Those of all owners, for whom may see them.
+    #[serde(default)]
+    pub(crate) all_owners: bool,
+}
+
+/// Which dead letters are meant, where they are not named by their ids.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct LetterChoice {
+    #[serde(rename = "pushApplicationID")]
+    push_application_id: Option<String>,
+    #[serde(rename = "applicationID")]
+    application_id: Option<String>,
+    #[serde(default)]
+    all: bool,
+    /// Those of all owners, for whom may settle them.
+    #[serde(default)]
+    pub(crate) all_owners: bool,
+}
+
+impl LetterFilter {
+    /// The query for so many at most.
+    pub(crate) fn query(self, limit: u32) -> DeadLetterQuery {
+        DeadLetterQuery {
+            push_application_id: self.push_application_id,
+            application_id: self.application_id,
+            after: self.after,
+            limit,
+        }
+    }
+}
+
+impl LetterChoice {
+    /// What is to become of these, or of those with these ids.
+    pub(crate) fn request(self, fate: Fate, ids: Vec<String>) -> SettleDeadLetters {
+        SettleDeadLetters {
+            fate,
+            ids,
+            all: self.all,
+            push_application_id: self.push_application_id,
+            application_id: self.application_id,
+        }
+    }
 }
 
 impl Filter {
@@ -52,17 +112,37 @@ fn is_same_application(asked: &str, registered: &str) -> bool {
     asked == registered || parse(asked).is_some_and(|id| Some(id) == parse(registered))
 }
 
-/// Options of a registration beside the request itself; there are none so far.
+/// Options of a registration beside the request itself.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NoOptions {}
+struct RegistrationOptions {
+    /// Whose the application is to be, where it is not the caller's.
+    owner: Option<String>,
+}
 
-/// Reads a registration: its request and its options.
+/// The longest name of an owner that is taken, in octets.
+const MAX_OWNER: usize = 400;
+
+/// The owner that a caller names.
+fn owner(text: Option<String>) -> Fallible<Option<Owner>> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let is_fine = |octet: u8| octet.is_ascii_graphic();
+    if text.contains(':') && text.len() <= MAX_OWNER && text.bytes().all(is_fine) {
+        return Ok(Some(Owner::proved(text)));
+    }
+    let detail = "it is no owner; one looks like `uid:1000`, as `List` shows them";
+    Err(Failure::invalid("owner", detail))
+}
+
+/// Reads a registration: its request, and whose it is to be if not the caller's.
 pub(crate) fn registration(
     request: &Document,
     options: &Document,
-) -> Fallible<RegistrationRequest> {
-    let NoOptions {} = read(options.members()?)?;
+) -> Fallible<(RegistrationRequest, Option<Owner>)> {
+    let options: RegistrationOptions = read(options.members()?)?;
+    let owner = owner(options.owner)?;
     let mut request = request.members()?;
     put(&mut request, "pushApplicationID", text_of_number);
     put(&mut request, "Accept", |types| joined(types, ", "));
@@ -74,7 +154,7 @@ pub(crate) fn registration(
             profiles
         }
     });
-    read(request)
+    Ok((read(request)?, owner))
 }
 
 /// Reads a deregistration: the application, and its options.
@@ -88,7 +168,23 @@ pub(crate) fn deregistration(
         return Err(Failure::invalid("pushApplicationID", detail));
     }
     query.insert("pushApplicationID".to_owned(), push_application_id.into());
-    read(query)
+    let query: DeregistrationQuery = read(query)?;
+    owner(query.owner.clone())?;
+    Ok(query)
+}
+
+/// Reads which dead letters to list.
+pub(crate) fn letter_filter(filter: &Document) -> Fallible<LetterFilter> {
+    let mut filter = filter.members()?;
+    put(&mut filter, "pushApplicationID", text_of_number);
+    read(filter)
+}
+
+/// Reads which dead letters are meant.
+pub(crate) fn letter_choice(choice: &Document) -> Fallible<LetterChoice> {
+    let mut choice = choice.members()?;
+    put(&mut choice, "pushApplicationID", text_of_number);
+    read(choice)
 }
 
 /// Reads a filter.

@@ -12,6 +12,7 @@ use zbus::Connection;
 use zbus::fdo::RequestNameFlags;
 use zbus::message::Flags;
 
+use crate::authority::Authority;
 use crate::bus::open;
 use crate::callers::Callers;
 use crate::failure::Failure;
@@ -103,7 +104,8 @@ pub enum Ended {
     ByShutdown,
 }
 
-/// Serves the contract on one connection until it is lost or `shutdown` completes. The address of the settings counts for nothing.
+/// Serves the contract on one connection until it is lost or `shutdown` completes. The address of the settings
+/// counts for polkit alone, which is asked over a connection of its own.
 ///
 /// # Errors
 /// The bus does not give the name, and does not put this connection in its queue either.
@@ -116,10 +118,12 @@ pub async fn serve_on<S: PushService>(
     let callers = Callers::new(settings.clone());
     let (closer, closing) = watch::channel(false);
     let shutdown_timeout = settings.shutdown_timeout;
+    let authority = Authority::new(settings.address.clone(), settings.authorization_timeout);
     let shared = Arc::new(Shared {
         service,
         settings,
         callers: Arc::clone(&callers),
+        authority,
         closing,
     });
     connection

@@ -39,6 +39,9 @@ pub struct DbusSettings {
     pub max_answer_octets: usize,
     /// Octets of content up to which it stands in the event itself; more goes by descriptor.
     pub inline_content: usize,
+    /// How long polkit may take to say whether somebody may do what is an administrator's, its user's password included; zero: it
+    /// is not asked, and administrators alone may.
+    pub authorization_timeout: Duration,
     /// How long the bus may take to answer.
     pub call_timeout: Duration,
     /// The first pause before the bus is connected to again; it doubles.
@@ -66,6 +69,7 @@ impl Default for DbusSettings {
             max_wait: Duration::from_mins(5),
             max_answer_octets: 4 * 1024 * 1024,
             inline_content: 64 * 1024,
+            authorization_timeout: Duration::from_mins(2),
             call_timeout: Duration::from_secs(30),
             backoff_base: Duration::from_secs(1),
             backoff_limit: Duration::from_mins(1),

@@ -268,7 +268,7 @@ async fn deregister<S: PushService>(
     caller: Caller,
     head: &Parts,
 ) -> Fallible<Response<Body>> {
-    let known = &["pushApplicationID", "applicationID", "force"];
+    let known = &["pushApplicationID", "applicationID", "owner", "force"];
     let mut parameters = Parameters::parse(head.uri.query(), known)?;
     //= specs/push-cai.md#deregistration-request
     //# A deregistration that names no pushApplicationID MUST be refused as an invalid request.
@@ -276,6 +276,7 @@ async fn deregister<S: PushService>(
         push_application_id: parameters
             .required("pushApplicationID", "x-wap-application:mms.ua")?,
         application_id: parameters.text("applicationID")?,
+        owner: parameters.text("owner")?,
         force: parameters.flag("force")?,
     };
     Ok(answer::json(

@@ -218,6 +218,12 @@ impl Owner {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether its applications live in a sandbox: what its user may do they may not.
+    pub fn is_sandboxed(&self) -> bool {
+        let unit = self.0.split_once('/').map_or("", |(_, unit)| unit);
+        unit.starts_with("flatpak:") || unit.starts_with("snap:")
+    }
 }
 
 impl fmt::Display for Owner {
@@ -357,6 +363,19 @@ mod tests {
             for parsed in [PushApplicationId::from_number(number), id(&format!("x-Example:{path}"))] {
                 prop_assert_eq!(id(&parsed.to_string()), parsed);
             }
+        }
+    }
+
+    #[test]
+    fn sandboxes_are_told_from_users_and_services() {
+        for (owner, sandboxed) in [
+            ("uid:1000", false),
+            ("uid:0/unit:meter.service", false),
+            ("uid:1000/flatpak:org.example.App", true),
+            ("uid:1000/snap:meter", true),
+            ("token:flatpak:", false),
+        ] {
+            assert_eq!(Owner::proved(owner).is_sandboxed(), sandboxed, "{owner}");
         }
     }
 }

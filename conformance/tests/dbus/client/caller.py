@@ -1,7 +1,8 @@
 """An application that calls org.pushcai.Client1 as it is told, and writes down what it hears.
 
 Each line of standard input is a JSON list: an interface, a method and the arguments of a call. Each line of standard output is a
-JSON object: the `answer` of a call, its `error` with a `message`, or a `signal` with its `arguments`.
+JSON object: the `answer` of a call, its `error` with a `message`, or a `signal` with its `arguments`. The list `["name"]` asks for
+the name of its connection.
 """
 
 import json
@@ -53,7 +54,10 @@ def read(channel, _):
     if not line:
         loop.quit()
         return False
-    call(line)
+    if json.loads(line) == ["name"]:
+        write(name=bus.get_unique_name())
+    else:
+        call(line)
     return True
 
 

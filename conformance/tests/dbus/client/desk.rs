@@ -27,6 +27,11 @@ pub(crate) const THE_BUS: Target<'_> = Target {
     path: "/org/freedesktop/DBus",
     interface: "org.freedesktop.DBus",
 };
+/// What polkit's own file says.
+const POLKIT_POLICY: &str = r#"
+<policy user="root"><allow own="org.freedesktop.PolicyKit1"/></policy>
+<policy context="default"><allow send_destination="org.freedesktop.PolicyKit1"/></policy>
+"#;
 const PROGRAM: &str = include_str!("caller.py");
 
 /// Users that every system has: `root`, `daemon` and `nobody`.
@@ -40,6 +45,8 @@ pub(crate) struct Desk {
     pub(crate) network: Network,
     daemon: Option<Daemon>,
     program: PathBuf,
+    /// More keys of `[dbus]`.
+    keys: String,
 }
 
 /// A file of packaging/dbus.
@@ -65,6 +72,7 @@ impl Desk {
             network: Network::claim()?,
             daemon: None,
             program,
+            keys: String::new(),
         }))
     }
 
@@ -73,7 +81,27 @@ impl Desk {
         kind: Kind,
         settings: impl FnOnce(Ipv4Addr) -> String,
     ) -> anyhow::Result<Option<Self>> {
+        Self::start_with(kind, settings, |command| command)
+    }
+
+    /// As [`Desk::start`], with these keys of `[dbus]`.
+    pub(crate) fn start_on(kind: Kind, keys: &str) -> anyhow::Result<Option<Self>> {
+        let Some(mut desk) = Self::start(kind, |_| String::new())? else {
+            return Ok(None);
+        };
+        keys.clone_into(&mut desk.keys);
+        desk.restart("")?;
+        Ok(Some(desk))
+    }
+
+    /// As [`Desk::start`], by another command that becomes the daemon.
+    pub(crate) fn start_with(
+        kind: Kind,
+        settings: impl FnOnce(Ipv4Addr) -> String,
+        wrap: impl FnOnce(Command) -> Command,
+    ) -> anyhow::Result<Option<Self>> {
         let setup = Setup {
+            policy: POLKIT_POLICY.to_owned(),
             includes: vec![packaged("org.pushcai.Client1.conf")],
             ..Setup::default()
         };
@@ -82,7 +110,8 @@ impl Desk {
         };
         let settings = settings(desk.network.host(1));
         let whole = desk.settings(&settings);
-        desk.daemon = Some(Daemon::start(desk.network.host(2), &whole)?);
+        let (directory, address) = (tempfile::tempdir()?, desk.network.host(2));
+        desk.daemon = Some(Daemon::start_as(directory, address, &whole, wrap)?);
         desk.is_served()?;
         Ok(Some(desk))
     }
@@ -106,9 +135,9 @@ impl Desk {
 
     /// The daemon's settings on this bus.
     pub(crate) fn settings(&self, more: &str) -> String {
-        let address = self.bus.address();
+        let (address, keys) = (self.bus.address(), &self.keys);
         format!(
-            "[sms]\nsubmitted = true\n{more}\n[dbus]\nenabled = \"always\"\naddress = \"{address}\"\n"
+            "[sms]\nsubmitted = true\n{more}\n[dbus]\nenabled = \"always\"\naddress = \"{address}\"\n{keys}"
         )
     }
 
@@ -219,6 +248,13 @@ impl User {
         let answer = self.answer("Register", &[request, json!({})])?;
         let id = answer["registrationID"].as_str().context("no id")?;
         Ok(id.to_owned())
+    }
+
+    /// The name of its connection.
+    pub(crate) fn name(&mut self) -> anyhow::Result<String> {
+        writeln!(self.sender, "[\"name\"]")?;
+        let name = self.next()?;
+        Ok(name["name"].as_str().context("no name")?.to_owned())
     }
 
     /// A property of the Push Client.

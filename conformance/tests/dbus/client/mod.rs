@@ -2,4 +2,5 @@
 
 mod desk;
 mod packaged;
+mod polkit;
 mod told;

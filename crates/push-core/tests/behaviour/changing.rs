@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::common::{
-    Expectations, MMS, PRIVATE, named, request, with_profile, wsp_and_sip, wsp_protocol,
+    Expectations, MMS, PRIVATE, departure, named, request, with_profile, wsp_and_sip, wsp_protocol,
 };
 use push_core::{
-    ChangeCause, Input, Occurrence, OwnPorts, PushClient, RegistrationRequest, ServerReport,
-    ServerState, Settings,
+    ChangeCause, DeregistrationRequest, Input, Occurrence, OwnPorts, PushClient,
+    RegistrationRequest, ServerReport, ServerState, Settings,
 };
 use push_message::{Protocol, PushApplicationId};
 use push_testkit::{PushBuilder, ServersAnswer, Terminal};
@@ -217,4 +217,26 @@ fn whoever_registers_anew_is_lost_anew() {
     terminal.deregistered("uid:1", MMS);
     let again = vec![report("a", ServerState::Confirmed)];
     assert_eq!(causes(&mut terminal, again), []);
+}
+
+#[test]
+fn what_an_administrator_takes_away_is_revoked_and_what_leaves_is_not() {
+    for revoked in [true, false] {
+        let mut terminal = Terminal::new(full());
+        terminal.registered("uid:1", request(MMS));
+        let leaving = DeregistrationRequest {
+            revoked,
+            ..departure(MMS)
+        };
+        terminal.deregister("uid:1", leaving);
+        let expected: &[_] = if revoked {
+            &[("uid:1".to_owned(), ChangeCause::Revoked)]
+        } else {
+            &[]
+        };
+        let told = taken(&mut terminal).into_iter();
+        let told: Vec<_> = told.map(|(owner, cause, _)| (owner, cause)).collect();
+        assert_eq!(told, expected);
+        assert_eq!(terminal.client.counts().registrations, 0);
+    }
 }

@@ -361,6 +361,7 @@ fn copies_outlive_a_crash_and_end_with_their_observer() {
         push_core::DeregistrationRequest {
             push_application_id: "*".to_owned(),
             application_id: Some("b".to_owned()),
+            revoked: false,
             force: false,
         },
     );

@@ -300,6 +300,7 @@ pub(crate) fn departure(name: usize, id: usize, force: bool) -> DeregistrationRe
     DeregistrationRequest {
         push_application_id: IDS[id].to_owned(),
         application_id: NAMES[name].map(str::to_owned),
+        revoked: false,
         force,
     }
 }

@@ -288,6 +288,7 @@ impl Unsettled {
             let leave = DeregistrationRequest {
                 push_application_id: record.push_application_id.to_string(),
                 application_id: record.application_id.as_ref().map(ToString::to_string),
+                revoked: false,
                 force: true,
             };
             self.terminal.deregister(record.owner.as_str(), leave);

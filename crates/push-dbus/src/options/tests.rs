@@ -84,7 +84,7 @@ fn a_registration_is_read_whatever_types_say_the_same() {
         ]);
         assert_eq!(
             registration(&sent(&request), &nothing()),
-            Ok(expected.clone()),
+            Ok((expected.clone(), None)),
             "{index}"
         );
     }
@@ -142,6 +142,29 @@ fn what_cannot_be_meant_is_refused() {
             assert!(!accepted, "{name} {value}");
         }
     }
+}
+
+#[test]
+fn another_owner_is_one_by_its_looks() {
+    let request = options([("pushApplicationID", Variant::new("4"))]);
+    for (text, is_one) in [
+        ("uid:1000", true),
+        ("uid:1000/flatpak:org.example.App", true),
+        ("token:meter", true),
+        ("", false),
+        ("alice", false),
+        ("uid: 1000", false),
+        ("uid:1000\n", false),
+    ] {
+        let named = sent(&options([("owner", Variant::new(text))]));
+        let read = registration(&sent(&request), &named);
+        let owner = read.ok().and_then(|(_, owner)| owner);
+        assert_eq!(owner.is_some(), is_one, "{text:?}");
+        assert_eq!(deregistration("4".to_owned(), &named).is_ok(), is_one);
+    }
+    let long = format!("uid:{}", "1".repeat(1000));
+    let named = sent(&options([("owner", Variant::new(long))]));
+    assert!(registration(&sent(&request), &named).is_err());
 }
 
 #[test]

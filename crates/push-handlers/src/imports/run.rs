@@ -180,6 +180,7 @@ impl Imports {
         let request = DeregistrationRequest {
             push_application_id: registration.request.push_application_id.clone(),
             application_id: registration.request.application_id.clone(),
+            revoked: false,
             force: true,
         };
         let owner = registration.owner.as_str();

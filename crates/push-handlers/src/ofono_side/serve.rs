@@ -318,6 +318,7 @@ impl Registrar {
         let request = DeregistrationRequest {
             push_application_id: ANY.to_owned(),
             application_id: Some(application_id(agent)),
+            revoked: false,
             force: true,
         };
         let application = self.client.application(owner(agent.user));

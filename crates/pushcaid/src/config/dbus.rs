@@ -43,6 +43,9 @@ section! {
         max_answer: Octets = Octets(DbusSettings::default().max_answer_octets),
         /// Octets of content up to which it stands in the event itself; more goes by file descriptor.
         inline_content: Octets = Octets(DbusSettings::default().inline_content),
+        /// How long polkit may take to say whether somebody may do what is an administrator's (docs/dbus.md), a password included that
+        /// it asks for; `0s`: polkit is not asked, and root and the daemon's own user alone may.
+        authorization_timeout: Span = Span(DbusSettings::default().authorization_timeout),
         /// How long the bus may take to answer, and a service to start.
         call_timeout: Span = Span(DbusSettings::default().call_timeout),
         /// The first pause before the bus is connected to again; it doubles.
@@ -99,6 +102,7 @@ impl Dbus {
             max_wait: self.max_wait.0,
             max_answer_octets: self.max_answer.0,
             inline_content: self.inline_content.0,
+            authorization_timeout: self.authorization_timeout.0,
             call_timeout: self.call_timeout.0,
             backoff_base: self.backoff_base.0,
             backoff_limit: self.backoff_limit.0,
