@@ -2,49 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::net::{SocketAddr, UdpSocket};
+#[path = "common/datagrams.rs"]
+mod datagrams;
+
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use push_api::{Caller, EventStream as _, ExplainRequest, Owner, PushService as _, Reason};
 use push_client::{
     Acknowledgement, Application, BuildError, Builder, Client, ClientSettings,
-    DeregistrationRequest, EngineError, Event, Events, Outcome, RegistrationRequest, Selector,
-    Settings,
+    DeregistrationRequest, Event, Events, Outcome, RegistrationRequest, Selector, Settings,
 };
-use tokio::task::JoinHandle;
 
-/// A client that runs, and a gateway that pushes to it.
-struct Bench {
-    client: Client,
-    engine: JoinHandle<Result<(), EngineError>>,
-    gateway: UdpSocket,
-}
-
-impl Bench {
-    fn start(builder: Builder) -> Self {
-        let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let (client, engine) = builder.listen(loopback).build().unwrap();
-        Self {
-            client,
-            engine: tokio::spawn(engine.run()),
-            gateway: UdpSocket::bind(loopback).unwrap(),
-        }
-    }
-
-    /// Sends a push to OMNA number 4 with this transaction and body.
-    fn push(&self, transaction: u8, body: &[u8]) {
-        let octets = [&[transaction, 0x06, 0x03, 0xBE, 0xAF, 0x84], body].concat();
-        self.gateway
-            .send_to(&octets, self.client.listening()[0])
-            .unwrap();
-    }
-
-    async fn stop(self) {
-        self.client.shut_down().await;
-        self.engine.await.unwrap().unwrap();
-    }
-}
+use datagrams::Bench;
 
 fn request(id: &str) -> RegistrationRequest {
     RegistrationRequest {

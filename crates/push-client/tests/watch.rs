@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "common/datagrams.rs"]
+mod datagrams;
+
 use std::future::Future;
-use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,42 +14,11 @@ use push_api::{
     Reason, RegistrationRequest, SettleDeadLetters, WatchQuery, WatchStream as _, Watched,
     WatchedKind, WatchedPush,
 };
-use push_client::{
-    Builder, Client, ClientSettings, EngineError, HandlerReport, RegistrationId, Watching,
-};
-use tokio::task::JoinHandle;
+use push_client::{Builder, ClientSettings, HandlerReport, RegistrationId, Watching};
 
-/// A client that runs, and a gateway that pushes to it.
-struct Bench {
-    client: Client,
-    engine: JoinHandle<Result<(), EngineError>>,
-    gateway: UdpSocket,
-}
+use datagrams::Bench;
 
 impl Bench {
-    fn start(builder: Builder) -> Self {
-        let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let (client, engine) = builder.listen(loopback).build().unwrap();
-        Self {
-            client,
-            engine: tokio::spawn(engine.run()),
-            gateway: UdpSocket::bind(loopback).unwrap(),
-        }
-    }
-
-    /// Sends a push to OMNA number 4 with this transaction and body.
-    fn push(&self, transaction: u8, body: &[u8]) {
-        self.push_to(4, transaction, body);
-    }
-
-    fn push_to(&self, application: u8, transaction: u8, body: &[u8]) {
-        let head = [transaction, 0x06, 0x03, 0xBE, 0xAF, 0x80 | application];
-        let octets = [&head[..], body].concat();
-        self.gateway
-            .send_to(&octets, self.client.listening()[0])
-            .unwrap();
-    }
-
     async fn register(&self, owner: &str, id: &str) -> String {
         let request = RegistrationRequest {
             push_application_id: id.to_owned(),
@@ -91,11 +62,6 @@ impl Bench {
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.unwrap().parse().unwrap()
-    }
-
-    async fn stop(self) {
-        self.client.shut_down().await;
-        self.engine.await.unwrap().unwrap();
     }
 }
 

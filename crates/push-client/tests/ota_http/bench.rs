@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use push_api::{Caller, ExplainRequest, Owner, PushService as _};
+use push_api::{ExplainRequest, PushService as _};
 use push_client::http::{Contact, Host, Ppg, PpgId};
 use push_client::{
     Application, Builder, Client, EngineError, Event, Events, OtaHttpSettings, RegistrationRequest,
@@ -15,15 +14,10 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub(crate) use crate::common::{PATIENCE, administrator, next_change, within};
+
 pub(crate) const WML: &str = "x-wap-application:wml.ua";
 pub(crate) const LOOPBACK: &str = "127.0.0.1:0";
-
-/// Nothing that is waited for may take so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.unwrap()
-}
 
 /// A client that runs, but for while it is held.
 pub(crate) struct Bench {
@@ -130,13 +124,6 @@ impl Bench {
     pub(crate) async fn stop(self) {
         self.client.shut_down().await;
         within(self.engine).await.unwrap().unwrap();
-    }
-}
-
-pub(crate) fn administrator() -> Caller {
-    Caller {
-        owner: Owner::proved("test"),
-        administrator: true,
     }
 }
 

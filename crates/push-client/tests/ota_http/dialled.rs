@@ -4,16 +4,16 @@ use std::net::SocketAddr;
 
 use push_api::Reason;
 use push_api::Refusal;
-use push_api::{Happening, PushService as _, WatchQuery, WatchStream as _};
+use push_api::{PushService as _, WatchQuery};
 use push_client::http::Connect;
-use push_client::{Client, DeregistrationRequest, OtaHttpSettings, Registered, Watching};
+use push_client::{Client, DeregistrationRequest, OtaHttpSettings, Registered};
 use push_core::ServerState;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::bench::{
-    Bench, Gateway, LOOPBACK, WML, administrator, listening, next, options, post, post_with, ppg,
-    request, stream, within,
+    Bench, Gateway, LOOPBACK, WML, administrator, listening, next, next_change, options, post,
+    post_with, ppg, request, stream, within,
 };
 
 /// A gateway that is dialled.
@@ -221,16 +221,6 @@ async fn a_connection_that_ends_is_opened_again_while_somebody_is_registered() {
     let mut third = gateway.connection().await;
     assert_eq!(third.ask(post("again")).await.statuses(), (204, "400"));
     bench.stop().await;
-}
-
-/// What is said of registrations next.
-async fn next_change(watching: &mut Watching) -> String {
-    loop {
-        let watched = within(watching.next()).await.unwrap();
-        if let Happening::RegistrationChanged { cause, .. } = watched.what {
-            return cause;
-        }
-    }
 }
 
 #[tokio::test]

@@ -3,67 +3,28 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use push_api::{Caller, Owner, PushService as _};
+use push_api::PushService as _;
 use push_client::http::Host;
 use push_client::sip::{
     Account, AgentSettings, LargePushSettings, RegistrationSettings, ServingSettings,
     TransactionSettings, Transport,
 };
 use push_client::{
-    Application, BuildError, Builder, Client, EngineError, Event, Events, OtaSipSettings,
-    Registered, RegistrationRequest, Selector,
+    Application, Builder, Event, Events, OtaSipSettings, Registered, RegistrationRequest, Selector,
 };
 use push_message::Refusal;
 use tokio::task::JoinHandle;
 
 use crate::core::Core;
 
-/// How long a test waits for what has to come.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) use crate::common::{Bench, administrator, next_change, within};
 
 /// The id that most tests register.
 pub(crate) const MMS: &str = "x-wap-application:mms.ua";
 
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.unwrap()
-}
-
-/// A client that runs.
-pub(crate) struct Bench {
-    pub(crate) client: Client,
-    engine: JoinHandle<Result<(), EngineError>>,
-}
-
 impl Bench {
     pub(crate) fn start(settings: OtaSipSettings) -> Self {
         Self::start_with(Builder::new().ota_sip(settings))
-    }
-
-    pub(crate) fn start_with(builder: Builder) -> Self {
-        let (client, engine) = builder.build().unwrap();
-        Self {
-            client,
-            engine: tokio::spawn(engine.run()),
-        }
-    }
-
-    /// Ends the engine in the middle of what it does, and starts another one.
-    pub(crate) async fn killed_and_started(self, builder: impl Fn() -> Builder) -> Self {
-        self.engine.abort();
-        self.engine.await.unwrap_err();
-        loop {
-            match builder().build() {
-                Ok((client, engine)) => {
-                    return Self {
-                        client,
-                        engine: tokio::spawn(engine.run()),
-                    };
-                }
-                // The thread of the store before has not let it go yet.
-                Err(BuildError::Store(_)) => tokio::task::yield_now().await,
-                Err(error) => panic!("{error}"),
-            }
-        }
     }
 
     /// The address of a service that is listened for.
@@ -104,11 +65,6 @@ impl Bench {
         self.client.servers(administrator()).await.unwrap()
     }
 
-    pub(crate) async fn stop(self) {
-        self.client.shut_down().await;
-        within(self.engine).await.unwrap().unwrap();
-    }
-
     /// Stops, while the core lets the terminal go.
     pub(crate) async fn stop_bound(self, core: &mut Core) {
         self.client.shut_down().await;
@@ -133,13 +89,6 @@ pub(crate) async fn stream(application: &Application) -> Events {
 
 pub(crate) async fn next(events: &mut Events) -> Event {
     within(events.next_event()).await.unwrap()
-}
-
-pub(crate) fn administrator() -> Caller {
-    Caller {
-        owner: Owner::proved("test"),
-        administrator: true,
-    }
 }
 
 /// A terminal whose core is at this address.

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use push_api::{Happening, PushService as _, WatchQuery, WatchStream as _};
+use push_api::{PushService as _, WatchQuery};
+use push_client::DeregistrationRequest;
 use push_client::http::Host;
 use push_client::sip::Transport;
-use push_client::{DeregistrationRequest, Watching};
 use push_core::ServerState;
 use push_message::Reason;
 use tokio::net::TcpListener;
 
-use crate::bench::{Bench, MMS, administrator, settings, within};
+use crate::bench::{Bench, MMS, administrator, next_change, settings, within};
 use crate::core::Core;
 
 //= specs/push-cai.md#registration-with-the-push-server
@@ -162,16 +162,6 @@ async fn a_registration_outlives_a_restart_and_so_does_the_binding() {
     core.bind().await;
     core.learn().await;
     bench.stop_bound(&mut core).await;
-}
-
-/// What is said of registrations next.
-async fn next_change(watching: &mut Watching) -> String {
-    loop {
-        let watched = within(watching.next()).await.unwrap();
-        if let Happening::RegistrationChanged { cause, .. } = watched.what {
-            return cause;
-        }
-    }
 }
 
 #[tokio::test]

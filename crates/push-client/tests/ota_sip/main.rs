@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod bench;
 mod binding;
 mod bounds;

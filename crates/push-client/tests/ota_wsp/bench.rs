@@ -1,54 +1,13 @@
 //! What the tests have in common.
 
-use std::time::Duration;
+use push_api::PushService as _;
+use push_client::{Builder, Client, Event, Events, ProfileRequest, RegistrationRequest};
 
-use push_api::{Caller, Owner, PushService as _};
-use push_client::{
-    BuildError, Builder, Client, EngineError, Event, Events, ProfileRequest, RegistrationRequest,
-};
-use tokio::task::JoinHandle;
-
-/// How long a test waits for what has to come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A client that runs.
-pub(crate) struct Bench {
-    pub(crate) client: Client,
-    engine: JoinHandle<Result<(), EngineError>>,
-}
+pub(crate) use crate::common::{Bench, PATIENCE, administrator, next_change};
 
 impl Bench {
     pub(crate) fn start(builder: Builder) -> Self {
-        let (client, engine) = builder.build().unwrap();
-        Self {
-            client,
-            engine: tokio::spawn(engine.run()),
-        }
-    }
-
-    /// Ends the engine in the middle of what it does, and starts another one, with the same store as it may be.
-    pub(crate) async fn killed_and_started(self, builder: impl Fn() -> Builder) -> Self {
-        self.engine.abort();
-        self.engine.await.unwrap_err();
-        loop {
-            match builder().build() {
-                Ok((client, engine)) => {
-                    return Self {
-                        client,
-                        engine: tokio::spawn(engine.run()),
-                    };
-                }
-                // The thread of the store before has not let it go yet.
-                Err(BuildError::Store(_)) => tokio::task::yield_now().await,
-                Err(error) => panic!("{error}"),
-            }
-        }
-    }
-
-    pub(crate) async fn stop(self) {
-        self.client.shut_down().await;
-        let stopped = tokio::time::timeout(PATIENCE, self.engine).await;
-        stopped.unwrap().unwrap().unwrap();
+        Self::start_with(builder)
     }
 }
 
@@ -79,13 +38,6 @@ pub(crate) fn request_on(
 pub(crate) async fn next(events: &mut Events) -> Event {
     let next = tokio::time::timeout(PATIENCE, events.next_event());
     next.await.unwrap().unwrap()
-}
-
-pub(crate) fn administrator() -> Caller {
-    Caller {
-        owner: Owner::proved("test"),
-        administrator: true,
-    }
 }
 
 /// The counters of the client, by name.

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use push_api::{
-    ExplainRequest, Happening, PushService as _, Reason, Server, WatchQuery, WatchStream as _,
-};
+use push_api::{ExplainRequest, PushService as _, Reason, Server, WatchQuery};
 use push_client::http::Host;
 use push_client::sessions::{SessionsSettings, Start};
 use push_client::{
     Application, Client, DeregistrationRequest, RegistrationRequest, Selector, StoreSettings,
-    Watching,
 };
 use push_message::{Bearer, Protocol};
 
-use crate::bench::{Bench, PATIENCE, administrator, counter, next, request, request_on, unit_push};
+use crate::bench::{
+    Bench, administrator, counter, next, next_change, request, request_on, unit_push,
+};
 use crate::gateway::{Gateway, provisioned, terminal, terminal_of};
 
 async fn register(application: &Application, request: RegistrationRequest) {
@@ -223,16 +222,6 @@ async fn a_gateway_that_is_not_there_undoes_a_registration() {
     assert_eq!(refusal.reason, Reason::ServerUnreachable);
     drop(gateway);
     bench.stop().await;
-}
-
-/// What is said of registrations next.
-async fn next_change(watching: &mut Watching) -> String {
-    loop {
-        let watched = tokio::time::timeout(PATIENCE, watching.next()).await;
-        if let Happening::RegistrationChanged { cause, .. } = watched.unwrap().unwrap().what {
-            return cause;
-        }
-    }
 }
 
 #[tokio::test]
