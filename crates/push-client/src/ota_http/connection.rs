@@ -88,6 +88,8 @@ pub(super) async fn serve(link: Arc<Link>, life: Arc<Life>, stream: Stream, peer
         life: Arc::clone(&life),
         receipts: Arc::clone(&receipts),
     };
+    // See `octets`: over TLS the octets of TCP say too little.
+    let looks = matches!(stream, Stream::Plain(_));
     let octets = Octets::new(stream, limits, shared, write_timeout, on_fault);
     let connection = Connection::new(Arc::clone(&link.terminal), peer, link.chance());
     let session = Arc::new(Session {
@@ -105,6 +107,7 @@ pub(super) async fn serve(link: Arc<Link>, life: Arc<Life>, stream: Stream, peer
         http1::Builder::new()
             .max_buf_size(link.settings.max_head_octets.saturating_add(BUFFER))
             .header_read_timeout(None)
+            .half_close(looks)
             .serve_connection(TokioIo::new(octets), service)
     );
     let ended = poll_fn(|context| {

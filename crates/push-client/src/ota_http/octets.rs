@@ -5,6 +5,9 @@
 //!
 //! A peer that sends nothing more may still read. So hyper does not hear of that before every request is answered; and
 //! the last octets of a connection tell whether the peer had those answers.
+//!
+//! Over TCP alone, hyper reads nothing while a request is being answered (its `half_close`): for each read it makes room, which is a
+//! buffer anew as long as it holds the one that the request came in. What comes meanwhile is only looked at, here.
 
 use std::io;
 use std::pin::Pin;
@@ -57,6 +60,8 @@ pub(super) struct Octets<F> {
     receipts: Arc<Receipts>,
     /// The peer sends nothing more.
     half_closed: bool,
+    /// The peer had sent more already when that was looked for; it has not been read.
+    ahead: bool,
     on_fault: F,
     write_timeout: Duration,
     write_timer: Option<Pin<Box<Sleep>>>,
@@ -98,6 +103,7 @@ impl<F: OnFault> Octets<F> {
             life: shared.life,
             receipts: shared.receipts,
             half_closed: false,
+            ahead: false,
             on_fault,
             write_timeout,
             write_timer: None,
@@ -105,6 +111,41 @@ impl<F: OnFault> Octets<F> {
             answered: 0,
             farewell: Farewell::None,
         }
+    }
+
+    /// Looks for what the peer has sent, or for its end, where nobody reads before the answer is written.
+    fn look(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let Stream::Plain(stream) = &self.stream else {
+            return Ok(());
+        };
+        if self.half_closed || self.ahead || self.life.is_broken() {
+            return Ok(());
+        }
+        let mut octet = [0];
+        match stream.poll_peek(context, &mut ReadBuf::new(&mut octet)) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(0)) => {
+                self.half_closed = true;
+                self.receipts.half_closed();
+            }
+            Poll::Ready(Ok(_)) => {
+                self.ahead = true;
+                self.receipts.heard();
+            }
+            Poll::Ready(Err(error)) => {
+                self.receipts.broken();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks before the first octets of an answer are written.
+    fn look_before_write(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if std::mem::replace(&mut self.unflushed, true) {
+            return Ok(());
+        }
+        self.look(context)
     }
 
     /// Checks what was just read; cuts it off where it is refused.
@@ -339,7 +380,10 @@ impl<F: OnFault> AsyncRead for Octets<F> {
             this.receipts.half_closed();
             return this.poll_half_closed();
         }
-        this.receipts.heard();
+        // What had come before an answer does not show that the peer had it.
+        if !std::mem::take(&mut this.ahead) {
+            this.receipts.heard();
+        }
         this.check(buffer, before);
         if buffer.filled().len() == before {
             // Nothing was good, and an empty read would be the end.
@@ -359,13 +403,16 @@ impl<F: OnFault> AsyncWrite for Octets<F> {
         if this.writes_by_itself() {
             return Poll::Ready(Ok(octets.len()));
         }
-        this.unflushed = true;
+        this.look_before_write(context)?;
         let written = Pin::new(&mut this.stream).poll_write(context, octets);
         this.poll_write_deadline(context, written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.unflushed && this.life.phase() == Phase::Busy {
+            this.look(context)?;
+        }
         let flushed = Pin::new(&mut this.stream).poll_flush(context);
         ready!(this.poll_write_deadline(context, flushed))?;
         this.receipts.written();
@@ -396,7 +443,7 @@ impl<F: OnFault> AsyncWrite for Octets<F> {
         if this.writes_by_itself() {
             return Poll::Ready(Ok(octets.iter().map(|piece| piece.len()).sum()));
         }
-        this.unflushed = true;
+        this.look_before_write(context)?;
         let written = Pin::new(&mut this.stream).poll_write_vectored(context, octets);
         this.poll_write_deadline(context, written)
     }

@@ -153,3 +153,27 @@ async fn a_reset_right_behind_the_answer_leaves_it_in_doubt() {
     assert_eq!(counted(&bench).await, [1, 1]);
     bench.stop().await;
 }
+
+#[tokio::test]
+async fn what_came_before_the_answer_does_not_show_that_the_gateway_had_it() {
+    let (bench, mut first, mut second) = stage().await;
+    // The second push would wait until the system has acknowledged the first.
+    first.inner().set_nodelay(true).unwrap();
+    bench.hold(true);
+    first.send(post("once")).await;
+    settled(&mut second).await;
+    first.send(post("twice")).await;
+    settled(&mut second).await;
+    bench.hold(false);
+    let accepted = |status: &push_api::Status| status.counters.get("pushes.accepted") == Some(&2);
+    bench.status_until(accepted).await;
+    first.answer_waits().await;
+    // Closed with the answer unread, which is a reset.
+    drop(first);
+    settled(&mut second).await;
+    for content in ["once", "twice"] {
+        assert_eq!(second.ask(post(content)).await.statuses(), (204, "400"));
+    }
+    assert_eq!(counted(&bench).await, [2, 2]);
+    bench.stop().await;
+}
