@@ -42,7 +42,7 @@ const EVERY: u32 = 4;
 pub(crate) fn raw_rate(program: &Program, bus: &Bus) -> anyhow::Result<f64> {
     let mut receiver = program.receive("receive", bus.address(), STRIDE)?;
     let mut caller = program.call(bus.address(), RATE_COUNT, WINDOW)?;
-    let rate = rate_of(&mut receiver, || Ok(()))?;
+    let rate = on_server_core(|| rate_of(&mut receiver, || Ok(())))?;
     anyhow::ensure!(caller.wait()?.success(), "a call was refused");
     Ok(rate)
 }
@@ -67,11 +67,14 @@ pub(crate) fn rate(
         }
         Ok(())
     };
-    send(AHEAD)?;
-    rate_of(&mut receiver, || send(STRIDE))
+    on_server_core(|| {
+        send(AHEAD)?;
+        rate_of(&mut receiver, || send(STRIDE))
+    })
 }
 
-/// The rate by what the application tells, from the first time on; `more` is done each time.
+/// The rate by what the application tells, from the first time on; `more` is done each time. Run on the core of whoever calls: the bus
+/// and the application have theirs to themselves, whether there is anything to be sent or not.
 fn rate_of(
     receiver: &mut Receiver,
     mut more: impl FnMut() -> anyhow::Result<()>,
