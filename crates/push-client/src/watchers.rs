@@ -10,7 +10,7 @@ use push_message::{Owner, PushApplicationId, Reason, ReceivedPush, Refusal};
 use crate::settings::ClientSettings;
 use crate::watch::{Entry, WatchQueue, Watching};
 
-/// Everybody who watches. Where there is nobody, nothing is made of what goes on.
+/// Everybody who watches. Of what nobody watches, nothing is made.
 #[derive(Debug)]
 pub(crate) struct Watchers {
     most: usize,
@@ -112,9 +112,9 @@ impl Watchers {
         Ok(watching)
     }
 
-    /// Whether nobody watches: then nothing has to be told.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.all.is_empty()
+    /// Whether anybody watches such things: else nothing has to be made of them.
+    pub(crate) fn want(&self, kind: WatchedKind) -> bool {
+        self.all.iter().any(|watcher| watcher.wants(kind))
     }
 
     /// How many watch.

@@ -22,6 +22,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use push_api::WatchedKind;
 use push_core::{
     Answer, Delivery, Input, Now, Output, PushClient, RegistrationId, RequestTicket, SubscriberId,
 };
@@ -501,7 +502,7 @@ impl Engine {
             Err(refusal) => {
                 self.counters.refuse_datagram(refusal.as_str());
                 tracing::debug!(%refusal, source = %Masked::new(source, shown), length, "datagram refused");
-                if !self.watchers.is_empty() {
+                if self.watchers.want(WatchedKind::Malformed) {
                     self.tell_malformed(recent::malformed(now.unix, source, length, &refusal));
                 }
                 self.recent.malformed(now.unix, source, length, refusal);

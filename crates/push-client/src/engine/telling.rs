@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use push_api::{Happening, Server, Watched, WatchedEvent, WatchedPush, WatchedRegistration};
+use push_api::{
+    Happening, Server, Watched, WatchedEvent, WatchedKind, WatchedPush, WatchedRegistration,
+};
 use push_core::{
     ChangeCause, Decision, EventId, Now, Occurrence, RegistrationId, RegistrationRecord, Verdict,
 };
@@ -17,9 +19,9 @@ use crate::reports::{Kept, said, took};
 use crate::watchers::{Concern, Told};
 
 impl Engine {
-    /// Tells those who watch what the machine reports. Costs nothing while nobody does.
+    /// Tells those who watch what the machine reports. What nobody watches costs nothing.
     pub(super) fn tell(&mut self, occurrence: &Occurrence, now: Now) {
-        if self.watchers.is_empty() {
+        if !kind_of(occurrence).is_some_and(|kind| self.watchers.want(kind)) {
             return;
         }
         match occurrence {
@@ -201,7 +203,7 @@ impl Engine {
 
     /// Remembers what was refused without a judgement, and tells those who watch.
     pub(super) fn refused_unjudged(&mut self, unjudged: Unjudged) {
-        if !self.watchers.is_empty() {
+        if self.watchers.want(WatchedKind::Malformed) {
             let refused = recent::unjudged(unjudged.clone());
             self.tell_malformed(refused);
         }
@@ -241,7 +243,7 @@ impl Engine {
         self.reports.shorten(&mut report);
         let record = self.core.registration(report.registration);
         let owner = record.map(|record| record.owner.clone());
-        if !self.watchers.is_empty() {
+        if self.watchers.want(WatchedKind::Handled) {
             let event = watched_event(report.event, record.map(|record| &**record));
             let told = Told {
                 watched: at(now, handled(&report, event.clone(), false)),
@@ -257,6 +259,28 @@ impl Engine {
             report,
         });
     }
+}
+
+/// What watchers know it as; absent where they hear nothing of it.
+const fn kind_of(occurrence: &Occurrence) -> Option<WatchedKind> {
+    Some(match occurrence {
+        Occurrence::PushJudged(_) => WatchedKind::Judged,
+        Occurrence::Registered(_) => WatchedKind::Registered,
+        Occurrence::Deregistered(_) => WatchedKind::Deregistered,
+        Occurrence::RegistrationRefused { .. } => WatchedKind::RegistrationRefused,
+        Occurrence::RegistrationChanged { .. } => WatchedKind::RegistrationChanged,
+        Occurrence::HandlerFailed { .. } => WatchedKind::HandlerFailed,
+        Occurrence::Delivered { .. } => WatchedKind::Delivered,
+        Occurrence::Completed { .. } => WatchedKind::Accepted,
+        Occurrence::Delayed { .. } => WatchedKind::Delayed,
+        Occurrence::Died { .. } => WatchedKind::Died,
+        Occurrence::Replayed { .. } => WatchedKind::Replayed,
+        Occurrence::Dropped { .. } => WatchedKind::Dropped,
+        Occurrence::Expired { .. } => WatchedKind::Expired,
+        Occurrence::CopyDropped { .. }
+        | Occurrence::PortNotOpened { .. }
+        | Occurrence::StoreFailed { .. } => return None,
+    })
 }
 
 const fn at(now: Now, what: Happening) -> Watched {
