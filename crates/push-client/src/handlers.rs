@@ -192,9 +192,9 @@ impl Client {
         self.send(Request::Tell(input)).await.ok();
     }
 
-    /// Says what became of an event at a handler, beside its acknowledgement.
-    pub async fn report_handler(&self, report: HandlerReport) {
+    /// Says what became of events at a handler, beside their acknowledgements.
+    pub async fn report_handler(&self, reports: Vec<HandlerReport>) {
         // An engine that has ended explains nothing.
-        self.send(Request::Handled(report)).await.ok();
+        self.send(Request::Handled(reports)).await.ok();
     }
 }

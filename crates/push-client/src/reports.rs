@@ -135,17 +135,22 @@ pub(crate) struct Outcomes(BTreeMap<(Box<str>, Box<str>), u64>);
 
 impl Outcomes {
     pub(crate) fn count(&mut self, scheme: &str, outcome: &str) {
-        let key = (Box::from(scheme), Box::from(outcome));
-        if let Some(count) = self.0.get_mut(&key) {
+        if let Some(count) = self.find(scheme, outcome) {
             *count += 1;
             return;
         }
         let key = if self.0.len() < MAX_OUTCOMES {
-            key
+            (scheme.into(), outcome.into())
         } else {
             (OTHER.into(), OTHER.into())
         };
         *self.0.entry(key).or_default() += 1;
+    }
+
+    fn find(&mut self, scheme: &str, outcome: &str) -> Option<&mut u64> {
+        let mut all = self.0.iter_mut();
+        let found = all.find(|((of, what), _)| **of == *scheme && **what == *outcome);
+        found.map(|(_, count)| count)
     }
 
     /// Scheme, outcome, count.

@@ -297,7 +297,7 @@ async fn what_a_handler_said_is_explained_to_the_owner_alone() {
     let mut alice = bench.watch(caller("alice"), WatchQuery::default()).await;
     let mut root = bench.watch(administrator(), WatchQuery::default()).await;
     let report = report(&event, &registration, "no such printer");
-    bench.client.report_handler(report).await;
+    bench.client.report_handler(vec![report]).await;
 
     for (watching, expected) in [(&mut alice, "no such printer"), (&mut root, "")] {
         let Happening::Handled { output, took, .. } = next(watching).await.what else {

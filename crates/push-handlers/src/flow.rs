@@ -25,6 +25,13 @@ struct UnderWay {
     answer: oneshot::Receiver<Answer>,
 }
 
+/// What was answered, and is not on its way to the engine.
+#[derive(Debug, Default)]
+struct Answered {
+    acknowledgements: Vec<Acknowledgement>,
+    reports: Vec<HandlerReport>,
+}
+
 /// The events of one handler that are under way.
 pub(crate) struct Flow<'a> {
     client: &'a Client,
@@ -34,8 +41,7 @@ pub(crate) struct Flow<'a> {
     limit: Duration,
     scheme: Box<str>,
     under_way: VecDeque<UnderWay>,
-    /// What was answered, and is not on its way to the engine.
-    answered: Vec<(Acknowledgement, HandlerReport)>,
+    answered: Answered,
     acknowledging: Option<Boxed<'a, ()>>,
     /// When the oldest event that is under way has had its time.
     overdue: Pin<Box<Sleep>>,
@@ -56,7 +62,7 @@ impl<'a> Flow<'a> {
             limit,
             scheme: handler_scheme(handler).unwrap_or_default().into(),
             under_way: VecDeque::new(),
-            answered: Vec::new(),
+            answered: Answered::default(),
             acknowledging: None,
             overdue: Box::pin(sleep_until(Instant::now())),
         }
@@ -69,7 +75,9 @@ impl<'a> Flow<'a> {
 
     /// Whether everything is answered, and every answer written down.
     pub(crate) fn is_idle(&self) -> bool {
-        self.under_way.is_empty() && self.answered.is_empty() && self.acknowledging.is_none()
+        self.under_way.is_empty()
+            && self.answered.acknowledgements.is_empty()
+            && self.acknowledging.is_none()
     }
 
     /// Notes that the handler is given this event; says where its answer goes.
@@ -107,7 +115,7 @@ impl<'a> Flow<'a> {
 
     /// Writes down what was answered.
     pub(crate) async fn write_down(&mut self) {
-        while self.acknowledging.is_some() || !self.answered.is_empty() {
+        while self.acknowledging.is_some() || !self.answered.acknowledgements.is_empty() {
             poll_fn(|context| {
                 if self.poll_acknowledging(context) {
                     Poll::Ready(())
@@ -169,7 +177,7 @@ impl<'a> Flow<'a> {
     fn poll_acknowledging(&mut self, context: &mut Context<'_>) -> bool {
         let mut any = false;
         loop {
-            if self.acknowledging.is_none() && !self.answered.is_empty() {
+            if self.acknowledging.is_none() && !self.answered.acknowledgements.is_empty() {
                 let answered = std::mem::take(&mut self.answered);
                 self.acknowledging = Some(acknowledge(self.client, self.record, answered));
             }
@@ -205,7 +213,8 @@ impl<'a> Flow<'a> {
             output: shortened(output, self.settings.kept_output).into(),
             took: one.since.elapsed(),
         };
-        self.answered.push((acknowledgement, report));
+        self.answered.acknowledgements.push(acknowledgement);
+        self.answered.reports.push(report);
         Ok(())
     }
 
@@ -232,14 +241,14 @@ fn unanswered() -> Handed {
 fn acknowledge<'a>(
     client: &'a Client,
     record: &'a RegistrationRecord,
-    answered: Vec<(Acknowledgement, HandlerReport)>,
+    answered: Answered,
 ) -> Boxed<'a, ()> {
     Box::pin(async move {
-        let mut acknowledgements = Vec::with_capacity(answered.len());
-        for (acknowledgement, report) in answered {
-            client.report_handler(report).await;
-            acknowledgements.push(acknowledgement);
-        }
+        let Answered {
+            acknowledgements,
+            reports,
+        } = answered;
+        client.report_handler(reports).await;
         let written = client.acknowledge_as(record.owner.clone(), acknowledgements);
         match written.await {
             Ok(refused) => {

@@ -354,7 +354,11 @@ impl Engine {
                 self.core.handle_input(input, now);
             }
             Request::Tell(input) => self.core.handle_input(input, now),
-            Request::Handled(report) => self.handled(report, now),
+            Request::Handled(reports) => {
+                for report in reports {
+                    self.handled(report, now);
+                }
+            }
             Request::Subscribe(subscription) => self.subscribe(subscription, now),
             Request::NetworkChanged => self.network_changed(now),
             Request::ShutDown => self.stop(),

@@ -25,8 +25,8 @@ pub(crate) enum Request {
     },
     /// Something that the machine does not answer.
     Tell(Input),
-    /// What became of an event at a handler.
-    Handled(HandlerReport),
+    /// What became of events at a handler.
+    Handled(Vec<HandlerReport>),
     /// A connection wants events.
     Subscribe(Subscription),
     /// Which registrations there are: those of one owner, or all.
