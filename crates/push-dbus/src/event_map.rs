@@ -5,8 +5,10 @@ use std::io;
 
 use push_api::{PushEventView, id_digits};
 use push_message::Headers;
-use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
-use zbus::{OwnedFd, Signature, Type, as_variant};
+use serde::ser::{
+    Serialize, SerializeMap as _, SerializeSeq as _, SerializeStruct as _, Serializer,
+};
+use zbus::{OwnedFd, Signature, Type};
 
 use crate::decoded::decoded;
 use crate::sealed::sealed_file;
@@ -75,36 +77,40 @@ impl Serialize for EventMap<'_> {
             decoded,
         } = self;
         let mut map = Entries(serializer.serialize_map(None)?);
-        map.put("id", &digits(view.id))?;
-        map.put("registrationID", &digits(view.registration_id))?;
-        map.put("pushApplicationID", &carried(&view.push_application_id))?;
+        map.put("id", "s", &digits(view.id))?;
+        map.put("registrationID", "s", &digits(view.registration_id))?;
+        map.put(
+            "pushApplicationID",
+            "s",
+            &carried(&view.push_application_id),
+        )?;
         map.put_some("applicationID", view.application_id)?;
-        map.put("contentType", &carried(view.content_type))?;
-        map.put("parameters", &Parameters(view.parameters))?;
+        map.put("contentType", "s", &carried(view.content_type))?;
+        map.put("parameters", "a{ss}", &Parameters(view.parameters))?;
         match content {
-            None => map.put("content", &Octets(view.content))?,
-            Some(file) => map.put("contentFd", file)?,
+            None => map.put("content", "ay", &Octets(view.content))?,
+            Some(file) => map.put("contentFd", "h", file)?,
         }
-        map.put("headers", &Pairs(view.headers))?;
-        map.put("protocol", &view.protocol)?;
-        map.put("bearer", &view.bearer)?;
+        map.put("headers", "a(ss)", &Pairs(view.headers))?;
+        map.put("protocol", "s", &view.protocol)?;
+        map.put("bearer", "s", &view.bearer)?;
         let server = view.server.to_string();
-        map.put("server", &carried(&server))?;
-        map.put("sender", &carried(view.originator.unwrap_or(&server)))?;
+        map.put("server", "s", &carried(&server))?;
+        map.put("sender", "s", &carried(view.originator.unwrap_or(&server)))?;
         if !view.server_names.is_empty() {
             let names: Vec<_> = view.server_names.iter().map(|name| carried(name)).collect();
-            map.put("serverNames", &names)?;
+            map.put("serverNames", "as", &names)?;
         }
         map.put_some("profile", view.device)?;
         if let Some(port) = &view.ports.dest {
-            map.put("dstPort", port)?;
+            map.put("dstPort", "q", port)?;
         }
         if let Some(port) = &view.ports.orig {
-            map.put("srcPort", port)?;
+            map.put("srcPort", "q", port)?;
         }
-        map.put("received", &view.received_at)?;
-        map.put("attempt", &view.attempt)?;
-        map.put("trust", &trust(view))?;
+        map.put("received", "t", &view.received_at)?;
+        map.put("attempt", "u", &view.attempt)?;
+        map.put("trust", "s", &trust(view))?;
         map.put_some("decoded", decoded.as_deref())?;
         map.0.end()
     }
@@ -135,12 +141,30 @@ fn carried(text: &str) -> Cow<'_, str> {
 struct Entries<M>(M);
 
 impl<M: serde::ser::SerializeMap> Entries<M> {
-    fn put<T: Type + Serialize>(&mut self, name: &str, value: &T) -> Result<(), M::Error> {
-        self.0.serialize_entry(name, &as_variant::Serialize(value))
+    fn put<T: Type + Serialize>(
+        &mut self,
+        name: &str,
+        signature: &'static str,
+        value: &T,
+    ) -> Result<(), M::Error> {
+        debug_assert_eq!(*T::SIGNATURE, signature, "{name}");
+        self.0.serialize_entry(name, &Signed(signature, value))
     }
 
     fn put_some(&mut self, name: &str, text: Option<&str>) -> Result<(), M::Error> {
-        text.map_or(Ok(()), |text| self.put(name, &carried(text)))
+        text.map_or(Ok(()), |text| self.put(name, "s", &carried(text)))
+    }
+}
+
+/// A variant: a signature with a value of it. The signature need not be written out each time.
+struct Signed<'a, T>(&'static str, &'a T);
+
+impl<T: Serialize> Serialize for Signed<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut variant = serializer.serialize_struct("Variant", 2)?;
+        variant.serialize_field("signature", self.0)?;
+        variant.serialize_field("value", self.1)?;
+        variant.end()
     }
 }
 
