@@ -13,6 +13,7 @@ use zbus::export::futures_core::Stream as _;
 use zbus::message::Type;
 use zbus::{Address, Connection, MatchRule, Message, MessageStream, connection};
 
+use crate::replies::Link;
 use crate::socket::{BoundedSocket, TooLarge};
 
 /// The bus itself, as a peer.
@@ -53,8 +54,21 @@ pub async fn connect_bounded(
     call_timeout: Duration,
     max_message: usize,
 ) -> zbus::Result<Connection> {
-    let (connection, _) = open(address, call_timeout, max_message).await?;
-    Ok(connection)
+    let link = link(address, call_timeout, max_message).await?;
+    Ok(link.connection().clone())
+}
+
+/// [`connect_bounded`] for one who calls peers often.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn link(
+    address: &BusAddress,
+    call_timeout: Duration,
+    max_message: usize,
+) -> zbus::Result<Link> {
+    let (link, _) = open(address, call_timeout, max_message).await?;
+    Ok(link)
 }
 
 /// Connects to a bus, and says which calls were too large.
@@ -62,7 +76,7 @@ pub(crate) async fn open(
     address: &BusAddress,
     call_timeout: Duration,
     max_message: usize,
-) -> zbus::Result<(Connection, mpsc::Receiver<TooLarge>)> {
+) -> zbus::Result<(Link, mpsc::Receiver<TooLarge>)> {
     let address = match address {
         BusAddress::System => Address::system()?,
         BusAddress::Session => Address::session()?,
@@ -70,9 +84,10 @@ pub(crate) async fn open(
     };
     let stream = dial(&address).await?;
     let (socket, refused) = BoundedSocket::new(stream, max_message);
+    let replies = socket.replies();
     let builder = connection::Builder::socket(socket);
     let connection = builder.method_timeout(call_timeout).build().await?;
-    Ok((connection, refused))
+    Ok((Link::new(connection, replies), refused))
 }
 
 async fn dial(address: &Address) -> zbus::Result<UnixStream> {

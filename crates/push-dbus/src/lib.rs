@@ -18,6 +18,7 @@ mod frame;
 mod interface;
 mod options;
 mod places;
+mod replies;
 mod sealed;
 mod serve;
 mod settings;
@@ -26,10 +27,12 @@ mod state;
 mod watching;
 
 pub use bus::{
-    BusAddress, MAX_MESSAGE, connect, connect_bounded, next_message, next_owner, owner_changes,
+    BusAddress, MAX_MESSAGE, connect, connect_bounded, link, next_message, next_owner,
+    owner_changes,
 };
 pub use event_map::{EventMap, event_map};
 pub use failure::{ERRORS, error_name};
+pub use replies::{Link, ReplyRoute, TakesReplies};
 pub use sealed::sealed_file;
 pub use serve::{Ended, serve, serve_on};
 pub use settings::DbusSettings;

@@ -37,7 +37,7 @@ pub async fn serve<S: PushService>(
     let mut insist = settings.insist;
     loop {
         let serving = async {
-            let (connection, refused) = open(
+            let (link, refused) = open(
                 &settings.address,
                 settings.call_timeout,
                 settings.max_message,
@@ -46,8 +46,8 @@ pub async fn serve<S: PushService>(
             pause = settings.backoff_base;
             let (service, own) = (service.clone(), settings.clone());
             tokio::select! {
-                ended = serve_on(&connection, service, own, shutdown.as_mut()) => ended,
-                never = answer_refused(&connection, refused, settings.max_message) => match never {},
+                ended = serve_on(link.connection(), service, own, shutdown.as_mut()) => ended,
+                never = answer_refused(link.connection(), refused, settings.max_message) => match never {},
             }
         };
         match serving.await {

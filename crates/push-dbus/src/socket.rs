@@ -22,6 +22,7 @@ use zbus::export::async_trait::async_trait;
 use zbus::message::Type;
 
 use crate::frame::{FIXED, Lengths, take_descriptors};
+use crate::replies::Replies;
 
 /// The most descriptors that the kernel lets through at one time.
 const MAX_DESCRIPTORS: usize = 253;
@@ -41,11 +42,12 @@ pub(crate) struct TooLarge {
     pub(crate) octets: usize,
 }
 
-/// A connected socket; where calls go that were too large; how large a message may be.
+/// A connected socket; where calls go that were too large, and where replies go; how large a message may be.
 #[derive(Debug)]
 pub(crate) struct BoundedSocket {
     stream: Arc<UnixStream>,
     refused: mpsc::Sender<TooLarge>,
+    replies: Replies,
     max_message: usize,
 }
 
@@ -55,9 +57,15 @@ impl BoundedSocket {
         let socket = Self {
             stream: Arc::new(stream),
             refused,
+            replies: Replies::default(),
             max_message,
         };
         (socket, refusals)
+    }
+
+    /// Where the replies go that come over it.
+    pub(crate) fn replies(&self) -> Replies {
+        self.replies.clone()
     }
 }
 
@@ -69,7 +77,9 @@ impl Socket for BoundedSocket {
         let writer = Writer(Arc::clone(&self.stream));
         let reader = Reader {
             input: Input::new(self.stream),
+            octets: Vec::new(),
             refused: self.refused,
+            replies: self.replies,
             max_message: self.max_message,
         };
         Split::new(reader, writer)
@@ -80,7 +90,10 @@ impl Socket for BoundedSocket {
 #[derive(Debug)]
 pub(crate) struct Reader {
     input: Input,
+    /// The message that is read at present: its room is used again.
+    octets: Vec<u8>,
     refused: mpsc::Sender<TooLarge>,
+    replies: Replies,
     max_message: usize,
 }
 
@@ -95,6 +108,7 @@ impl ReadHalf for Reader {
         self.input.put_back(received, descriptors);
         loop {
             match self.next(sequence).await {
+                Ok(Some(message)) if self.replies.take(&message) => {}
                 Ok(Some(message)) => return Ok(message),
                 Ok(None) => {}
                 Err(error @ zbus::Error::InputOutput(_)) => return Err(error),
@@ -113,10 +127,17 @@ impl ReadHalf for Reader {
     }
 }
 
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.replies.close();
+    }
+}
+
 impl Reader {
     /// The next message; `None` where it is not for anybody to see.
     async fn next(&mut self, sequence: u64) -> zbus::Result<Option<Message>> {
-        let mut octets = Vec::new();
+        let mut octets = std::mem::take(&mut self.octets);
+        octets.clear();
         self.input.read(&mut octets, FIXED).await?;
         let lengths = Lengths::of(&octets)?;
         if lengths.head > self.max_message {
@@ -132,10 +153,13 @@ impl Reader {
         octets.reserve_exact(lengths.whole - FIXED);
         self.input.read(&mut octets, lengths.whole - FIXED).await?;
         let mut descriptors = self.descriptors_of(&mut octets);
-        Whole
+        let message = Whole
             .receive_message(sequence, &mut octets, &mut descriptors)
-            .await
-            .map(Some)
+            .await;
+        if octets.capacity() <= READ_AHEAD {
+            self.octets = octets;
+        }
+        message.map(Some)
     }
 
     /// What becomes of a message that is too large.
@@ -292,9 +316,9 @@ impl WriteHalf for Writer {
         let mut rest = messages;
         while let Some(first) = rest.first() {
             let has_none = |message: &&Message| message.data().fds().is_empty();
-            let followers = rest.iter().skip(1).take(WRITE_TOGETHER - 1);
-            let count = 1 + followers.take_while(has_none).count();
-            let (together, later) = rest.split_at(count);
+            // dbus-broker takes descriptors for those of the last message that came with them, so that such a message goes alone.
+            let together = rest.iter().take(WRITE_TOGETHER).take_while(has_none);
+            let (together, later) = rest.split_at(together.count().max(1));
             let descriptors: Vec<_> = first.data().fds().iter().map(|fd| fd.as_fd()).collect();
             let slices = together.iter().map(|message| IoSlice::new(message.data()));
             self.write(&mut slices.collect::<Vec<_>>(), &descriptors)

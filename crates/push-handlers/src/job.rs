@@ -4,7 +4,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use push_client::{Client, Event, Events, RegistrationRecord};
+use push_api::EventStream as _;
+use push_client::{Client, Event, EventId, Events, RegistrationRecord};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -73,6 +74,7 @@ impl Job {
             // A probe is one event.
             turn: if self.probe { 1 } else { u32::MAX },
             events,
+            arrived: Vec::new(),
         };
         let ended = work.carry_out(handler.as_mut(), &self.settings).await;
         work.flow.write_down().await;
@@ -121,11 +123,14 @@ struct Work<'a> {
     /// How many events it may still be given, whoever waits.
     turn: u32,
     events: Events,
+    /// Events that the handler is given next.
+    arrived: Vec<Event>,
 }
 
 /// What happened next.
 enum Next {
-    Event(Event),
+    /// Events have arrived, so many.
+    Events(usize),
     /// No more events are taken.
     Enough,
     Progress,
@@ -148,10 +153,11 @@ impl Work<'_> {
             if given >= turn {
                 break;
             }
-            match self.next(linger).await? {
-                Next::Event(event) => {
-                    given = given.saturating_add(1);
-                    if !self.give(event, handler).await? {
+            let most = handler.together().clamp(1, turn - given);
+            match self.next(linger, most).await? {
+                Next::Events(count) => {
+                    given = given.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+                    if !self.give(handler).await? {
                         break;
                     }
                 }
@@ -165,39 +171,52 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn next(&mut self, linger: Duration) -> Result<Next, Unreachable> {
-        let has_room = self.flow.len() < self.window;
+    /// Waits for what is next; takes so many events at most.
+    async fn next(&mut self, linger: Duration, most: u32) -> Result<Next, Unreachable> {
+        let room = self.window.saturating_sub(self.flow.len());
+        let room = room.min(usize::try_from(most).unwrap_or(usize::MAX));
         let is_idle = self.flow.is_idle();
         let Self {
             flow,
             let_go,
             others_wait,
             events,
+            arrived,
             ..
         } = self;
         tokio::select! {
             biased;
             progress = flow.progress() => progress.map(|()| Next::Progress),
             () = until(let_go) => Ok(Next::Enough),
-            event = events.next_event(), if has_room => Ok(event.map_or(Next::Enough, Next::Event)),
+            count = events.next(arrived, room), if room > 0 => Ok(match count {
+                0 => Next::Enough,
+                count => Next::Events(count),
+            }),
             () = sleep(linger), if is_idle => Ok(Next::Enough),
             () = after(LEAST_LINGER, others_wait), if is_idle => Ok(Next::Enough),
         }
     }
 
-    /// Gives an event to the handler, and takes answers on others meanwhile; says whether the handler takes more.
-    async fn give(&mut self, event: Event, handler: &mut dyn Handler) -> Result<bool, Unreachable> {
-        let id = event.id();
-        let answering = self.flow.depart(&event);
-        let mut taking = pin!(handler.take(event, answering));
+    /// Gives the handler what has arrived, and takes answers on others meanwhile; says whether the handler takes more.
+    async fn give(&mut self, handler: &mut dyn Handler) -> Result<bool, Unreachable> {
+        let Self { flow, arrived, .. } = self;
+        let ids: Vec<EventId> = arrived.iter().map(Event::id).collect();
+        let events = arrived.drain(..);
+        let events = events.map(|event| {
+            let answering = flow.depart(&event);
+            (event, answering)
+        });
+        let mut taking = pin!(handler.take_together(events.collect()));
         let end = Instant::now() + self.limit;
         loop {
             tokio::select! {
                 biased;
                 taken = &mut taking => return taken.map(|()| true),
-                progress = self.flow.progress() => progress?,
+                progress = flow.progress() => progress?,
                 () = tokio::time::sleep_until(end) => {
-                    self.flow.give_up(id);
+                    for id in ids {
+                        flow.give_up(id);
+                    }
                     return Ok(false);
                 }
             }

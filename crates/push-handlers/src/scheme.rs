@@ -82,6 +82,27 @@ pub trait Handler: Debug + Send {
     /// # Errors
     /// The application cannot be reached (any more): nothing is said of this event nor of those that are not answered.
     fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>>;
+
+    /// How many events it is given at one time where so many wait: more than one where that is less work than one after the other.
+    fn together(&self) -> u32 {
+        1
+    }
+
+    /// As [`take`](Self::take) of several events, in this order. Returns once all are on their way.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    fn take_together(
+        &mut self,
+        events: Vec<(Event, Answering)>,
+    ) -> Boxed<'_, Result<(), Unreachable>> {
+        Box::pin(async move {
+            for (event, answering) in events {
+                self.take(event, answering).await?;
+            }
+            Ok(())
+        })
+    }
 }
 
 /// Why an application cannot be reached.

@@ -68,6 +68,10 @@ impl Handler for PlayedHandler {
         self.window
     }
 
+    fn together(&self) -> u32 {
+        self.window
+    }
+
     fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>> {
         let act = Act::Taken(self.registration, event, answering);
         self.acts.try_send(act).ok();

@@ -1,17 +1,18 @@
 //! Events given to one service that runs: `org.pushcai.Handler1.PushEvent`, in order, several at a time.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use push_api::{DeliveredEvent as _, PushEventView};
 use push_client::{Boxed, Event, Outcome};
-use push_dbus::{HANDLER_INTERFACE, event_map, next_message};
-use tokio::task::JoinHandle;
-use zbus::message::{Flags, Message, Type};
-use zbus::names::OwnedUniqueName;
-use zbus::{Connection, MatchRule, MessageStream, ObjectPath, OwnedVariant};
+use push_dbus::{HANDLER_INTERFACE, Link, ReplyRoute, TakesReplies, event_map};
+use zbus::message::{Flags, Message};
+use zbus::names::{InterfaceName, MemberName, OwnedUniqueName};
+use zbus::{Connection, ObjectPath};
 
+use super::reply::{handed, refused, said};
 use crate::{Answer, Answering, Handed, Handler, Unreachable};
 
 /// Errors by which a bus says that nobody took the call.
@@ -30,7 +31,11 @@ const NO_HANDLER: [&str; 3] = [
 ];
 /// The error by which a bus says that a service left without an answer.
 const NO_REPLY: &str = "org.freedesktop.DBus.Error.NoReply";
-const BUS: &str = "org.freedesktop.DBus";
+
+/// What is called of a service.
+const INTERFACE: InterfaceName<'static> =
+    InterfaceName::from_static_str_unchecked(HANDLER_INTERFACE);
+const PUSH_EVENT: MemberName<'static> = MemberName::from_static_str_unchecked("PushEvent");
 
 /// What may be set for deliveries on one bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +66,7 @@ pub struct Delivery {
     path: ObjectPath<'static>,
     settings: DeliverySettings,
     under_way: Arc<UnderWay>,
-    replies: JoinHandle<()>,
+    _replies: ReplyRoute,
 }
 
 /// Calls that are not answered, by their serial numbers, which grow.
@@ -73,25 +78,22 @@ impl Delivery {
     ///
     /// # Errors
     /// The connection is lost.
-    pub async fn open(
-        connection: &Connection,
+    pub fn open(
+        link: &Link,
         service: OwnedUniqueName,
         path: ObjectPath<'static>,
         settings: DeliverySettings,
     ) -> Result<Self, Unreachable> {
         let under_way = Arc::new(UnderWay::default());
-        let answers = replies(connection, Type::MethodReturn, service.as_str()).await?;
-        // The bus answers in the place of a service that is gone.
-        let refusals = replies(connection, Type::Error, BUS).await?;
-        let errors = replies(connection, Type::Error, service.as_str()).await?;
-        let reading = read_replies([answers, refusals, errors], Arc::clone(&under_way));
+        let caller: Arc<UnderWay> = Arc::clone(&under_way);
+        let route = link.route(service.clone(), caller);
         Ok(Self {
-            connection: connection.clone(),
+            connection: link.connection().clone(),
             service,
             path,
             settings,
             under_way,
-            replies: tokio::spawn(reading),
+            _replies: route.ok_or_else(|| Unreachable::new("the bus is lost"))?,
         })
     }
 
@@ -105,9 +107,27 @@ impl Delivery {
         answering: Answering,
     ) -> Result<(), Unreachable> {
         let message = self.message(event)?;
-        let serial = message.primary_header().serial_num().get();
-        self.under_way.lock().insert(serial, answering);
-        let sent = self.connection.send(&message).await;
+        self.send(&[message], [answering]).await
+    }
+
+    /// Gives events to the service, written as one.
+    async fn give_together(&self, events: Vec<(Event, Answering)>) -> Result<(), Unreachable> {
+        let messages = events.iter().map(|(event, _)| self.message(event.view()));
+        let messages = messages.collect::<Result<Vec<_>, _>>()?;
+        let answering = events.into_iter().map(|(_, answering)| answering);
+        self.send(&messages, answering).await
+    }
+
+    async fn send(
+        &self,
+        messages: &[Message],
+        answering: impl IntoIterator<Item = Answering>,
+    ) -> Result<(), Unreachable> {
+        let serials = messages
+            .iter()
+            .map(|message| message.primary_header().serial_num().get());
+        self.under_way.lock().extend(serials.zip(answering));
+        let sent = self.connection.send_all(messages).await;
         sent.map_err(|error| Unreachable::new(format!("the bus is lost: {error}")))
     }
 
@@ -116,9 +136,9 @@ impl Delivery {
             Unreachable::new(format!("the event cannot be put into a message: {error}"))
         };
         let map = event_map(event, self.settings.inline_content).map_err(|error| unable(&error))?;
-        Message::method_call(&self.path, "PushEvent")
+        Message::method_call(&self.path, PUSH_EVENT)
             .destination(&self.service)
-            .interface(HANDLER_INTERFACE)
+            .interface(INTERFACE)
             .build(&map)
             .map_err(|error| unable(&error))
     }
@@ -152,11 +172,16 @@ impl Handler for Delivery {
     fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>> {
         Box::pin(async move { self.give(event.view(), answering).await })
     }
-}
 
-impl Drop for Delivery {
-    fn drop(&mut self) {
-        self.replies.abort();
+    fn together(&self) -> u32 {
+        self.settings.window
+    }
+
+    fn take_together(
+        &mut self,
+        events: Vec<(Event, Answering)>,
+    ) -> Boxed<'_, Result<(), Unreachable>> {
+        Box::pin(self.give_together(events))
     }
 }
 
@@ -164,28 +189,26 @@ impl UnderWay {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Answering>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Takes a reply in; what answers nothing that is under way is dropped.
-    fn settle(&self, reply: &Message) {
+impl TakesReplies for UnderWay {
+    fn take(&self, reply: &Message) -> bool {
         let header = reply.header();
         let Some(serial) = header.reply_serial() else {
-            return;
+            return false;
         };
         let mut under_way = self.lock();
-        if !under_way.contains_key(&serial.get()) {
-            return;
-        }
+        let Entry::Occupied(called) = under_way.entry(serial.get()) else {
+            return false;
+        };
         match header.error_name().map(zbus::names::ErrorName::as_str) {
             Some(NO_REPLY) => fall(&mut under_way),
-            error => {
-                if let Some(answering) = under_way.remove(&serial.get()) {
-                    answering.give(answer(error, reply));
-                }
-            }
+            error => called.remove().give(answer(error, reply)),
         }
+        true
     }
 
-    fn fail(&self) {
+    fn lose(&self) {
         for (_, answering) in std::mem::take(&mut *self.lock()) {
             answering.give(Err(Unreachable::new("the bus is lost")));
         }
@@ -213,91 +236,4 @@ fn answer(error: Option<&str>, reply: &Message) -> Answer {
         }
         Some(name) => Ok(refused(name, reply)),
     }
-}
-
-async fn replies(
-    connection: &Connection,
-    kind: Type,
-    sender: &str,
-) -> Result<MessageStream, Unreachable> {
-    let lost = |error: zbus::Error| Unreachable::new(format!("the bus is lost: {error}"));
-    let rule = MatchRule::builder().msg_type(kind).sender(sender).build();
-    let rule = rule.map_err(lost)?.to_owned();
-    MessageStream::for_match_rule(rule, connection, None)
-        .await
-        .map_err(lost)
-}
-
-async fn read_replies(streams: [MessageStream; 3], under_way: Arc<UnderWay>) {
-    let [mut answers, mut refusals, mut errors] = streams;
-    loop {
-        // What a service answered before it left counts, so its answers go first.
-        let reply = tokio::select! {
-            biased;
-            reply = next_message(&mut answers) => reply,
-            reply = next_message(&mut refusals) => reply,
-            reply = next_message(&mut errors) => reply,
-        };
-        match reply {
-            Some(reply) => under_way.settle(&reply),
-            None => return under_way.fail(),
-        }
-    }
-}
-
-/// What a service made of an event by its answer: a map with an `outcome`, and perhaps with `after` (seconds) and `detail`.
-fn handed(reply: &Message) -> Handed {
-    let body = reply.body();
-    let Ok(result) = body.deserialize::<BTreeMap<String, OwnedVariant>>() else {
-        if body.is_empty() {
-            return Handed::new(
-                Outcome::Later,
-                "answered by nothing, or by more than is taken",
-            );
-        }
-        let signature = body.signature();
-        return Handed::new(
-            Outcome::Later,
-            format!("answered by `{signature}`, where a{{sv}} is asked for"),
-        );
-    };
-    let text = |name: &str| {
-        result
-            .get(name)
-            .and_then(|value| <&str>::try_from(value).ok())
-    };
-    let outcome = match text("outcome") {
-        Some("accepted") => Outcome::Accepted,
-        Some("later") => Outcome::Later,
-        Some("rejected") => Outcome::Rejected,
-        Some(other) => {
-            let shown: String = other.chars().take(40).collect();
-            let said =
-                format!("answered `{shown}`; an outcome is `accepted`, `later` or `rejected`");
-            return Handed::new(Outcome::Later, said);
-        }
-        None => return Handed::new(Outcome::Later, "answered without an `outcome`"),
-    };
-    let after = result
-        .get("after")
-        .and_then(|value| u32::try_from(value).ok());
-    Handed {
-        outcome,
-        after: after.map(|seconds| Duration::from_secs(seconds.into())),
-        said: format!("outcome {}", text("outcome").unwrap_or_default()),
-        output: text("detail").unwrap_or_default().to_owned(),
-    }
-}
-
-/// A service that answers by an error of its own: again later.
-fn refused(name: &str, reply: &Message) -> Handed {
-    Handed {
-        output: said(reply),
-        ..Handed::new(Outcome::Later, name)
-    }
-}
-
-fn said(reply: &Message) -> String {
-    let body = reply.body();
-    body.deserialize::<&str>().unwrap_or_default().to_owned()
 }

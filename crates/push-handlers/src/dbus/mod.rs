@@ -5,6 +5,7 @@
 
 mod delivery;
 mod presence;
+mod reply;
 mod service_files;
 mod service_name;
 mod session_bus;

@@ -1,7 +1,7 @@
 //! The bus of a session, as the process of its user sees it that helps the Push Client there.
 
 use push_client::Boxed;
-use zbus::Connection;
+use push_dbus::Link;
 use zbus::fdo::DBusProxy;
 use zbus::names::{BusName, OwnedUniqueName};
 
@@ -13,17 +13,14 @@ use crate::Unreachable;
 /// The bus of a session: everything on it belongs to its user.
 #[derive(Debug, Clone)]
 pub struct SessionBus {
-    connection: Connection,
+    link: Link,
     delivery: DeliverySettings,
 }
 
 impl SessionBus {
     /// The bus at the other end of this connection.
-    pub const fn new(connection: Connection, delivery: DeliverySettings) -> Self {
-        Self {
-            connection,
-            delivery,
-        }
+    pub const fn new(link: Link, delivery: DeliverySettings) -> Self {
+        Self { link, delivery }
     }
 
     /// Whether a service is there, or would be started.
@@ -45,7 +42,7 @@ impl SessionBus {
     }
 
     async fn find(&self, service: &ServiceName) -> zbus::Result<bool> {
-        let bus = DBusProxy::new(&self.connection).await?;
+        let bus = DBusProxy::new(self.link.connection()).await?;
         let name = BusName::from(service.name.clone());
         if owner_of(&bus, &name).await?.is_some() || lists(&bus, &name).await? {
             return Ok(true);
@@ -66,7 +63,7 @@ impl SessionBus {
                 Unreachable::new(format!("{service} on the bus of the session: {error}"))
             })?;
             let settings = self.delivery.clone();
-            Delivery::open(&self.connection, unique, service.path.clone(), settings).await
+            Delivery::open(&self.link, unique, service.path.clone(), settings)
         })
     }
 
@@ -83,7 +80,7 @@ impl SessionBus {
         let told = async {
             let unique = self.start(service).await?;
             tell_lost(
-                &self.connection,
+                self.link.connection(),
                 &unique,
                 &service.path,
                 registration,
@@ -96,7 +93,7 @@ impl SessionBus {
     }
 
     async fn start(&self, service: &ServiceName) -> zbus::Result<OwnedUniqueName> {
-        let bus = DBusProxy::new(&self.connection).await?;
+        let bus = DBusProxy::new(self.link.connection()).await?;
         Ok(started(&bus, service).await?)
     }
 }

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use push_api::Caller;
 use push_client::{Boxed, ChangeCause, RegistrationRecord};
-use push_dbus::{BusAddress, DbusSettings, connect_bounded};
+use push_dbus::{BusAddress, DbusSettings, Link, link};
 use push_message::{Owner, Refusal};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use zbus::Connection;
 use zbus::fdo::{self, DBusProxy};
 use zbus::names::{BusName, OwnedUniqueName};
 
@@ -68,7 +67,7 @@ impl Default for SystemBusSettings {
 #[derive(Debug)]
 pub struct SystemBus {
     settings: SystemBusSettings,
-    connection: HeldConnection,
+    link: HeldConnection<Link>,
     reloaded: Mutex<Option<Instant>>,
 }
 
@@ -88,20 +87,20 @@ impl SystemBus {
     pub fn new(settings: SystemBusSettings) -> Arc<Self> {
         Arc::new(Self {
             settings,
-            connection: HeldConnection::default(),
+            link: HeldConnection::default(),
             reloaded: Mutex::default(),
         })
     }
 
-    async fn connection(&self) -> zbus::Result<Connection> {
+    async fn link(&self) -> zbus::Result<Link> {
         let SystemBusSettings {
             address,
             call_timeout,
             max_message,
             ..
         } = &self.settings;
-        let opening = connect_bounded(address, *call_timeout, *max_message);
-        self.connection.get(opening).await
+        let opening = link(address, *call_timeout, *max_message);
+        self.link.get(opening).await
     }
 
     async fn judge(&self, caller: &Caller, service: &ServiceName) -> Result<(), Refusal> {
@@ -122,8 +121,8 @@ impl SystemBus {
     }
 
     async fn presence(&self, service: &ServiceName) -> zbus::Result<Presence> {
-        let connection = self.connection().await?;
-        let bus = DBusProxy::new(&connection).await?;
+        let link = self.link().await?;
+        let bus = DBusProxy::new(link.connection()).await?;
         let name = BusName::from(service.name.clone());
         if let Some(unique) = owner_of(&bus, &name).await? {
             let uid = bus.get_connection_unix_user(unique.into()).await?;
@@ -180,9 +179,9 @@ impl SystemBus {
         owner: &Owner,
         service: &ServiceName,
     ) -> Result<Box<dyn Handler>, Unreachable> {
-        let (connection, unique) = self.find(owner, service).await?;
+        let (link, unique) = self.find(owner, service).await?;
         let delivery = self.settings.delivery.clone();
-        let delivery = Delivery::open(&connection, unique, service.path.clone(), delivery).await?;
+        let delivery = Delivery::open(&link, unique, service.path.clone(), delivery)?;
         Ok(Box::new(delivery))
     }
 
@@ -195,9 +194,9 @@ impl SystemBus {
     ) -> Result<(), Unreachable> {
         let failed =
             |error: zbus::Error| Unreachable::new(format!("{service} on the system bus: {error}"));
-        let (connection, unique) = self.find(&record.owner, service).await?;
+        let (link, unique) = self.find(&record.owner, service).await?;
         let (id, cause) = (record.id.to_string(), cause.as_str());
-        let told = tell_lost(&connection, &unique, &service.path, &id, cause);
+        let told = tell_lost(link.connection(), &unique, &service.path, &id, cause);
         told.await.map_err(failed)
     }
 
@@ -206,30 +205,27 @@ impl SystemBus {
         &self,
         owner: &Owner,
         service: &ServiceName,
-    ) -> Result<(Connection, OwnedUniqueName), Unreachable> {
+    ) -> Result<(Link, OwnedUniqueName), Unreachable> {
         let failed = |error: &dyn std::fmt::Display| {
             Unreachable::new(format!("{service} on the system bus: {error}"))
         };
         let started = self.start(service).await;
-        let (connection, unique, uid) = started.map_err(|error| failed(&error))?;
+        let (link, unique, uid) = started.map_err(|error| failed(&error))?;
         if !may_deliver(owner, uid) {
             return Err(failed(&format!(
                 "it belongs to user {uid}, and not to {owner}"
             )));
         }
-        Ok((connection, unique))
+        Ok((link, unique))
     }
 
     /// The connection to the bus, that of a service on it, which is started where it does not run, and its user.
-    async fn start(
-        &self,
-        service: &ServiceName,
-    ) -> zbus::Result<(Connection, OwnedUniqueName, u32)> {
-        let connection = self.connection().await?;
-        let bus = DBusProxy::new(&connection).await?;
+    async fn start(&self, service: &ServiceName) -> zbus::Result<(Link, OwnedUniqueName, u32)> {
+        let link = self.link().await?;
+        let bus = DBusProxy::new(link.connection()).await?;
         let unique = started(&bus, service).await?;
         let uid = bus.get_connection_unix_user(unique.clone().into()).await?;
-        Ok((connection, unique, uid))
+        Ok((link, unique, uid))
     }
 }
 

@@ -6,7 +6,7 @@ mod lanes;
 use std::time::Duration;
 
 use push_api::{SessionAnswer, SessionOrder};
-use push_dbus::{BusAddress, connect};
+use push_dbus::{BusAddress, MAX_MESSAGE, link};
 use push_handlers::dbus::{DeliverySettings, SessionBus};
 use tokio::sync::mpsc;
 use zbus::Connection;
@@ -40,11 +40,12 @@ pub(crate) async fn run(
         .bus
         .clone()
         .map_or(BusAddress::Session, BusAddress::At);
-    let connection = connect(&address, CALL_TIMEOUT)
+    let link = link(&address, CALL_TIMEOUT, MAX_MESSAGE)
         .await
         .map_err(|error| no_bus(&error.to_string()))?;
-    take_name(&connection, output).await;
-    let bus = SessionBus::new(connection.clone(), DeliverySettings::default());
+    let connection = link.connection();
+    take_name(connection, output).await;
+    let bus = SessionBus::new(link.clone(), DeliverySettings::default());
     tokio::select! {
         biased;
         result = interrupted() => result,
