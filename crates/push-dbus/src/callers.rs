@@ -1,6 +1,7 @@
 //! Who calls: told once for each connection to the bus, and forgotten when it leaves.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use push_api::{Caller, Owner, Reason};
@@ -15,13 +16,14 @@ use zbus::{Connection, MessageStream};
 use crate::DbusSettings;
 use crate::bus::{ask_bus, next_owner, owner_changes};
 use crate::failure::{Failure, Fallible};
-use crate::places::{Place, Places};
+use crate::places::{OwnerPlaces, Place, Places};
 
 /// The connections of applications that called since they came.
 #[derive(Debug)]
 pub(crate) struct Callers {
     settings: DbusSettings,
     calls: Arc<Places>,
+    calls_of: OwnerPlaces,
     known: Mutex<Known>,
 }
 
@@ -37,6 +39,7 @@ struct Known {
 struct Peer {
     caller: OnceCell<Caller>,
     calls: Arc<Places>,
+    was_admitted: AtomicBool,
     gone: watch::Sender<bool>,
     watching: Mutex<Option<AbortHandle>>,
     turn: Mutex<u64>,
@@ -46,10 +49,10 @@ struct Peer {
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) caller: Caller,
-    /// Whether its connection was not known before.
+    /// Whether it is the first of its connection that is admitted.
     pub(crate) is_first: bool,
     gone: watch::Receiver<bool>,
-    _places: [Place; 2],
+    _places: [Place; 3],
 }
 
 impl Admitted {
@@ -65,6 +68,7 @@ impl Callers {
         Arc::new(Self {
             settings,
             calls: Arc::default(),
+            calls_of: OwnerPlaces::default(),
             known: Mutex::default(),
         })
     }
@@ -99,11 +103,7 @@ impl Callers {
             );
             Failure::bound(&detail)
         })?;
-        let mut is_first = false;
-        let identify = || {
-            is_first = true;
-            self.identify(connection, &sender, &known)
-        };
+        let identify = || self.identify(connection, &sender, &known);
         let told = known.caller.get_or_try_init(identify).await;
         let caller = match told {
             Ok(caller) => caller.clone(),
@@ -113,12 +113,12 @@ impl Callers {
             }
         };
         self.check_owner(&caller.owner, &sender, &known)?;
-        self.check_calls(&caller.owner)?;
+        let place_of_owner = self.place_of(&caller.owner)?;
         Ok(Admitted {
             caller,
-            is_first,
+            is_first: !known.was_admitted.swap(true, Ordering::Relaxed),
             gone: known.gone.subscribe(),
-            _places: [place, own_place],
+            _places: [place, own_place, place_of_owner],
         })
     }
 
@@ -171,6 +171,7 @@ impl Callers {
         let one = Arc::new(Peer {
             caller: OnceCell::new(),
             calls: Arc::default(),
+            was_admitted: AtomicBool::new(false),
             gone: watch::Sender::new(false),
             watching: Mutex::default(),
             turn: Mutex::new(turn),
@@ -199,16 +200,13 @@ impl Callers {
     }
 
     /// One owner's calls do not take the places of all others.
-    fn check_calls(&self, owner: &Owner) -> Fallible<()> {
+    fn place_of(&self, owner: &Owner) -> Fallible<Place> {
         let most = self.settings.max_calls_per_owner;
-        let known = self.lock();
-        let own = known.connections.values().filter(|one| one.is_of(owner));
-        let under_way: usize = own.map(|one| one.calls.taken()).sum();
-        if under_way <= most {
-            return Ok(());
-        }
-        let detail = format!("{most} calls of {owner} are under way already; wait for one of them");
-        Err(Failure::bound(&detail))
+        self.calls_of.take(owner, most).ok_or_else(|| {
+            Failure::bound(&format!(
+                "{most} calls of {owner} are under way already; wait for one of them"
+            ))
+        })
     }
 
     fn forget(&self, name: &OwnedUniqueName, one: &Arc<Peer>) {
