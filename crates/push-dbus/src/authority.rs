@@ -13,6 +13,7 @@ use zbus::{Connection, Message, Variant, fdo};
 
 use crate::BusAddress;
 use crate::bus::connect;
+use crate::callers::Admitted;
 use crate::failure::{Failure, Fallible};
 
 const NAME: &str = "org.freedesktop.PolicyKit1";
@@ -67,21 +68,27 @@ impl Authority {
     /// Takes the caller of a call as an administrator for one action, where it is one or polkit says that it may.
     pub(crate) async fn administrator(
         &self,
-        caller: &Caller,
+        admitted: &mut Admitted,
         header: &Header<'_>,
         action: Action,
     ) -> Fallible<Caller> {
-        if !caller.administrator {
-            self.ask(caller, header, action).await?;
+        if !admitted.caller.administrator {
+            self.ask(admitted, header, action).await?;
         }
         Ok(Caller {
             administrator: true,
-            ..caller.clone()
+            ..admitted.caller.clone()
         })
     }
 
-    async fn ask(&self, caller: &Caller, header: &Header<'_>, action: Action) -> Fallible<()> {
-        let refuse = |why: &str| Err(refused(caller, action, why));
+    async fn ask(
+        &self,
+        admitted: &mut Admitted,
+        header: &Header<'_>,
+        action: Action,
+    ) -> Fallible<()> {
+        let caller = admitted.caller.clone();
+        let refuse = |why: &str| Err(refused(&caller, action, why));
         if caller.owner.is_sandboxed() {
             return refuse("an application in a sandbox may not");
         }
@@ -101,26 +108,29 @@ impl Authority {
                 .contains(Flags::ALLOW_INTERACTIVE_AUTH),
             cancellation: format!("pushcai-{number}"),
         };
-        match timeout(patience, question.ask(&connection)).await {
-            Ok(Ok(Verdict {
+        let verdict = tokio::select! {
+            verdict = question.ask(&connection) => verdict,
+            why = given_up(patience, admitted) => {
+                question.cancel(&connection).await;
+                return refuse(&why);
+            }
+        };
+        match verdict {
+            Ok(Verdict {
                 is_authorized: true,
                 ..
-            })) => Ok(()),
-            Ok(Ok(Verdict {
+            }) => Ok(()),
+            Ok(Verdict {
                 is_challenge: true, ..
-            })) => refuse(
+            }) => refuse(
                 "polkit wants a password first; let the call allow interactive authorization, as those of `busctl` do, where an \
                  agent of polkit runs",
             ),
-            Ok(Ok(_)) => refuse("polkit does not allow it"),
-            Ok(Err(error)) if is_absent(&error) => {
+            Ok(_) => refuse("polkit does not allow it"),
+            Err(error) if is_absent(&error) => {
                 refuse("only root and the daemon's own user may, as there is no polkit on the bus")
             }
-            Ok(Err(error)) => refuse(&format!("polkit does not say: {error}")),
-            Err(_) => {
-                question.cancel(&connection).await;
-                refuse(&format!("polkit has not answered within {patience:?}"))
-            }
+            Err(error) => refuse(&format!("polkit does not say: {error}")),
         }
     }
 
@@ -193,6 +203,14 @@ impl Question {
             // Where it cannot be told, it answers in vain.
             connection.send(&cancel).await.ok();
         }
+    }
+}
+
+/// Waits until there is no use in an answer any more, and says why.
+async fn given_up(patience: Duration, admitted: &mut Admitted) -> String {
+    match timeout(patience, admitted.gone()).await {
+        Ok(()) => "the caller has left the bus".to_owned(),
+        Err(_) => format!("polkit has not answered within {patience:?}"),
     }
 }
 

@@ -45,16 +45,13 @@ impl<S: PushService> Shared<S> {
     /// Takes the caller as an administrator where it asks for what is others'.
     async fn caller_for(
         &self,
-        admitted: &Admitted,
+        admitted: &mut Admitted,
         header: &Header<'_>,
         others: Option<Action>,
     ) -> Fallible<Caller> {
         match others {
             None => Ok(admitted.caller.clone()),
-            Some(action) => {
-                let caller = &admitted.caller;
-                self.authority.administrator(caller, header, action).await
-            }
+            Some(action) => self.authority.administrator(admitted, header, action).await,
         }
     }
 
@@ -66,11 +63,11 @@ impl<S: PushService> Shared<S> {
         connection: &Connection,
         header: &Header<'_>,
     ) -> Fallible<u32> {
-        let admitted = self.admit(connection, header).await?;
+        let mut admitted = self.admit(connection, header).await?;
         let choice = options::letter_choice(choice)?;
         check_count(&ids, 0)?;
         let others = choice.all_owners.then_some(Action::ManageDeadLetters);
-        let caller = self.caller_for(&admitted, header, others).await?;
+        let caller = self.caller_for(&mut admitted, header, others).await?;
         let request = choice.request(fate, ids);
         let count = request.ids.len();
         let mut answer = self.service.settle_dead_letters(caller, request).await?;
@@ -103,12 +100,12 @@ impl<S: PushService> Client1<S> {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Answer, Failure> {
-        let admitted = self.0.admit(connection, &header).await?;
+        let mut admitted = self.0.admit(connection, &header).await?;
         let (request, owner) = options::registration(&request, &options)?;
         let mut caller = admitted.caller.clone();
         if let Some(owner) = owner.filter(|owner| *owner != caller.owner) {
             let others = Some(Action::ManageRegistrations);
-            self.0.caller_for(&admitted, &header, others).await?;
+            self.0.caller_for(&mut admitted, &header, others).await?;
             // It may be told to do what that owner may, and no more.
             caller = Caller {
                 owner,
@@ -129,12 +126,12 @@ impl<S: PushService> Client1<S> {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Answer, Failure> {
-        let admitted = self.0.admit(connection, &header).await?;
+        let mut admitted = self.0.admit(connection, &header).await?;
         let query = options::deregistration(push_application_id, &options)?;
         let owner = query.owner.as_deref();
         let is_anothers = owner.is_some_and(|owner| owner != admitted.caller.owner.as_str());
         let others = is_anothers.then_some(Action::ManageRegistrations);
-        let caller = self.0.caller_for(&admitted, &header, others).await?;
+        let caller = self.0.caller_for(&mut admitted, &header, others).await?;
         let answer = self.0.service.deregister(caller, query).await?;
         Ok(deregistered(answer))
     }
@@ -148,10 +145,10 @@ impl<S: PushService> Client1<S> {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Vec<Answer>, Failure> {
-        let admitted = self.0.admit(connection, &header).await?;
+        let mut admitted = self.0.admit(connection, &header).await?;
         let filter = options::filter(&filter)?;
         let others = filter.all_owners.then_some(Action::ListRegistrations);
-        let caller = self.0.caller_for(&admitted, &header, others).await?;
+        let caller = self.0.caller_for(&mut admitted, &header, others).await?;
         let all = self.0.service.registrations(caller).await?;
         let fitting = all
             .into_iter()
@@ -203,7 +200,7 @@ impl<S: PushService> Client1<S> {
         #[zbus(header)] header: Header<'_>,
         #[zbus(connection)] connection: &Connection,
     ) -> Result<Vec<Answer>, Failure> {
-        let admitted = self.0.admit(connection, &header).await?;
+        let mut admitted = self.0.admit(connection, &header).await?;
         let filter = options::letter_filter(&filter)?;
         let most = self.0.settings.max_fetch;
         let limit = filter.limit.unwrap_or(most);
@@ -212,7 +209,7 @@ impl<S: PushService> Client1<S> {
             return Err(Failure::invalid("limit", &detail));
         }
         let others = filter.all_owners.then_some(Action::ManageDeadLetters);
-        let caller = self.0.caller_for(&admitted, &header, others).await?;
+        let caller = self.0.caller_for(&mut admitted, &header, others).await?;
         let query = filter.query(limit);
         let letters = self.0.service.dead_letters(caller, query).await?;
         Ok(letters.into_iter().map(dead_letter).collect())

@@ -3,7 +3,12 @@
 use std::{fs, os::unix::process::CommandExt, process::Command};
 
 use anyhow::{Context as _, ensure};
-use conformance::{buses::Kind, on_both_buses, process::Running, pushcai::run};
+use conformance::{
+    buses::Kind,
+    on_both_buses,
+    process::{Running, eventually},
+    pushcai::run,
+};
 use serde_json::{Value, json};
 
 use super::desk::{DAEMON, Desk, NOBODY, ROOT, User};
@@ -14,6 +19,7 @@ on_both_buses!(
     whom_polkit_does_not_allow_is_told_why,
     without_polkit_root_alone_administrates,
     polkit_is_not_waited_for_without_end,
+    polkit_is_not_asked_on_for_who_has_left,
     whoever_lets_polkit_ask_is_asked,
 );
 
@@ -253,6 +259,33 @@ fn whoever_lets_polkit_ask_is_asked(kind: Kind) -> anyhow::Result<()> {
         return Ok(());
     };
     let polkit = polkit(&desk, "allow")?;
+    let outcome = run(desk.bus.offer(&mut list_by_busctl()))?;
+    ensure!(outcome.code == Some(0), "{outcome:?}");
+    let asked: Value = serde_json::from_str(&polkit.next_line()?)?;
+    assert_eq!((&asked[2], &asked[3]), (&json!(LIST), &json!(1)));
+    Ok(())
+}
+
+fn polkit_is_not_asked_on_for_who_has_left(kind: Kind) -> anyhow::Result<()> {
+    // Nobody but this caller has room, until what it left is over.
+    let Some(desk) = Desk::start_on(kind, "max_calls = 1\n")? else {
+        return Ok(());
+    };
+    let slow = polkit(&desk, "slow")?;
+    let caller = Running::start("busctl", desk.bus.offer(&mut list_by_busctl()))?;
+    let asked: Value = serde_json::from_str(&slow.next_line()?)?;
+    caller.kill()?;
+    let cancelled: Value = serde_json::from_str(&slow.next_line()?)?;
+    assert_eq!(cancelled, json!(["cancelled", asked[4]]));
+    let mut other = desk.user(DAEMON)?;
+    eventually("room for another call", || {
+        Ok(other.answer("List", &[json!({})]).ok())
+    })?;
+    Ok(())
+}
+
+/// Lists the registrations of all owners as somebody who may be asked for a password.
+fn list_by_busctl() -> Command {
     let mut command = Command::new("busctl");
     command
         .args([
@@ -273,9 +306,5 @@ fn whoever_lets_polkit_ask_is_asked(kind: Kind) -> anyhow::Result<()> {
         .uid(NOBODY)
         .gid(NOBODY)
         .current_dir("/");
-    let outcome = run(desk.bus.offer(&mut command))?;
-    ensure!(outcome.code == Some(0), "{outcome:?}");
-    let asked: Value = serde_json::from_str(&polkit.next_line()?)?;
-    assert_eq!((&asked[2], &asked[3]), (&json!(LIST), &json!(1)));
-    Ok(())
+    command
 }
