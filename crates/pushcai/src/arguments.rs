@@ -264,7 +264,7 @@ pub(crate) struct Register {
 /// Deregister an application (Push-CAI 5.2)
 #[derive(Debug, Args)]
 #[command(
-    after_long_help = "Examples:\n  pushcai deregister 4\n  pushcai deregister x-example.net:meter --force"
+    after_long_help = "Examples:\n  pushcai deregister 4\n  pushcai deregister x-example.net:meter --force\n  pushcai deregister 4 --owner uid:1000"
 )]
 pub(crate) struct Deregister {
     /// The Push Application ID, in any of its spellings
@@ -272,6 +272,9 @@ pub(crate) struct Deregister {
     /// The application's own name, if it registered with one
     #[arg(long, value_name = "URI")]
     pub(crate) application_id: Option<String>,
+    /// Whose it is, as `pushcai apps` shows it, if not yours: for administrators, and its application hears that it is revoked
+    #[arg(long, value_name = "OWNER")]
+    pub(crate) owner: Option<String>,
     /// Remove it even if a Push Server cannot be told
     #[arg(long)]
     pub(crate) force: bool,

@@ -43,6 +43,7 @@ pub(crate) async fn deregister(
     let query = [
         ("pushApplicationID", Some(arguments.id.clone())),
         ("applicationID", arguments.application_id.clone()),
+        ("owner", arguments.owner.clone()),
         ("force", arguments.force.then(|| "true".to_owned())),
     ];
     let answer: Box<RawValue> = client.delete(&with_query(PATH, query)).await?;

@@ -205,6 +205,11 @@ fn refusals_have_one_line_and_their_exit_code() {
         ),
         (&["deregister", "5"], 12, "notRegistered"),
         (
+            &["deregister", "4", "--owner", "uid:4242"],
+            12,
+            "notRegistered",
+        ),
+        (
             &["register", "5", "--profile", "OTA-SIP"],
             13,
             "unsupportedOption (connectionProfile.protocol): protocol OTA-SIP is not run here; what works: OTA-WSP",

@@ -87,12 +87,14 @@ fn a_deregistration_names_the_application() {
         "x-example.net:m +é",
         "--application-id",
         "a",
+        "--owner",
+        "uid:7/flatpak:a",
         "--force",
     ];
     assert_snapshot!(against(daemon.socket(), &arguments));
     assert_eq!(
         daemon.asked()[0].line,
-        "DELETE /v1/registrations?pushApplicationID=x-example.net%3Am%20%2B%C3%A9&applicationID=a&force=true"
+        "DELETE /v1/registrations?pushApplicationID=x-example.net%3Am%20%2B%C3%A9&applicationID=a&owner=uid%3A7%2Fflatpak%3Aa&force=true"
     );
     let run = against(daemon.socket(), &["deregister", "4", "--json"]);
     assert_eq!(run.stdout, "{\"result\":\"success\",\"servers\":[]}\n");
