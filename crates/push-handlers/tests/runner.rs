@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use push_api::Caller;
+use push_api::{Caller, ExplainRequest, PushService as _};
 use push_client::{
     Acknowledgement, Boxed, Builder, Client, ClientSettings, Event, Outcome, RegistrationId,
     RegistrationRecord, RegistrationRequest, Selector, Settings, handlers,
@@ -14,7 +14,7 @@ use push_client::{
 use push_handlers::{
     Answering, Handed, Handler, Handlers, Opened, Runner, RunnerSettings, Scheme, Unreachable,
 };
-use push_message::Refusal;
+use push_message::{Owner, Refusal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -319,5 +319,32 @@ async fn an_owner_whose_handlers_hang_leaves_places_to_others() {
     accept(answering);
     let (fourth, ..) = bench.taken().await;
     assert_eq!(fourth, hanging[2]);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_handlers_say_is_kept_without_what_a_terminal_would_obey() {
+    let mut bench = Bench::start(1, RunnerSettings::default());
+    bench.register("app", 4).await;
+    bench.push(4, 1);
+    let (_, _, answering) = bench.taken().await;
+    answering.give(Ok(Handed {
+        output: "\u{1b}[2J\tno\n".to_owned(),
+        ..Handed::new(Outcome::Later, "answered `\u{7}`")
+    }));
+    let (_, event, answering) = bench.taken().await;
+    let caller = Caller {
+        owner: Owner::proved("app"),
+        administrator: false,
+    };
+    let request = ExplainRequest {
+        event_id: Some(event.id().to_string()),
+        ..ExplainRequest::default()
+    };
+    let answer = bench.client.explain(caller, request).await.unwrap();
+    let attempts = answer.event.unwrap().handler_attempts;
+    let said = (attempts[0].outcome.as_str(), attempts[0].output.as_str());
+    assert_eq!(said, ("answered `\u{fffd}`", "\u{fffd}[2J\tno\n"));
+    accept(answering);
     bench.stop().await;
 }

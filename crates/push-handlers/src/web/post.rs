@@ -20,7 +20,6 @@ use tokio::time::timeout;
 use super::outcome::{Answered, Rests, judge};
 use super::settings::PostSettings;
 use super::signature::Secret;
-use crate::shown::harmless;
 use crate::{Answer, Answering, Handed, Handler, Unreachable};
 
 /// The least that hyper takes for the head of an answer.
@@ -216,7 +215,7 @@ impl Courier {
             retry_after: retry_after
                 .and_then(|value| value.to_str().ok())
                 .map(str::to_owned),
-            body: harmless(&kept),
+            body: String::from_utf8_lossy(&kept).into_owned(),
         };
         (answered, whole.unwrap_or(false))
     }
