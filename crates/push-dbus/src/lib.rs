@@ -25,6 +25,7 @@ mod settings;
 mod socket;
 mod state;
 mod watching;
+mod writer;
 
 pub use bus::{
     BusAddress, MAX_MESSAGE, connect, connect_bounded, link, next_message, next_owner,

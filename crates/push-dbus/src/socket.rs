@@ -4,32 +4,28 @@
 //! caller hears of it, an answer to us comes without its body, and a signal is left out.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, Shutdown, recvmsg, sendmsg, shutdown,
-};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use zbus::Message;
-use zbus::connection::socket::{ReadHalf, Socket, Split, WriteHalf};
+use zbus::connection::socket::{ReadHalf, Socket, Split};
 use zbus::export::async_trait::async_trait;
 use zbus::message::Type;
 
 use crate::frame::{FIXED, Lengths, take_descriptors};
 use crate::replies::Replies;
+use crate::writer::Writer;
 
 /// The most descriptors that the kernel lets through at one time.
-const MAX_DESCRIPTORS: usize = 253;
+pub(crate) const MAX_DESCRIPTORS: usize = 253;
 /// How much is read at one time.
 const READ_AHEAD: usize = 16 * 1024;
-/// The most messages that are written at one time.
-const WRITE_TOGETHER: usize = 16;
 /// The most calls that were too large and wait for somebody to answer them.
 const MAX_REFUSED: usize = 64;
 
@@ -74,7 +70,7 @@ impl Socket for BoundedSocket {
     type WriteHalf = Writer;
 
     fn split(self) -> Split<Reader, Writer> {
-        let writer = Writer(Arc::clone(&self.stream));
+        let writer = Writer::new(Arc::clone(&self.stream));
         let reader = Reader {
             input: Input::new(self.stream),
             octets: Vec::new(),
@@ -306,61 +302,6 @@ impl ReadHalf for Whole {
     }
 }
 
-/// Where messages go.
-#[derive(Debug)]
-pub(crate) struct Writer(Arc<UnixStream>);
-
-#[async_trait]
-impl WriteHalf for Writer {
-    async fn send_messages(&mut self, messages: &[Message]) -> zbus::Result<()> {
-        let mut rest = messages;
-        while let Some(first) = rest.first() {
-            let has_none = |message: &&Message| message.data().fds().is_empty();
-            // dbus-broker takes descriptors for those of the last message that came with them, so that such a message goes alone.
-            let together = rest.iter().take(WRITE_TOGETHER).take_while(has_none);
-            let (together, later) = rest.split_at(together.count().max(1));
-            let descriptors: Vec<_> = first.data().fds().iter().map(|fd| fd.as_fd()).collect();
-            let slices = together.iter().map(|message| IoSlice::new(message.data()));
-            self.write(&mut slices.collect::<Vec<_>>(), &descriptors)
-                .await?;
-            rest = later;
-        }
-        Ok(())
-    }
-
-    async fn send_message(&mut self, message: &Message) -> zbus::Result<()> {
-        self.send_messages(std::slice::from_ref(message)).await
-    }
-
-    async fn sendmsg(&mut self, octets: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
-        send(&self.0, &[IoSlice::new(octets)], fds).await
-    }
-
-    async fn close(&mut self) -> io::Result<()> {
-        Ok(shutdown(self.0.as_fd(), Shutdown::Both)?)
-    }
-
-    fn can_pass_unix_fd(&self) -> bool {
-        true
-    }
-}
-
-impl Writer {
-    async fn write(
-        &self,
-        mut slices: &mut [IoSlice<'_>],
-        mut descriptors: &[BorrowedFd<'_>],
-    ) -> io::Result<()> {
-        while !slices.is_empty() {
-            let written = send(&self.0, slices, descriptors).await?;
-            // They went with the first octet.
-            descriptors = &[];
-            IoSlice::advance_slices(&mut slices, written);
-        }
-        Ok(())
-    }
-}
-
 async fn receive(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     stream
         .async_io(Interest::READABLE, || {
@@ -377,33 +318,6 @@ async fn receive(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, V
                 }
             }
             Ok((received.bytes, descriptors))
-        })
-        .await
-}
-
-async fn send(
-    stream: &UnixStream,
-    slices: &[IoSlice<'_>],
-    descriptors: &[BorrowedFd<'_>],
-) -> io::Result<usize> {
-    stream
-        .async_io(Interest::WRITABLE, || {
-            let mut space =
-                [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-            let mut beside = SendAncillaryBuffer::new(&mut space);
-            if !descriptors.is_empty() && !beside.push(SendAncillaryMessage::ScmRights(descriptors))
-            {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "too many descriptors",
-                ));
-            }
-            Ok(sendmsg(
-                stream.as_fd(),
-                slices,
-                &mut beside,
-                SendFlags::NOSIGNAL,
-            )?)
         })
         .await
 }
