@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::bench::{Bench, WML, listening, options, post, post_head, within};
+use crate::receipts::settled;
 
 /// Short, and long enough for what has to happen in between.
 const SHORT: Duration = Duration::from_millis(100);
@@ -112,4 +113,43 @@ async fn storms_of_connections_do_not_shut_good_ones_out() {
     let mut gateway = bench.gateway().await;
     assert_eq!(gateway.ask(post("good")).await.statuses(), (204, "400"));
     bench.stop().await;
+}
+
+/// How often there was nothing to do for anybody.
+fn rests() -> u64 {
+    tokio::runtime::Handle::current()
+        .metrics()
+        .worker_park_count(0)
+}
+
+#[tokio::test]
+async fn what_waits_behind_a_push_that_is_judged_costs_nothing() {
+    let long = "y".repeat(2000);
+    for (behind, ends) in [(0, true), (20, false), (20, true)] {
+        let bench = Bench::start(listening());
+        bench.register(WML).await;
+        let (mut gateway, mut other) = (bench.gateway().await, bench.gateway().await);
+        bench.hold(true);
+        gateway.send(post("first")).await;
+        settled(&mut other).await;
+        for _ in 0..behind {
+            gateway.send(post(&long)).await;
+            settled(&mut other).await;
+        }
+        if ends {
+            gateway.finish().await;
+            settled(&mut other).await;
+        }
+        let before = rests();
+        settled(&mut other).await;
+        assert!(rests() > before, "{behind} {ends}");
+        bench.hold(false);
+        for _ in 0..=behind {
+            assert_eq!(gateway.answer().await.statuses(), (204, "400"));
+        }
+        if ends {
+            gateway.ended().await;
+        }
+        bench.stop().await;
+    }
 }

@@ -7,7 +7,7 @@ use crate::bench::{
 };
 
 /// By the time that later requests of another connection are answered, the terminal has seen what came before on others.
-async fn settled(other: &mut Gateway<TcpStream>) {
+pub(crate) async fn settled(other: &mut Gateway<TcpStream>) {
     for _ in 0..3 {
         let elsewhere = other.ask("GET / HTTP/1.1\r\nHost:\r\n\r\n").await;
         assert_eq!(elsewhere.http, 404);
