@@ -6,10 +6,11 @@ use push_api::{Caller, DeliveredEvent as _, SessionApplication, SessionTask};
 use push_client::{Boxed, ChangeCause, Event, RegistrationId, RegistrationRecord};
 use push_message::{Owner, Reason, Refusal};
 
-use super::{Loss, Opening, SessionFault, SessionHelperTable, Waits};
+use super::losses::Loss;
+use super::{Opening, SessionFault, SessionHelperTable, Waits};
 use crate::dbus::{Bus, ServiceName};
 use crate::host::OPTION;
-use crate::owner::user_of;
+use crate::owner::{Registrant, user_of};
 use crate::{Answering, Handler, Unreachable};
 
 impl Bus for SessionHelperTable {
@@ -52,6 +53,7 @@ impl Bus for SessionHelperTable {
             let uid = uid.map_err(|(_, detail)| Unreachable::new(detail))?;
             let loss = Loss {
                 uid,
+                registrant: Registrant::of(record),
                 registration: record.id,
                 application: application(service),
                 cause,

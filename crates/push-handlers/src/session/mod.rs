@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use push_api::{
-    Caller, SessionAnswer, SessionAnswered, SessionApplication, SessionCheck, SessionLoss,
-    SessionOutcome, SessionTask, SessionTasks,
+    Caller, SessionAnswer, SessionAnswered, SessionApplication, SessionCheck, SessionOutcome,
+    SessionTask, SessionTasks,
 };
-use push_client::{ChangeCause, ConnectedHelper, Outcome, RegistrationId, SessionHelpers};
+use push_client::{ConnectedHelper, Outcome, RegistrationId, SessionHelpers};
 use push_message::{Owner, Reason, Refusal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -20,9 +20,11 @@ use crate::owner::{is_sandbox, user_of};
 use crate::{Answering, Handed, Handler, Unreachable};
 
 mod handler;
+mod losses;
 mod settings;
 
 use handler::SessionHandler;
+use losses::{Loss, Losses, Told};
 pub use settings::{SessionFault, SessionSettings};
 
 /// Every session helper that is connected, and what each has to do. Cheap to clone.
@@ -41,7 +43,7 @@ struct State {
     tasks: BTreeMap<u64, Task>,
     missed: BTreeMap<RegistrationId, u32>,
     /// What applications are told when their user's helper is there.
-    losses: BTreeMap<RegistrationId, Loss>,
+    losses: Losses,
     /// The number of the last task, opening or connection.
     last: u64,
 }
@@ -50,15 +52,6 @@ struct State {
 struct Connected {
     connection: u64,
     tasks: mpsc::Sender<SessionTask>,
-}
-
-/// A registration that is not what it was, and whose application has not heard so.
-#[derive(Debug, Clone)]
-struct Loss {
-    uid: u32,
-    registration: RegistrationId,
-    application: SessionApplication,
-    cause: ChangeCause,
 }
 
 /// A task that is not answered.
@@ -114,13 +107,21 @@ impl SessionHelperTable {
         self.ask(uid, check).await
     }
 
-    /// Has the helper of a user tell an application of its registration; where none is connected, once one is.
+    /// Has the helper of a user tell an application of its registration; where it does not, the next one, or this one once it has less
+    /// to do.
     async fn tell_application(&self, loss: Loss) -> Result<(), SessionFault> {
-        let told = self.ask(loss.uid, |task| loss.order(task)).await;
-        if let Err(SessionFault::NoHelper(_) | SessionFault::Gone(_)) = &told {
-            self.0.state().miss_loss(loss, self.0.settings.max_missed);
-        }
-        told
+        let (task, answer) = {
+            let settings = &self.0.settings;
+            let mut state = self.0.state();
+            state.losses.keep(loss.clone(), settings.max_missed);
+            state.tell_loss(&loss, settings.max_tasks)?
+        };
+        let answered = timeout(self.0.settings.check_timeout, answer).await;
+        let Ok(answered) = answered else {
+            self.0.state().tasks.remove(&task);
+            return Err(SessionFault::Silent(loss.uid));
+        };
+        answered.unwrap_or(Err(SessionFault::Gone(loss.uid)))
     }
 
     /// Has the helper of a user do something, and waits for what it came to.
@@ -230,13 +231,19 @@ impl SessionHelpers for SessionHelperTable {
                     .tasks
                     .get(&answer.task)
                     .is_some_and(|it| it.uid == uid);
-                is_ours.then(|| state.tasks.remove(&answer.task)).flatten()
+                let task = is_ours.then(|| state.tasks.remove(&answer.task)).flatten();
+                if task.is_some() {
+                    state.losses.answered(answer.task);
+                }
+                task
             };
             if let Some(task) = task {
                 taken += 1;
                 task.waits.settle(answer);
             }
         }
+        // There is room for what it was not given yet.
+        self.0.state().tell_losses(uid, self.0.settings.max_tasks);
         Ok(SessionAnswered { taken })
     }
 }
@@ -275,8 +282,7 @@ impl Table {
             return Err(SessionFault::Gone(uid));
         }
         let (connection, tasks) = (helper.connection, helper.tasks.clone());
-        let unanswered = state.tasks.values().filter(|task| task.uid == uid).count();
-        if unanswered >= self.settings.max_tasks {
+        if state.unanswered(uid) >= self.settings.max_tasks {
             return Err(SessionFault::Busy(uid));
         }
         let number = state.next_number();
@@ -344,49 +350,59 @@ impl State {
         missed.map(|(registration, _)| registration).collect()
     }
 
-    fn miss_loss(&mut self, loss: Loss, most: usize) {
-        if self.losses.len() < most || self.losses.contains_key(&loss.registration) {
-            self.losses.insert(loss.registration, loss);
+    /// Gives what an application is to hear to the helper of its user; says by which task, and where the answer comes.
+    fn tell_loss(
+        &mut self,
+        loss: &Loss,
+        most: usize,
+    ) -> Result<(u64, oneshot::Receiver<Result<(), SessionFault>>), SessionFault> {
+        let uid = loss.uid;
+        let number = self.next_number();
+        let helper = self.helpers.get(&uid);
+        let helper = helper.ok_or(SessionFault::NoHelper(uid))?;
+        let connection = helper.connection;
+        let sent = if self.unanswered(uid) < most {
+            helper.tasks.try_send(loss.order(number)).is_ok()
+        } else {
+            false
+        };
+        if !sent {
+            return Err(SessionFault::Busy(uid));
+        }
+        let (sender, answer) = oneshot::channel();
+        let task = Task {
+            uid,
+            connection,
+            waits: Waits::Check(sender),
+        };
+        self.tasks.insert(number, task);
+        let told = Told {
+            connection,
+            task: number,
+        };
+        self.losses.told(&loss.registrant, told);
+        Ok((number, answer))
+    }
+
+    /// Gives what applications are still to be told to the helper of their user, as far as it takes it. Nobody waits for the answers.
+    fn tell_losses(&mut self, uid: u32, most: usize) {
+        let Some(connection) = self.helpers.get(&uid).map(|helper| helper.connection) else {
+            return;
+        };
+        while let Some(loss) = self.losses.untold(uid, connection) {
+            if self.tell_loss(&loss, most).is_err() {
+                return;
+            }
         }
     }
 
-    /// Gives what applications are still to be told to the helper of their user that has come, as far as it takes it.
-    fn tell_losses(&mut self, uid: u32, most: usize) {
-        let Some(helper) = self.helpers.get(&uid) else {
-            return;
-        };
-        let (connection, tasks) = (helper.connection, helper.tasks.clone());
-        let losses = self.losses.extract_if(.., |_, loss| loss.uid == uid);
-        let losses: Vec<Loss> = losses.take(most).map(|(_, loss)| loss).collect();
-        for loss in losses {
-            let number = self.next_number();
-            if tasks.try_send(loss.order(number)).is_ok() {
-                // Nobody is left who waits for the answer.
-                let waits = Waits::Check(oneshot::channel().0);
-                let task = Task {
-                    uid,
-                    connection,
-                    waits,
-                };
-                self.tasks.insert(number, task);
-            }
-        }
+    fn unanswered(&self, uid: u32) -> usize {
+        self.tasks.values().filter(|task| task.uid == uid).count()
     }
 
     fn end_tasks(&mut self, which: impl Fn(&Task) -> bool) -> Vec<Task> {
         let ended = self.tasks.extract_if(.., |_, task| which(task));
         ended.map(|(_, task)| task).collect()
-    }
-}
-
-impl Loss {
-    fn order(&self, task: u64) -> SessionTask {
-        SessionTask::lost(&SessionLoss {
-            task,
-            application: self.application.clone(),
-            registration_id: self.registration.to_string(),
-            cause: self.cause.as_str().to_owned(),
-        })
     }
 }
 

@@ -1,6 +1,10 @@
 use push_api::SessionOrder;
 
+use push_client::ChangeCause;
+use push_message::PushApplicationId;
+
 use super::*;
+use crate::owner::Registrant;
 
 fn caller(owner: &str) -> Caller {
     Caller {
@@ -197,17 +201,30 @@ async fn what_a_closed_opening_left_unanswered_takes_no_room() {
     }
 }
 
+fn loss(registration: u64, uid: u32) -> Loss {
+    Loss {
+        uid,
+        registrant: registrant(registration, uid),
+        registration: RegistrationId(registration),
+        application: application(),
+        cause: ChangeCause::Revoked,
+    }
+}
+
+/// Whose registration of this id is, each an application of its own.
+fn registrant(id: u64, uid: u32) -> Registrant {
+    Registrant {
+        owner: Owner::proved(format!("uid:{uid}")),
+        push_application_id: PushApplicationId::parse(&format!("urn:example:{id}")).unwrap(),
+        application_id: None,
+    }
+}
+
 /// The application hears it now where there is a helper, else once there is.
 #[tokio::test]
 async fn what_an_application_is_to_hear_waits_for_the_helper() {
     let table = table();
     let user = caller("uid:7");
-    let loss = |registration, uid| Loss {
-        uid,
-        registration: RegistrationId(registration),
-        application: application(),
-        cause: ChangeCause::Revoked,
-    };
     let told = table.tell_application(loss(3, 7)).await;
     assert_eq!(told, Err(SessionFault::NoHelper(7)));
     table.tell_application(loss(4, 8)).await.unwrap_err();
@@ -227,6 +244,64 @@ async fn what_an_application_is_to_hear_waits_for_the_helper() {
     let mut next = table.connect(&user).unwrap().tasks;
     let _last = table.connect(&user).unwrap();
     assert_eq!(next.next().await.unwrap().kind, "replaced");
+}
+
+#[tokio::test]
+async fn what_a_helper_has_not_answered_is_told_by_the_next() {
+    let table = table();
+    let user = caller("uid:7");
+    table.tell_application(loss(3, 7)).await.unwrap_err();
+    table.tell_application(loss(4, 7)).await.unwrap_err();
+    let mut first = table.connect(&user).unwrap().tasks;
+    heard(&mut first, 3).await;
+    drop(first);
+    let mut second = table.connect(&user).unwrap().tasks;
+    let mut task = heard(&mut second, 3).await;
+    // It has as much to do as it may have, until it answers.
+    let busy = table.tell_application(loss(5, 7)).await;
+    assert_eq!(busy, Err(SessionFault::Busy(7)));
+    for next in [4, 5] {
+        let given = answer(task, SessionOutcome::Available, "");
+        assert_eq!(table.answer(&user, given).unwrap().taken, 1);
+        task = heard(&mut second, next).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_silent_helper_was_to_tell_is_told_by_the_next() {
+    let table = SessionHelperTable::new(SessionSettings {
+        check_timeout: Duration::ZERO,
+        ..SessionSettings::default()
+    });
+    let user = caller("uid:7");
+    let _silent = table.connect(&user).unwrap();
+    let told = table.tell_application(loss(3, 7)).await;
+    assert_eq!(told, Err(SessionFault::Silent(7)));
+    let mut next = table.connect(&user).unwrap().tasks;
+    heard(&mut next, 3).await;
+}
+
+#[tokio::test]
+async fn what_waits_for_one_user_takes_no_room_from_others() {
+    let table = SessionHelperTable::new(SessionSettings {
+        max_missed: 3,
+        ..SessionSettings::default()
+    });
+    for (registration, uid) in [(1, 8), (2, 8), (3, 8), (4, 7), (5, 8), (6, 7)] {
+        let told = table.tell_application(loss(registration, uid)).await;
+        assert_eq!(told, Err(SessionFault::NoHelper(uid)));
+    }
+    for (uid, expected) in [(7, vec![4, 6]), (8, vec![5])] {
+        let connected = table.connect(&caller(&format!("uid:{uid}"))).unwrap();
+        let mut tasks = connected.tasks;
+        for registration in expected {
+            heard(&mut tasks, registration).await;
+        }
+        assert_eq!(
+            table.0.state().unanswered(uid),
+            if uid == 7 { 2 } else { 1 }
+        );
+    }
 }
 
 async fn heard(tasks: &mut Box<dyn SessionTasks>, registration: u64) -> u64 {
