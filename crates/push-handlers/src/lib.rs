@@ -13,6 +13,7 @@ mod flow;
 mod host;
 pub mod imports;
 mod job;
+mod notices;
 pub mod ofono_side;
 mod owner;
 pub mod peers;

@@ -4,20 +4,16 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 
-use push_client::{
-    ChangeCause, Client, RegistrationId, RegistrationRecord, Wanted, WantedHandlers,
-};
+use push_client::{Client, RegistrationId, RegistrationRecord, Wanted, WantedHandlers};
 use push_message::Owner;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 use crate::job::Job;
+use crate::notices::Notices;
 use crate::turns::Turns;
 use crate::{Handlers, RunnerSettings};
-
-/// The most applications that are told of changes at a time.
-const MAX_NOTICES: usize = 64;
 
 /// Carries out the event handlers that a Push Client wants: each registration's events in order, so many registrations at a
 /// time, none in the way of another.
@@ -33,7 +29,7 @@ pub struct Runner {
     at_work: BTreeMap<RegistrationId, AtWork>,
     jobs: JoinSet<RegistrationId>,
     /// Who is told that a registration is not what it was.
-    notices: JoinSet<()>,
+    notices: Notices,
     places: Arc<Semaphore>,
     place_left: Arc<Notify>,
     others_wait: watch::Sender<bool>,
@@ -79,6 +75,7 @@ impl Runner {
         let places = Arc::new(Semaphore::new(
             settings.max_at_work.clamp(1, Semaphore::MAX_PERMITS),
         ));
+        let notices = Notices::new(Arc::clone(&handlers));
         Self {
             handlers,
             wanted,
@@ -87,7 +84,7 @@ impl Runner {
             waiting: Turns::default(),
             at_work: BTreeMap::new(),
             jobs: JoinSet::new(),
-            notices: JoinSet::new(),
+            notices,
             places,
             place_left: Arc::default(),
             others_wait: watch::Sender::new(false),
@@ -109,7 +106,7 @@ impl Runner {
                 Some(ended) = self.jobs.join_next() => {
                     self.leave(ended);
                 }
-                Some(_) = self.notices.join_next() => {}
+                () = self.notices.progress() => {}
                 wanted = self.wanted.next() => self.want(wanted),
                 () = self.place_left.notified() => {}
                 place = Arc::clone(&self.places).acquire_owned(), if next.is_some() => {
@@ -159,7 +156,7 @@ impl Runner {
 
     fn want(&mut self, wanted: Wanted) {
         if let Wanted::Lost { record, cause } = wanted {
-            return self.notify(record, cause);
+            return self.notices.lost(record, cause);
         }
         let registration = match &wanted {
             Wanted::Handler { record, .. } | Wanted::Lost { record, .. } => record.id,
@@ -177,24 +174,6 @@ impl Runner {
             }
             Wanted::NoLonger(_) | Wanted::Lost { .. } => drop(self.waiting.remove(registration)),
         }
-    }
-
-    /// Tells an application that its registration is not what it was. `watch` and the list of registrations say so as well, so that a
-    /// notice too many is left out.
-    fn notify(&mut self, record: Arc<RegistrationRecord>, cause: ChangeCause) {
-        let handler = record.event_handler.as_deref().unwrap_or_default();
-        let Some(scheme) = self.handlers.scheme_of(handler).map(Arc::clone) else {
-            return;
-        };
-        if self.notices.len() >= MAX_NOTICES {
-            tracing::warn!(registration = %record.id, "too many applications are told of changes at a time; this one is not");
-            return;
-        }
-        self.notices.spawn(async move {
-            if let Err(error) = scheme.lost(&record, cause).await {
-                tracing::debug!(registration = %record.id, %error, "an application was not told of a change");
-            }
-        });
     }
 
     fn start(&mut self, registration: RegistrationId, place: OwnedSemaphorePermit) {

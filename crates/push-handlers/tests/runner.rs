@@ -6,10 +6,10 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use push_api::{Caller, ExplainRequest, PushService as _};
+use push_api::{Caller, DeregistrationQuery, ExplainRequest, PushService as _};
 use push_client::{
-    Acknowledgement, Boxed, Builder, Client, ClientSettings, Event, Outcome, RegistrationId,
-    RegistrationRecord, RegistrationRequest, Selector, Settings, handlers,
+    Acknowledgement, Boxed, Builder, ChangeCause, Client, ClientSettings, Event, Outcome,
+    RegistrationId, RegistrationRecord, RegistrationRequest, Selector, Settings, handlers,
 };
 use push_handlers::{
     Answering, Handed, Handler, Handlers, Opened, Runner, RunnerSettings, Scheme, Unreachable,
@@ -24,6 +24,8 @@ enum Act {
     Opened,
     Taken(RegistrationId, Event, Answering),
     Closed,
+    /// The application is told of this registration, until the other end says that it has heard.
+    Lost(RegistrationId, oneshot::Sender<()>),
 }
 
 /// Lets the test decide what becomes of events.
@@ -47,6 +49,19 @@ impl Scheme for Played {
 
     fn check<'a>(&'a self, _: &'a Caller, _: &'a str) -> Boxed<'a, Result<(), Refusal>> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn lost<'a>(
+        &'a self,
+        record: &'a Arc<RegistrationRecord>,
+        _: ChangeCause,
+    ) -> Boxed<'a, Result<(), Unreachable>> {
+        Box::pin(async {
+            let (sender, heard) = oneshot::channel();
+            self.acts.try_send(Act::Lost(record.id, sender)).ok();
+            heard.await.ok();
+            Ok(())
+        })
     }
 
     fn open<'a>(
@@ -135,6 +150,20 @@ impl Bench {
         registered.unwrap().registration
     }
 
+    /// The administrator takes the registration of an application away.
+    async fn revoke(&self, owner: &str, number: u8) {
+        let administrator = Caller {
+            owner: Owner::proved("uid:0".to_owned()),
+            administrator: true,
+        };
+        let query = DeregistrationQuery {
+            push_application_id: number.to_string(),
+            owner: Some(owner.to_owned()),
+            ..DeregistrationQuery::default()
+        };
+        self.client.deregister(administrator, query).await.unwrap();
+    }
+
     /// Sends a push to this OMNA number.
     fn push(&self, number: u8, body: u8) {
         let octets = [body, 0x06, 0x03, 0xBE, 0xAF, 0x80 | number, body];
@@ -214,6 +243,41 @@ async fn who_is_unreachable_within_a_window_gets_again_what_was_not_answered() {
     let (_, event, answering) = bench.taken().await;
     assert_eq!(event.content(), [4]);
     accept(answering);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn an_application_hears_of_its_registration_in_order() {
+    let mut bench = Bench::start(1, RunnerSettings::default());
+    let mut revoked = Vec::new();
+    for number in [4, 4, 5] {
+        revoked.push(bench.register("app", number).await);
+        bench.revoke("app", number).await;
+    }
+    bench.register("other", 6).await;
+    bench.push(6, 1);
+    let mut told = Vec::new();
+    let answering = loop {
+        match bench.act().await {
+            Act::Lost(registration, heard) => told.push((registration, heard)),
+            Act::Taken(_, _, answering) => break answering,
+            Act::Opened | Act::Closed => {}
+        }
+    };
+    let (first, heard) = told.remove(0);
+    assert_eq!(first, revoked[0]);
+    // Another application does not wait for it; its own next notice does.
+    let (others, _) = told.remove(0);
+    assert_eq!(others, revoked[2]);
+    assert!(told.is_empty(), "it was told before it had heard the first");
+    heard.send(()).unwrap();
+    accept(answering);
+    let second = loop {
+        if let Act::Lost(registration, _) = bench.act().await {
+            break registration;
+        }
+    };
+    assert_eq!(second, revoked[1]);
     bench.stop().await;
 }
 
