@@ -174,7 +174,8 @@ impl Handler for Delivery {
     }
 
     fn together(&self) -> u32 {
-        self.settings.window
+        // The service works on the others while these are put into messages.
+        self.settings.window.div_ceil(4)
     }
 
     fn take_together(
