@@ -14,7 +14,7 @@ use push_client::{
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::shown::harmless;
+use crate::shown::harmless_text;
 use crate::{Answer, Answering, Handed, RunnerSettings, Unreachable};
 
 /// An event that a handler has.
@@ -210,8 +210,8 @@ impl<'a> Flow<'a> {
             registration: self.record.id,
             attempt: one.attempt,
             scheme: self.scheme.clone(),
-            outcome: harmless(said.as_bytes()).into(),
-            output: shortened(harmless(output.as_bytes()), self.settings.kept_output).into(),
+            outcome: harmless_text(said).into(),
+            output: shortened(harmless_text(output), self.settings.kept_output).into(),
             took: one.since.elapsed(),
         };
         self.answered.acknowledgements.push(acknowledgement);

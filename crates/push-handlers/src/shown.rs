@@ -2,7 +2,14 @@
 
 /// A text without control characters that a terminal would obey.
 pub(crate) fn harmless(octets: &[u8]) -> String {
-    let text = String::from_utf8_lossy(octets);
+    harmless_text(String::from_utf8_lossy(octets).into_owned())
+}
+
+/// [`harmless`] of what is text: nearly always as it is.
+pub(crate) fn harmless_text(text: String) -> String {
+    if text.chars().all(|c| printable(c) == c) {
+        return text;
+    }
     text.chars().map(printable).collect()
 }
 
