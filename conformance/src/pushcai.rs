@@ -126,6 +126,18 @@ impl Daemon {
             .with_context(|| format!("pushcai {arguments:?} wrote no JSON lines: {outcome:?}"))
     }
 
+    /// Submits a push in hexadecimal digits, as a short message; it is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// It is refused.
+    pub fn submit_push(&self, push: &str) -> anyhow::Result<()> {
+        let sender = ["--sender", "+4917099999"];
+        let arguments = ["submit", "--json", "--kind", "push"];
+        self.pushcai_json(&[&arguments[..], &sender, &[push]].concat())?;
+        Ok(())
+    }
+
     /// Starts `pushcai` with `arguments` and leaves it running.
     ///
     /// # Errors

@@ -274,16 +274,7 @@ impl Stage {
         for content in contents {
             let mut push = format!("010603beaf{:02x}", target.octet);
             push.extend(content.bytes().map(|octet| format!("{octet:02x}")));
-            let arguments = [
-                "submit",
-                "--json",
-                "--kind",
-                "push",
-                "--sender",
-                "+4917099999",
-                &push,
-            ];
-            self.daemon()?.pushcai_json(&arguments)?;
+            self.daemon()?.submit_push(&push)?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Callers who send more than anybody needs: the daemon stays small, and serves the others.
 
 use anyhow::Context as _;
-use conformance::{buses::Kind, memory::Memory, on_both_buses, process::PATIENCE, pushcai::Daemon};
+use conformance::{buses::Kind, memory::Memory, on_both_buses, process::PATIENCE};
 use serde_json::json;
 use tokio::{task::JoinSet, time::timeout};
 use zbus::{Connection, Message, Variant, connection, zvariant::DynamicType};
@@ -16,6 +16,7 @@ on_both_buses!(
 
 const PATH: &str = "/org/pushcai/Client";
 const WML: &str = "x-wap-application:wml.ua";
+const PUSH: &str = "010603beaf8268656c6c6f";
 /// `[dbus] max_calls_per_owner`, as the tests have it.
 const MOST: usize = 24;
 
@@ -38,24 +39,9 @@ where
     runtime.block_on(flood(desk.bus.address().to_owned()))?;
     before.assert_bounded(Memory::of(desk.daemon()?)?);
     // Others are served as before, and get what is pushed to them.
-    pushed(desk.daemon()?)?;
+    desk.daemon()?.submit_push(PUSH)?;
     let events = user.answer("Fetch", &[json!(id), json!(1), json!(20_000)])?;
     assert_eq!(events[0]["content"], json!(b"hello"), "{events}");
-    Ok(())
-}
-
-fn pushed(daemon: &Daemon) -> anyhow::Result<()> {
-    let push = "010603beaf8268656c6c6f";
-    let arguments = [
-        "submit",
-        "--json",
-        "--kind",
-        "push",
-        "--sender",
-        "+4917099999",
-        push,
-    ];
-    daemon.pushcai_json(&arguments)?;
     Ok(())
 }
 

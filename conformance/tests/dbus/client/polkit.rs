@@ -56,16 +56,7 @@ fn question(polkit: &Running, name: &str) -> anyhow::Result<(String, u64)> {
 /// Has a user reject the push of a transaction: there is one dead letter more.
 fn reject(desk: &Desk, user: &mut User, transaction: u8) -> anyhow::Result<String> {
     let push = format!("{transaction:02x}0603beaf8268656c6c6f");
-    let arguments = [
-        "submit",
-        "--json",
-        "--kind",
-        "push",
-        "--sender",
-        "+4917099999",
-        &push,
-    ];
-    desk.daemon()?.pushcai_json(&arguments)?;
+    desk.daemon()?.submit_push(&push)?;
     let event = fetched(user)?;
     user.answer("Ack", &[json!([event]), json!("rejected")])?;
     Ok(event)
