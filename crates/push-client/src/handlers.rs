@@ -69,6 +69,12 @@ pub enum Wanted {
         /// Why.
         cause: ChangeCause,
     },
+    /// What its application was to hear by [`Wanted::Lost`] holds no longer: this registration is whole again, took the place of
+    /// that one, or was given up by its application.
+    Outdated {
+        /// The registration, which may be gone.
+        record: Arc<RegistrationRecord>,
+    },
 }
 
 /// The half that the [`Builder`](crate::Builder) takes.

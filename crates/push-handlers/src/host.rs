@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use push_api::Caller;
-use push_client::{Boxed, HandlerHost, RegistrationId, SessionHelpers, handler_scheme};
+use push_client::{
+    Boxed, HandlerHost, RegistrationId, RegistrationRecord, SessionHelpers, handler_scheme,
+};
 use push_message::{Reason, Refusal};
 
 use crate::{Scheme, SessionHelperTable};
@@ -40,6 +42,14 @@ impl Handlers {
         self.schemes
             .iter()
             .find(|scheme| scheme.names().contains(&name.as_str()))
+    }
+
+    /// What the application of a registration was to hear of it holds no longer. Who was to tell it may have been any scheme: an
+    /// application may register with another.
+    pub(crate) fn outdated(&self, record: &RegistrationRecord) {
+        for scheme in &self.schemes {
+            scheme.outdated(record);
+        }
     }
 
     fn names(&self, public: bool) -> Vec<String> {

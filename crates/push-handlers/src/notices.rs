@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 
 use push_client::{ChangeCause, RegistrationRecord};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::Handlers;
@@ -20,12 +21,22 @@ struct Notice {
     cause: ChangeCause,
 }
 
+/// An application that is being told.
+#[derive(Debug)]
+struct Telling {
+    /// It is told no more once this is dropped.
+    _going_on: Option<oneshot::Sender<()>>,
+    /// Whatever it was to hear holds no longer, since this became of its registration.
+    outdated: Option<Arc<RegistrationRecord>>,
+    /// What it is told next, which is the last that became of its registration.
+    next: Option<Notice>,
+}
+
 /// Who is told that a registration is not what it was.
 #[derive(Debug)]
 pub(crate) struct Notices {
     handlers: Arc<Handlers>,
-    /// Of each application that is told: what it is told next, which is the last that became of its registration.
-    waiting: BTreeMap<Registrant, Option<Notice>>,
+    telling: BTreeMap<Registrant, Telling>,
     under_way: JoinSet<Registrant>,
 }
 
@@ -34,7 +45,7 @@ impl Notices {
     pub(crate) fn new(handlers: Arc<Handlers>) -> Self {
         Self {
             handlers,
-            waiting: BTreeMap::new(),
+            telling: BTreeMap::new(),
             under_way: JoinSet::new(),
         }
     }
@@ -43,12 +54,27 @@ impl Notices {
     pub(crate) fn lost(&mut self, record: Arc<RegistrationRecord>, cause: ChangeCause) {
         let registrant = Registrant::of(&record);
         let notice = Notice { record, cause };
-        if let Some(next) = self.waiting.get_mut(&registrant) {
-            *next = Some(notice);
-        } else if self.waiting.len() >= MAX_NOTICES {
+        if let Some(telling) = self.telling.get_mut(&registrant) {
+            telling.next = Some(notice);
+        } else if self.telling.len() >= MAX_NOTICES {
             tracing::warn!(registration = %notice.record.id, "too many applications are told of changes at a time; this one is not");
         } else {
             self.tell(registrant, notice);
+        }
+    }
+
+    /// What an application was to hear holds no longer: what it has not heard yet, it is not told.
+    pub(crate) fn outdated(&mut self, record: Arc<RegistrationRecord>) {
+        match self.telling.get_mut(&Registrant::of(&record)) {
+            // Whoever tells it keeps nothing any more once the telling has ended.
+            Some(telling) => {
+                *telling = Telling {
+                    _going_on: None,
+                    outdated: Some(record),
+                    next: None,
+                };
+            }
+            None => self.handlers.outdated(&record),
         }
     }
 
@@ -63,7 +89,13 @@ impl Notices {
             },
             None => return pending().await,
         };
-        if let Some(Some(notice)) = self.waiting.remove(&registrant) {
+        let Some(telling) = self.telling.remove(&registrant) else {
+            return;
+        };
+        if let Some(record) = telling.outdated {
+            self.handlers.outdated(&record);
+        }
+        if let Some(notice) = telling.next {
             self.tell(registrant, notice);
         }
     }
@@ -74,9 +106,20 @@ impl Notices {
         let Some(scheme) = self.handlers.scheme_of(handler).map(Arc::clone) else {
             return;
         };
-        self.waiting.insert(registrant.clone(), None);
+        let (going_on, ended) = oneshot::channel();
+        let telling = Telling {
+            _going_on: Some(going_on),
+            outdated: None,
+            next: None,
+        };
+        self.telling.insert(registrant.clone(), telling);
         self.under_way.spawn(async move {
-            if let Err(error) = scheme.lost(&record, cause).await {
+            let told = tokio::select! {
+                biased;
+                _ = ended => return registrant,
+                told = scheme.lost(&record, cause) => told,
+            };
+            if let Err(error) = told {
                 tracing::debug!(registration = %record.id, %error, "an application was not told of a change");
             }
             registrant

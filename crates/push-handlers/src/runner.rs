@@ -155,24 +155,26 @@ impl Runner {
     }
 
     fn want(&mut self, wanted: Wanted) {
-        if let Wanted::Lost { record, cause } = wanted {
-            return self.notices.lost(record, cause);
-        }
-        let registration = match &wanted {
-            Wanted::Handler { record, .. } | Wanted::Lost { record, .. } => record.id,
-            Wanted::NoLonger(registration) => *registration,
-        };
-        // Asked for anew, it is not what the engine takes it for either.
-        if let Some(at_work) = self.at_work.get(&registration) {
-            at_work.let_go.send_replace(true);
-        }
         match wanted {
             Wanted::Handler { record, probe } => {
-                let owner = record.owner.clone();
+                let (registration, owner) = (record.id, record.owner.clone());
+                // Asked for anew, it is not what the engine takes it for either.
+                self.let_go(registration);
                 self.waiting
                     .push(registration, &owner, Turn { record, probe });
             }
-            Wanted::NoLonger(_) | Wanted::Lost { .. } => drop(self.waiting.remove(registration)),
+            Wanted::NoLonger(registration) => {
+                self.let_go(registration);
+                drop(self.waiting.remove(registration));
+            }
+            Wanted::Lost { record, cause } => self.notices.lost(record, cause),
+            Wanted::Outdated { record } => self.notices.outdated(record),
+        }
+    }
+
+    fn let_go(&self, registration: RegistrationId) {
+        if let Some(at_work) = self.at_work.get(&registration) {
+            at_work.let_go.send_replace(true);
         }
     }
 

@@ -40,6 +40,10 @@ pub trait Scheme: Debug + Send + Sync + 'static {
         Box::pin(ready(Ok(())))
     }
 
+    /// What the application of a registration was to hear by [`lost`](Self::lost), of this one or one before, holds no longer. Where it
+    /// has not heard so yet, it is not told any more.
+    fn outdated(&self, _record: &RegistrationRecord) {}
+
     /// Reaches the application of a registration.
     fn open<'a>(
         &'a self,

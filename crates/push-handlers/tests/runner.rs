@@ -26,6 +26,8 @@ enum Act {
     Closed,
     /// The application is told of this registration, until the other end says that it has heard.
     Lost(RegistrationId, oneshot::Sender<()>),
+    /// Whatever the application was to hear holds no longer.
+    Outdated,
 }
 
 /// Lets the test decide what becomes of events.
@@ -62,6 +64,10 @@ impl Scheme for Played {
             heard.await.ok();
             Ok(())
         })
+    }
+
+    fn outdated(&self, _: &RegistrationRecord) {
+        self.acts.try_send(Act::Outdated).ok();
     }
 
     fn open<'a>(
@@ -185,6 +191,16 @@ impl Bench {
         }
     }
 
+    /// The next that an application is told, which is of this registration.
+    async fn lost(&mut self, expected: RegistrationId) -> oneshot::Sender<()> {
+        loop {
+            if let Act::Lost(registration, hearing) = self.act().await {
+                assert_eq!(registration, expected);
+                return hearing;
+            }
+        }
+    }
+
     async fn closed(&mut self) {
         while !matches!(self.act().await, Act::Closed) {}
     }
@@ -249,35 +265,31 @@ async fn who_is_unreachable_within_a_window_gets_again_what_was_not_answered() {
 #[tokio::test]
 async fn an_application_hears_of_its_registration_in_order() {
     let mut bench = Bench::start(1, RunnerSettings::default());
-    let mut revoked = Vec::new();
-    for number in [4, 4, 5] {
-        revoked.push(bench.register("app", number).await);
-        bench.revoke("app", number).await;
-    }
+    let first = bench.register("app", 4).await;
+    bench.revoke("app", 4).await;
+    let hearing = bench.lost(first).await;
+    let second = bench.register("app", 4).await;
+    bench.revoke("app", 4).await;
+    // It is not told of the first any more before it is told of the second.
+    while !matches!(bench.act().await, Act::Outdated) {}
+    assert!(hearing.is_closed(), "it is told what holds no longer");
+    bench.lost(second).await.send(()).unwrap();
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_one_application_has_to_hear_keeps_no_other_waiting() {
+    let mut bench = Bench::start(1, RunnerSettings::default());
+    let first = bench.register("app", 4).await;
+    bench.revoke("app", 4).await;
+    let _hearing = bench.lost(first).await;
+    let other = bench.register("app", 5).await;
+    bench.revoke("app", 5).await;
+    bench.lost(other).await.send(()).unwrap();
     bench.register("other", 6).await;
     bench.push(6, 1);
-    let mut told = Vec::new();
-    let answering = loop {
-        match bench.act().await {
-            Act::Lost(registration, heard) => told.push((registration, heard)),
-            Act::Taken(_, _, answering) => break answering,
-            Act::Opened | Act::Closed => {}
-        }
-    };
-    let (first, heard) = told.remove(0);
-    assert_eq!(first, revoked[0]);
-    // Another application does not wait for it; its own next notice does.
-    let (others, _) = told.remove(0);
-    assert_eq!(others, revoked[2]);
-    assert!(told.is_empty(), "it was told before it had heard the first");
-    heard.send(()).unwrap();
+    let (_, _, answering) = bench.taken().await;
     accept(answering);
-    let second = loop {
-        if let Act::Lost(registration, _) = bench.act().await {
-            break registration;
-        }
-    };
-    assert_eq!(second, revoked[1]);
     bench.stop().await;
 }
 

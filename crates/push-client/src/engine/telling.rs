@@ -95,18 +95,13 @@ impl Engine {
         }
     }
 
-    /// Has the application of a registration hear that it is not what it was, where it is reached by a handler.
+    /// Has the application of a registration hear that it is not what it was, where it is reached by a handler, until that holds no
+    /// longer.
     pub(super) fn tell_handler(&self, occurrence: &Occurrence) {
-        let (Some(handlers), Occurrence::RegistrationChanged { record, cause, .. }) =
-            (&self.handlers, occurrence)
-        else {
-            return;
-        };
-        if record.event_handler.is_some() && *cause != ChangeCause::Restored {
-            handlers.post([Wanted::Lost {
-                record: Arc::clone(record),
-                cause: *cause,
-            }]);
+        if let Some(handlers) = &self.handlers
+            && let Some(wanted) = to_hear(occurrence)
+        {
+            handlers.post([wanted]);
         }
     }
 
@@ -258,6 +253,25 @@ impl Engine {
             owner,
             report,
         });
+    }
+}
+
+/// What an application is to hear of its registration by a handler, or no more.
+fn to_hear(occurrence: &Occurrence) -> Option<Wanted> {
+    if let Occurrence::RegistrationChanged { record, cause, .. } = occurrence
+        && *cause != ChangeCause::Restored
+    {
+        let (record, cause) = (Arc::clone(record), *cause);
+        let has_handler = record.event_handler.is_some();
+        has_handler.then_some(Wanted::Lost { record, cause })
+    } else if let Occurrence::Registered(record)
+    | Occurrence::Deregistered(record)
+    | Occurrence::RegistrationChanged { record, .. } = occurrence
+    {
+        let record = Arc::clone(record);
+        Some(Wanted::Outdated { record })
+    } else {
+        None
     }
 }
 

@@ -61,6 +61,9 @@ pub trait Bus: std::fmt::Debug + Send + Sync + 'static {
         let unable = Unreachable::new("nothing but events goes there");
         Box::pin(ready(Err(unable)))
     }
+
+    /// What an application was to hear by [`Bus::lost`] holds no longer: where it has not heard so yet, it is not told any more.
+    fn outdated(&self, _record: &RegistrationRecord) {}
 }
 
 /// Services of D-Bus as event handlers.
@@ -131,6 +134,12 @@ impl Scheme for DbusScheme {
             }
             Err(Unreachable::new(reasons.join("; ")))
         })
+    }
+
+    fn outdated(&self, record: &RegistrationRecord) {
+        for bus in &self.buses {
+            bus.outdated(record);
+        }
     }
 }
 

@@ -62,6 +62,10 @@ impl Bus for SessionHelperTable {
             told.map_err(|fault| Unreachable::new(fault.to_string()))
         })
     }
+
+    fn outdated(&self, record: &RegistrationRecord) {
+        self.0.state().losses.forget(&Registrant::of(record));
+    }
 }
 
 fn application(service: &ServiceName) -> SessionApplication {
@@ -150,7 +154,7 @@ impl Handler for SessionHandler {
             let (tasks, task) = begun.map_err(|fault| self.unreachable(&fault))?;
             self.is_known = true;
             let task = SessionTask::event(task, number, &self.application, &event.view());
-            let sent = tasks.send(task).await;
+            let sent = tasks.send(task.into()).await;
             sent.map_err(|_| self.unreachable(&SessionFault::Gone(uid)))
         })
     }

@@ -1,15 +1,13 @@
 //! Session helpers: processes of users that reach applications on the buses of their sessions (`pushcai session-helper`).
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use push_api::{
     Caller, SessionAnswer, SessionAnswered, SessionApplication, SessionCheck, SessionOutcome,
-    SessionTask, SessionTasks,
+    SessionTask,
 };
 use push_client::{ConnectedHelper, Outcome, RegistrationId, SessionHelpers};
 use push_message::{Owner, Reason, Refusal};
@@ -22,10 +20,12 @@ use crate::{Answering, Handed, Handler, Unreachable};
 mod handler;
 mod losses;
 mod settings;
+mod tasks;
 
 use handler::SessionHandler;
-use losses::{Loss, Losses, Told};
+use losses::{Loss, Losses};
 pub use settings::{SessionFault, SessionSettings};
+use tasks::{Given, Tasks};
 
 /// Every session helper that is connected, and what each has to do. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ struct State {
 #[derive(Debug)]
 struct Connected {
     connection: u64,
-    tasks: mpsc::Sender<SessionTask>,
+    tasks: mpsc::Sender<Given>,
 }
 
 /// A task that is not answered.
@@ -134,7 +134,7 @@ impl SessionHelperTable {
         let (tasks, task) = self.0.begin(uid, None, Waits::Check(sender))?;
         let order = order(task);
         let asked = async {
-            let sent = tasks.send(order).await;
+            let sent = tasks.send(order.into()).await;
             sent.map_err(|_| SessionFault::Gone(uid))?;
             answer.await.unwrap_or(Err(SessionFault::Gone(uid)))
         };
@@ -198,7 +198,7 @@ impl SessionHelpers for SessionHelperTable {
         };
         if let Some(former) = state.helpers.insert(uid, connected) {
             // It ends anyhow: its channel does.
-            former.tasks.try_send(SessionTask::replaced()).ok();
+            former.tasks.try_send(SessionTask::replaced().into()).ok();
         }
         let missed = state.take_missed(uid);
         let ended = state.end_tasks(|task| task.uid == uid);
@@ -207,12 +207,7 @@ impl SessionHelpers for SessionHelperTable {
         tell_gone(ended);
         tracing::info!(uid, "a session helper is connected");
         Ok(ConnectedHelper {
-            tasks: Box::new(Tasks {
-                table: Arc::clone(&self.0),
-                uid,
-                connection,
-                receiver,
-            }),
+            tasks: Box::new(Tasks::new(Arc::clone(&self.0), uid, connection, receiver)),
             missed,
         })
     }
@@ -273,7 +268,7 @@ impl Table {
         uid: u32,
         wanted: Option<u64>,
         waits: Waits,
-    ) -> Result<(mpsc::Sender<SessionTask>, u64), SessionFault> {
+    ) -> Result<(mpsc::Sender<Given>, u64), SessionFault> {
         let mut state = self.state();
         let Some(helper) = state.helpers.get(&uid) else {
             return Err(SessionFault::NoHelper(uid));
@@ -309,7 +304,10 @@ impl Table {
         let helper = state.helpers.get(&uid);
         if let Some(helper) = helper.filter(|helper| helper.connection == connection) {
             // A helper that has so much to do ends the oldest openings by itself.
-            helper.tasks.try_send(SessionTask::close(number)).ok();
+            helper
+                .tasks
+                .try_send(SessionTask::close(number).into())
+                .ok();
         }
         drop(state);
         drop(ended);
@@ -348,52 +346,6 @@ impl State {
     fn take_missed(&mut self, uid: u32) -> Vec<RegistrationId> {
         let missed = self.missed.extract_if(.., |_, of| *of == uid);
         missed.map(|(registration, _)| registration).collect()
-    }
-
-    /// Gives what an application is to hear to the helper of its user; says by which task, and where the answer comes.
-    fn tell_loss(
-        &mut self,
-        loss: &Loss,
-        most: usize,
-    ) -> Result<(u64, oneshot::Receiver<Result<(), SessionFault>>), SessionFault> {
-        let uid = loss.uid;
-        let number = self.next_number();
-        let helper = self.helpers.get(&uid);
-        let helper = helper.ok_or(SessionFault::NoHelper(uid))?;
-        let connection = helper.connection;
-        let sent = if self.unanswered(uid) < most {
-            helper.tasks.try_send(loss.order(number)).is_ok()
-        } else {
-            false
-        };
-        if !sent {
-            return Err(SessionFault::Busy(uid));
-        }
-        let (sender, answer) = oneshot::channel();
-        let task = Task {
-            uid,
-            connection,
-            waits: Waits::Check(sender),
-        };
-        self.tasks.insert(number, task);
-        let told = Told {
-            connection,
-            task: number,
-        };
-        self.losses.told(&loss.registrant, told);
-        Ok((number, answer))
-    }
-
-    /// Gives what applications are still to be told to the helper of their user, as far as it takes it. Nobody waits for the answers.
-    fn tell_losses(&mut self, uid: u32, most: usize) {
-        let Some(connection) = self.helpers.get(&uid).map(|helper| helper.connection) else {
-            return;
-        };
-        while let Some(loss) = self.losses.untold(uid, connection) {
-            if self.tell_loss(&loss, most).is_err() {
-                return;
-            }
-        }
     }
 
     fn unanswered(&self, uid: u32) -> usize {
@@ -471,27 +423,6 @@ fn said(detail: String, otherwise: &str) -> String {
         otherwise.to_owned()
     } else {
         detail
-    }
-}
-
-/// What a connected helper takes its tasks from.
-#[derive(Debug)]
-struct Tasks {
-    table: Arc<Table>,
-    uid: u32,
-    connection: u64,
-    receiver: mpsc::Receiver<SessionTask>,
-}
-
-impl SessionTasks for Tasks {
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<SessionTask>> + Send + '_>> {
-        Box::pin(self.receiver.recv())
-    }
-}
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.table.disconnect(self.uid, self.connection);
     }
 }
 

@@ -1,4 +1,4 @@
-use push_api::SessionOrder;
+use push_api::{SessionOrder, SessionTasks};
 
 use push_client::ChangeCause;
 use push_message::PushApplicationId;
@@ -302,6 +302,45 @@ async fn what_waits_for_one_user_takes_no_room_from_others() {
             if uid == 7 { 2 } else { 1 }
         );
     }
+}
+
+/// Neither before a helper has come, nor once one is given it, as long as it has not taken it.
+#[tokio::test]
+async fn what_holds_no_longer_is_not_told() {
+    let table = table();
+    let user = caller("uid:7");
+    let withdraw = |id| table.0.state().losses.forget(&registrant(id, 7));
+    for id in 3..7 {
+        table.tell_application(loss(id, 7)).await.unwrap_err();
+    }
+    withdraw(3);
+    let mut helper = table.connect(&user).unwrap().tasks;
+    withdraw(4);
+    // The one that it was given leaves its place to the next.
+    let task = heard(&mut helper, 5).await;
+    withdraw(5);
+    let given = answer(task, SessionOutcome::Available, "");
+    assert_eq!(table.answer(&user, given).unwrap().taken, 1);
+    heard(&mut helper, 6).await;
+}
+
+/// One that a helper has not taken is not told beside the one after it.
+#[tokio::test]
+async fn the_last_loss_takes_the_place_of_the_one_before() {
+    let table = SessionHelperTable::new(SessionSettings::default());
+    let user = caller("uid:7");
+    table.tell_application(loss(3, 7)).await.unwrap_err();
+    let mut helper = table.connect(&user).unwrap().tasks;
+    let mut last = loss(3, 7);
+    last.registration = RegistrationId(9);
+    let telling = table.tell_application(last);
+    let hearing = async {
+        let task = heard(&mut helper, 9).await;
+        let given = answer(task, SessionOutcome::Available, "");
+        assert_eq!(table.answer(&user, given).unwrap().taken, 1);
+        assert_eq!(table.0.state().unanswered(7), 0);
+    };
+    assert_eq!(tokio::join!(telling, hearing).0, Ok(()));
 }
 
 async fn heard(tasks: &mut Box<dyn SessionTasks>, registration: u64) -> u64 {
