@@ -136,6 +136,21 @@ impl Callers {
             .collect()
     }
 
+    /// Who is behind a connection, where it has called.
+    pub(crate) fn owner_of(&self, name: &OwnedUniqueName) -> Option<Owner> {
+        let known = self.lock();
+        let one = known.connections.get(name)?;
+        one.caller.get().map(|caller| caller.owner.clone())
+    }
+
+    /// The connections that are told of what becomes of their owners' registrations.
+    pub(crate) fn told(&self) -> Vec<OwnedUniqueName> {
+        let known = self.lock();
+        let told = known.connections.iter();
+        let told = told.filter(|(_, one)| one.caller.initialized());
+        told.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Whether no call is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.calls.is_idle()

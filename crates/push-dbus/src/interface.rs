@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use push_api::{BatchAcknowledgement, Caller, Fate, Outcome, PushService, Reason, nearest};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use zbus::message::Header;
 use zbus::object_server::SignalEmitter;
 use zbus::{Connection, Variant, interface};
@@ -15,6 +15,7 @@ use crate::authority::{Action, Authority};
 use crate::callers::{Admitted, Callers};
 use crate::failure::{Failure, Fallible};
 use crate::fetching::{Fetched, fetch};
+use crate::heard::Heard;
 use crate::options::{self, Document};
 use crate::state::State;
 use crate::watching::tell_newcomer;
@@ -30,6 +31,8 @@ pub(crate) struct Shared<S> {
     pub(crate) callers: Arc<Callers>,
     pub(crate) authority: Authority,
     pub(crate) closing: watch::Receiver<bool>,
+    /// Held while connections are told, so that each hears in order what became of its registrations.
+    pub(crate) heard: Mutex<Heard>,
 }
 
 impl<S: PushService> Shared<S> {
@@ -37,7 +40,7 @@ impl<S: PushService> Shared<S> {
     async fn admit(&self, connection: &Connection, header: &Header<'_>) -> Fallible<Admitted> {
         let admitted = self.callers.admit(connection, header).await?;
         if let (true, Some(name)) = (admitted.is_first, header.sender()) {
-            tell_newcomer(connection, self, &admitted.caller, name.to_owned()).await;
+            tell_newcomer(connection, self, name.to_owned()).await;
         }
         Ok(admitted)
     }

@@ -15,6 +15,7 @@ mod event_map;
 mod failure;
 mod fetching;
 mod frame;
+mod heard;
 mod interface;
 mod options;
 mod places;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use push_api::{PushService, Reason};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use zbus::Connection;
 use zbus::fdo::RequestNameFlags;
@@ -91,7 +91,8 @@ async fn answer_refused(
     pending().await
 }
 
-fn next_pause(pause: Duration, limit: Duration) -> Duration {
+/// The pause after this one.
+pub(crate) fn next_pause(pause: Duration, limit: Duration) -> Duration {
     pause.saturating_mul(2).min(limit)
 }
 
@@ -125,6 +126,7 @@ pub async fn serve_on<S: PushService>(
         callers: Arc::clone(&callers),
         authority,
         closing,
+        heard: Mutex::default(),
     });
     connection
         .object_server()

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod changes;
+mod fake;
 mod interface;
 mod large;
 mod methods;
