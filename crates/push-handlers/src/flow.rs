@@ -23,6 +23,8 @@ struct UnderWay {
     event: EventId,
     attempt: u32,
     since: Instant,
+    /// Whether it may have come to the application.
+    may_have_come: bool,
     answer: oneshot::Receiver<Answer>,
 }
 
@@ -81,8 +83,9 @@ impl<'a> Flow<'a> {
             && self.acknowledging.is_none()
     }
 
-    /// Notes that the handler is given this event; says where its answer goes.
-    pub(crate) fn depart(&mut self, event: &Event) -> Answering {
+    /// Notes that the handler is given this event, and whether that may have come to the application before the handler has taken it;
+    /// says where its answer goes.
+    pub(crate) fn depart(&mut self, event: &Event, may_have_come: bool) -> Answering {
         let (answering, answer) = Answering::new();
         let since = Instant::now();
         if self.under_way.is_empty() {
@@ -93,16 +96,29 @@ impl<'a> Flow<'a> {
             event: event.id(),
             attempt: event.attempt(),
             since,
+            may_have_come,
             answer,
         });
         answering
     }
 
+    /// The handler has taken what it was given.
+    pub(crate) fn taken(&mut self) {
+        let last = self.under_way.iter_mut().rev();
+        for one in last.take_while(|one| !one.may_have_come) {
+            one.may_have_come = true;
+        }
+    }
+
     /// Settles an event that the handler did not take in time.
-    pub(crate) fn give_up(&mut self, event: EventId) {
+    ///
+    /// # Errors
+    /// It has not come to the application, of which this says nothing but that it cannot be reached.
+    pub(crate) fn give_up(&mut self, event: EventId) -> Result<(), Unreachable> {
         let found = self.under_way.iter().position(|one| one.event == event);
-        if let Some(given_up) = found.and_then(|index| self.under_way.remove(index)) {
-            self.late(&given_up);
+        match found.and_then(|index| self.under_way.remove(index)) {
+            Some(given_up) => self.late(&given_up),
+            None => Ok(()),
         }
     }
 
@@ -114,8 +130,9 @@ impl<'a> Flow<'a> {
         poll_fn(|context| self.poll_progress(context)).await
     }
 
-    /// Writes down what was answered.
+    /// Writes down what was answered; of what is under way nothing is said any more.
     pub(crate) async fn write_down(&mut self) {
+        self.collect();
         while self.acknowledging.is_some() || !self.answered.acknowledgements.is_empty() {
             poll_fn(|context| {
                 if self.poll_acknowledging(context) {
@@ -128,9 +145,19 @@ impl<'a> Flow<'a> {
         }
     }
 
+    /// Takes in the answers that are there. An event without one did not end without one: the way to the application did.
+    fn collect(&mut self) {
+        for mut one in std::mem::take(&mut self.under_way) {
+            if let Ok(answer) = one.answer.try_recv() {
+                // Of what cannot be reached nothing is written down.
+                self.settle(&one, answer).ok();
+            }
+        }
+    }
+
     fn poll_progress(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Unreachable>> {
         let answered = self.poll_answers(context)?;
-        let overdue = self.poll_overdue(context);
+        let overdue = self.poll_overdue(context)?;
         let written = self.poll_acknowledging(context);
         if answered || overdue || written {
             Poll::Ready(Ok(()))
@@ -156,7 +183,7 @@ impl<'a> Flow<'a> {
         answered
     }
 
-    fn poll_overdue(&mut self, context: &mut Context<'_>) -> bool {
+    fn poll_overdue(&mut self, context: &mut Context<'_>) -> Result<bool, Unreachable> {
         let mut any = false;
         while let Some(oldest) = self.under_way.front() {
             let end = self.end_of(oldest.since);
@@ -167,11 +194,11 @@ impl<'a> Flow<'a> {
                 break;
             }
             if let Some(oldest) = self.under_way.pop_front() {
-                self.late(&oldest);
+                self.late(&oldest)?;
             }
             any = true;
         }
-        any
+        Ok(any)
     }
 
     /// Whether answers have been written down. Those that came meanwhile are on their way then.
@@ -219,11 +246,17 @@ impl<'a> Flow<'a> {
         Ok(())
     }
 
-    fn late(&mut self, one: &UnderWay) {
-        let said = format!("no answer within {:?}", self.limit);
-        let late = Handed::new(Outcome::Later, said);
-        // What is not `Unreachable` is no error.
-        self.settle(one, Ok(late)).ok();
+    fn late(&mut self, one: &UnderWay) -> Result<(), Unreachable> {
+        let limit = self.limit;
+        let late = if one.may_have_come {
+            let said = format!("no answer within {limit:?}");
+            Ok(Handed::new(Outcome::Later, said))
+        } else {
+            Err(Unreachable::new(format!(
+                "it took nothing within {limit:?}"
+            )))
+        };
+        self.settle(one, late)
     }
 
     fn end_of(&self, since: Instant) -> Instant {

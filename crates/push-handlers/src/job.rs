@@ -202,8 +202,9 @@ impl Work<'_> {
         let Self { flow, arrived, .. } = self;
         let ids: Vec<EventId> = arrived.iter().map(Event::id).collect();
         let events = arrived.drain(..);
+        let may_have_come = handler.may_have_come();
         let events = events.map(|event| {
-            let answering = flow.depart(&event);
+            let answering = flow.depart(&event, may_have_come);
             (event, answering)
         });
         let mut taking = pin!(handler.take_together(events.collect()));
@@ -211,11 +212,15 @@ impl Work<'_> {
         loop {
             tokio::select! {
                 biased;
-                taken = &mut taking => return taken.map(|()| true),
+                taken = &mut taking => {
+                    taken?;
+                    flow.taken();
+                    return Ok(true);
+                }
                 progress = flow.progress() => progress?,
                 () = tokio::time::sleep_until(end) => {
                     for id in ids {
-                        flow.give_up(id);
+                        flow.give_up(id)?;
                     }
                     return Ok(false);
                 }

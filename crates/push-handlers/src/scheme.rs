@@ -75,6 +75,11 @@ pub trait Handler: Debug + Send {
         None
     }
 
+    /// Whether an event that it does not take in time may have come to the application all the same, so that this counts as an attempt.
+    fn may_have_come(&self) -> bool {
+        true
+    }
+
     /// How long it is kept open where nothing is under way and nothing waits.
     fn linger(&self) -> Duration {
         Duration::ZERO

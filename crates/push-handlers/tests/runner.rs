@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::VecDeque;
+use std::future::pending;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use push_api::{Caller, DeregistrationQuery, ExplainRequest, PushService as _};
@@ -30,10 +32,21 @@ enum Act {
     Outdated,
 }
 
+/// What an opened handler does of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// The first event that it is given is accepted, and the application is gone before the next.
+    Breaks,
+    /// It takes nothing.
+    Hangs,
+}
+
 /// Lets the test decide what becomes of events.
 #[derive(Debug)]
 struct Played {
     window: u32,
+    /// What handlers do that are opened next.
+    faults: Mutex<VecDeque<Fault>>,
     acts: mpsc::Sender<Act>,
 }
 
@@ -41,6 +54,7 @@ struct Played {
 struct PlayedHandler {
     registration: RegistrationId,
     window: u32,
+    fault: Option<Fault>,
     acts: mpsc::Sender<Act>,
 }
 
@@ -78,6 +92,7 @@ impl Scheme for Played {
         let handler = PlayedHandler {
             registration: record.id,
             window: self.window,
+            fault: self.faults.lock().unwrap().pop_front(),
             acts: self.acts.clone(),
         };
         Box::pin(async move { Ok(Opened::Handler(Box::new(handler))) })
@@ -91,6 +106,34 @@ impl Handler for PlayedHandler {
 
     fn together(&self) -> u32 {
         self.window
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        (self.fault == Some(Fault::Hangs)).then_some(Duration::from_millis(1))
+    }
+
+    fn may_have_come(&self) -> bool {
+        false
+    }
+
+    fn take_together(
+        &mut self,
+        events: Vec<(Event, Answering)>,
+    ) -> Boxed<'_, Result<(), Unreachable>> {
+        Box::pin(async move {
+            let fault = self.fault;
+            for (event, answering) in events {
+                match fault {
+                    None => self.take(event, answering).await?,
+                    Some(Fault::Breaks) => {
+                        accept(answering);
+                        return Err(Unreachable::new("gone"));
+                    }
+                    Some(Fault::Hangs) => pending().await,
+                }
+            }
+            Ok(())
+        })
     }
 
     fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>> {
@@ -116,9 +159,18 @@ struct Bench {
 
 impl Bench {
     fn start(window: u32, settings: RunnerSettings) -> Self {
+        Self::with([], window, settings)
+    }
+
+    fn with(
+        faults: impl IntoIterator<Item = Fault>,
+        window: u32,
+        settings: RunnerSettings,
+    ) -> Self {
         let (played, acts) = mpsc::channel(64);
         let scheme = Played {
             window,
+            faults: Mutex::new(faults.into_iter().collect()),
             acts: played,
         };
         let host = Arc::new(Handlers::new(vec![Arc::new(scheme)]));
@@ -259,6 +311,33 @@ async fn who_is_unreachable_within_a_window_gets_again_what_was_not_answered() {
     let (_, event, answering) = bench.taken().await;
     assert_eq!(event.content(), [4]);
     accept(answering);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_answered_as_the_application_went_does_not_come_again() {
+    let mut bench = Bench::with([Fault::Breaks], 3, RunnerSettings::default());
+    bench.register("app", 4).await;
+    bench.push(4, 1);
+    bench.push(4, 2);
+    let (_, event, answering) = bench.taken().await;
+    assert_eq!((event.content(), event.attempt()), (&[2][..], 1));
+    accept(answering);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_never_came_to_the_application_counts_no_attempt() {
+    let mut bench = Bench::with([Fault::Hangs; 3], 3, RunnerSettings::default());
+    bench.register("app", 4).await;
+    for body in [1, 2] {
+        bench.push(4, body);
+    }
+    for body in [1, 2] {
+        let (_, event, answering) = bench.taken().await;
+        assert_eq!((event.content(), event.attempt()), (&[body][..], 1));
+        accept(answering);
+    }
     bench.stop().await;
 }
 

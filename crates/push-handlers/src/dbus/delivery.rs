@@ -106,15 +106,13 @@ impl Delivery {
         event: PushEventView<'_>,
         answering: Answering,
     ) -> Result<(), Unreachable> {
-        let message = self.message(event)?;
-        self.send(&[message], [answering]).await
+        let (messages, answering) = made([(event, answering)], |event| self.message(event));
+        self.send(&messages, answering).await
     }
 
     /// Gives events to the service, written as one.
     async fn give_together(&self, events: Vec<(Event, Answering)>) -> Result<(), Unreachable> {
-        let messages = events.iter().map(|(event, _)| self.message(event.view()));
-        let messages = messages.collect::<Result<Vec<_>, _>>()?;
-        let answering = events.into_iter().map(|(_, answering)| answering);
+        let (messages, answering) = made(events, |event| self.message(&event.view()));
         self.send(&messages, answering).await
     }
 
@@ -131,17 +129,36 @@ impl Delivery {
         sent.map_err(|error| Unreachable::new(format!("the bus is lost: {error}")))
     }
 
-    fn message(&self, event: PushEventView<'_>) -> Result<Message, Unreachable> {
+    fn message(&self, event: &PushEventView<'_>) -> Result<Message, String> {
         let unable = |error: &dyn std::fmt::Display| {
-            Unreachable::new(format!("the event cannot be put into a message: {error}"))
+            format!("the event cannot be put into a message: {error}")
         };
-        let map = event_map(event, self.settings.inline_content).map_err(|error| unable(&error))?;
+        let map = event_map(event.clone(), self.settings.inline_content)
+            .map_err(|error| unable(&error))?;
         Message::method_call(&self.path, PUSH_EVENT)
             .destination(&self.service)
             .interface(INTERFACE)
             .build(&map)
             .map_err(|error| unable(&error))
     }
+}
+
+/// Makes a message of each event. One that none can be made of is put off by itself, and keeps none of the others back.
+fn made<E, M>(
+    events: impl IntoIterator<Item = (E, Answering)>,
+    message: impl Fn(&E) -> Result<M, String>,
+) -> (Vec<M>, Vec<Answering>) {
+    let mut all = (Vec::new(), Vec::new());
+    for (event, answering) in events {
+        match message(&event) {
+            Ok(message) => {
+                all.0.push(message);
+                all.1.push(answering);
+            }
+            Err(unable) => answering.give(Ok(Handed::new(Outcome::Later, unable))),
+        }
+    }
+    all
 }
 
 /// Tells a service that a registration of its application is not what it was. No answer is asked for.
@@ -167,6 +184,11 @@ impl Handler for Delivery {
 
     fn linger(&self) -> Duration {
         self.settings.linger
+    }
+
+    fn may_have_come(&self) -> bool {
+        // It waits for room at the bus.
+        false
     }
 
     fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>> {
@@ -236,5 +258,26 @@ fn answer(error: Option<&str>, reply: &Message) -> Answer {
             Err(Unreachable::new(format!("{name}: {}", said(reply))))
         }
         Some(name) => Ok(refused(name, reply)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_no_message_can_be_made_of_keeps_no_other_back() {
+        let (answering, mut answers): (Vec<_>, Vec<_>) = (0..3).map(|_| Answering::new()).unzip();
+        let (messages, _others) = made((0..3).zip(answering), |event| {
+            if *event == 1 {
+                Err("too large".to_owned())
+            } else {
+                Ok(*event)
+            }
+        });
+        assert_eq!(messages, [0, 2]);
+        let answers: Vec<_> = answers.iter_mut().map(|one| one.try_recv().ok()).collect();
+        let put_off = Handed::new(Outcome::Later, "too large");
+        assert_eq!(answers, [None, Some(Ok(put_off)), None]);
     }
 }

@@ -138,6 +138,11 @@ impl Handler for SessionHandler {
         self.table.0.settings.linger
     }
 
+    fn may_have_come(&self) -> bool {
+        // It waits for room in the queue to the helper.
+        false
+    }
+
     fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>> {
         Box::pin(async move {
             let Opening {
