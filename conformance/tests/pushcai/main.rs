@@ -1,6 +1,7 @@
 //! The built programs from outside: Kannel pushes, `pushcaid` takes, `pushcai` asks.
 
 mod durability;
+mod floods;
 mod hostile;
 mod road;
 mod stage;

@@ -27,7 +27,7 @@ pub use json::{from_json, from_value, list_from_json};
 pub use nearest::nearest;
 pub use opened::{InvalidEvent, OpenedEvent};
 pub use problem::Problem;
-pub use push_message::{Owner, Reason, Refusal};
+pub use push_message::{Owner, Reason, Refusal, Share, ShareBounds, ShareTaken, Sharer, Shares};
 pub use registration::{
     ConnectionProfile, DeregistrationAnswer, DeregistrationQuery, HandlerState, Registration,
     RegistrationAnswer, RegistrationRequest, ServerAnswer,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use push_api::{Caller, Owner, Reason};
-use push_identity::{Credentials, caller_of};
+use push_api::{Caller, Owner, Reason, Share, ShareBounds, ShareTaken, Sharer, Shares};
+use push_identity::{Credentials, Lookups, caller_of};
 use tokio::sync::{OnceCell, watch};
 use tokio::task::AbortHandle;
 use zbus::fdo::ConnectionCredentials;
@@ -16,14 +16,21 @@ use zbus::{Connection, MessageStream};
 use crate::DbusSettings;
 use crate::bus::{ask_bus, next_owner, owner_changes};
 use crate::failure::{Failure, Fallible};
-use crate::places::{OwnerPlaces, Place, Places};
+use crate::places::{Place, Places};
+
+/// The part of the places that is left to connections while the bus is asked whose they are: nobody's share can be told of these.
+const UNTOLD: usize = 4;
 
 /// The connections of applications that called since they came.
 #[derive(Debug)]
 pub(crate) struct Callers {
     settings: DbusSettings,
     calls: Arc<Places>,
-    calls_of: OwnerPlaces,
+    /// Calls of connections of which the bus has not said yet whose they are.
+    untold: Arc<Places>,
+    calls_of: Arc<Shares>,
+    connections_of: Arc<Shares>,
+    lookups: Lookups,
     known: Mutex<Known>,
 }
 
@@ -38,6 +45,8 @@ struct Known {
 #[derive(Debug)]
 struct Peer {
     caller: OnceCell<Caller>,
+    /// What it takes of its owner's and its user's share of connections.
+    share: Mutex<Option<Share>>,
     calls: Arc<Places>,
     was_admitted: AtomicBool,
     gone: watch::Sender<bool>,
@@ -52,7 +61,8 @@ pub(crate) struct Admitted {
     /// Whether it is the first of its connection that is admitted.
     pub(crate) is_first: bool,
     gone: watch::Receiver<bool>,
-    _places: [Place; 3],
+    _places: [Place; 2],
+    _share: Share,
 }
 
 impl Admitted {
@@ -65,10 +75,18 @@ impl Admitted {
 
 impl Callers {
     pub(crate) fn new(settings: DbusSettings) -> Arc<Self> {
+        let (calls_of, connections_of) = (calls_of(&settings), connections_of(&settings));
+        let (most, per_user) = (
+            settings.max_sandbox_lookups,
+            settings.max_sandbox_lookups_per_user,
+        );
         Arc::new(Self {
             settings,
             calls: Arc::default(),
-            calls_of: OwnerPlaces::default(),
+            untold: Arc::default(),
+            calls_of: Shares::new(calls_of),
+            connections_of: Shares::new(connections_of),
+            lookups: Lookups::new(most, per_user),
             known: Mutex::default(),
         })
     }
@@ -81,9 +99,10 @@ impl Callers {
     ) -> Fallible<Admitted> {
         let most = self.settings.max_calls;
         let place = self.calls.take(most).ok_or_else(|| {
-            Failure::bound(&format!(
-                "{most} calls are under way already; try again when one has ended"
-            ))
+            under_way(
+                &format!("{most} calls (`max_calls`)"),
+                "try again when one has ended",
+            )
         })?;
         let sender = header
             .sender()
@@ -98,27 +117,20 @@ impl Callers {
         let known = self.find(&sender)?;
         let most = self.settings.max_calls_per_connection;
         let own_place = known.calls.take(most).ok_or_else(|| {
-            let detail = format!(
-                "{most} calls of this connection are under way already; wait for one of them"
-            );
-            Failure::bound(&detail)
+            let calls = format!("{most} calls of this connection (`max_calls_per_connection`)");
+            under_way(&calls, "wait for one of them")
         })?;
-        let identify = || self.identify(connection, &sender, &known);
-        let told = known.caller.get_or_try_init(identify).await;
-        let caller = match told {
-            Ok(caller) => caller.clone(),
-            Err(failure) => {
-                self.forget(&sender, &known);
-                return Err(failure);
-            }
-        };
-        self.check_owner(&caller.owner, &sender, &known)?;
-        let place_of_owner = self.place_of(&caller.owner)?;
+        let caller = self.tell(connection, &sender, &known).await?;
+        let share = self.calls_of.take(&caller.owner).map_err(|taken| {
+            let calls = taken.describe("calls", "max_calls");
+            under_way(&calls, "wait for one of them")
+        })?;
         Ok(Admitted {
             caller,
             is_first: !known.was_admitted.swap(true, Ordering::Relaxed),
             gone: known.gone.subscribe(),
-            _places: [place, own_place, place_of_owner],
+            _places: [place, own_place],
+            _share: share,
         })
     }
 
@@ -127,11 +139,7 @@ impl Callers {
         let known = self.lock();
         let connections = known.connections.iter();
         connections
-            .filter(|(_, one)| {
-                one.caller
-                    .get()
-                    .is_some_and(|caller| caller.owner.as_str() == owner)
-            })
+            .filter(|(_, one)| one.owner().is_some_and(|one| one.as_str() == owner))
             .map(|(name, _)| name.clone())
             .collect()
     }
@@ -176,15 +184,17 @@ impl Callers {
             *one.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
             return Ok(Arc::clone(one));
         }
-        if known.connections.len() >= self.settings.max_connections && !known.forget_idle(|_| true)
-        {
+        if known.untold() >= untold(self.settings.max_connections) {
+            return Err(still_untold());
+        }
+        if known.connections.len() >= self.settings.max_connections && !known.forget_of_most() {
             let most = self.settings.max_connections;
-            let detail =
-                format!("calls of {most} connections are under way already; try again later");
-            return Err(Failure::bound(&detail));
+            let calls = format!("calls of {most} connections (`max_connections`)");
+            return Err(under_way(&calls, "try again later"));
         }
         let one = Arc::new(Peer {
             caller: OnceCell::new(),
+            share: Mutex::default(),
             calls: Arc::default(),
             was_admitted: AtomicBool::new(false),
             gone: watch::Sender::new(false),
@@ -195,33 +205,45 @@ impl Callers {
         Ok(one)
     }
 
-    /// An owner over its bound has its connection forgotten that has been idle for longest, or is refused.
-    fn check_owner(&self, owner: &Owner, name: &OwnedUniqueName, one: &Arc<Peer>) -> Fallible<()> {
-        let most = self.settings.max_connections_per_owner;
-        let mut known = self.lock();
-        let count = known
-            .connections
-            .values()
-            .filter(|one| one.is_of(owner))
-            .count();
-        if count <= most || known.forget_idle(|other| other.is_of(owner)) {
-            return Ok(());
+    /// Says who calls, and keeps a place among the connections of its owner and its user: asked once for each connection.
+    async fn tell(
+        self: &Arc<Self>,
+        connection: &Connection,
+        name: &OwnedUniqueName,
+        one: &Arc<Peer>,
+    ) -> Fallible<Caller> {
+        if let Some(caller) = one.caller.get() {
+            return Ok(caller.clone());
         }
-        drop(known);
-        self.forget(name, one);
-        let detail =
-            format!("calls of {most} connections of {owner} are under way already; close one");
-        Err(Failure::bound(&detail))
+        let untold = untold(self.settings.max_calls);
+        let _waits = self.untold.take(untold).ok_or_else(still_untold)?;
+        let identify = || async {
+            let caller = self.identify(connection, name, one).await?;
+            self.keep(&caller.owner, one)?;
+            Ok(caller)
+        };
+        let told = one.caller.get_or_try_init(identify).await.cloned();
+        if told.is_err() {
+            self.forget(name, one);
+        }
+        told
     }
 
-    /// One owner's calls do not take the places of all others.
-    fn place_of(&self, owner: &Owner) -> Fallible<Place> {
-        let most = self.settings.max_calls_per_owner;
-        self.calls_of.take(owner, most).ok_or_else(|| {
-            Failure::bound(&format!(
-                "{most} calls of {owner} are under way already; wait for one of them"
-            ))
-        })
+    /// Takes a place for a connection. Of whoever has no more, the connection is forgotten that has been idle for longest.
+    fn keep(&self, owner: &Owner, one: &Peer) -> Fallible<()> {
+        loop {
+            let taken = match self.connections_of.take(owner) {
+                Ok(share) => {
+                    *one.share() = Some(share);
+                    return Ok(());
+                }
+                Err(taken) => taken,
+            };
+            let of_sharer = |other: &Peer| other.owner().is_some_and(|of| taken.sharer.counts(of));
+            if !self.lock().forget_idle(of_sharer) {
+                return Err(no_connection(&taken));
+            }
+        }
     }
 
     fn forget(&self, name: &OwnedUniqueName, one: &Arc<Peer>) {
@@ -256,7 +278,8 @@ impl Callers {
             .map_err(unknown)?;
         let credentials = credentials(&answer).map_err(unknown)?;
         let settings = &self.settings;
-        let caller = caller_of(&credentials, settings.identity, &settings.proc_path).await?;
+        let (identity, proc_path) = (settings.identity, &settings.proc_path);
+        let caller = caller_of(&credentials, identity, proc_path, &self.lookups).await?;
         let ended = watch_for_end(
             changes,
             Arc::downgrade(self),
@@ -270,6 +293,12 @@ impl Callers {
 }
 
 impl Known {
+    /// How many there are of which the bus has not said yet whose they are.
+    fn untold(&self) -> usize {
+        let connections = self.connections.values();
+        connections.filter(|one| one.owner().is_none()).count()
+    }
+
     /// Forgets the connection that has been idle for longest among those that `may` be forgotten; says whether there was one.
     fn forget_idle(&mut self, may: impl Fn(&Peer) -> bool) -> bool {
         let idle = self.connections.iter();
@@ -283,13 +312,33 @@ impl Known {
         }
         true
     }
+
+    /// Forgets an idle connection of whoever has the most, sandboxes counted with their user: who comes with many does not push out
+    /// those of others.
+    fn forget_of_most(&mut self) -> bool {
+        let mut sharers = BTreeMap::new();
+        for owner in self.connections.values().filter_map(|one| one.owner()) {
+            *sharers.entry(Sharer::of(owner)).or_insert(0_usize) += 1;
+        }
+        let mut sharers: Vec<_> = sharers.into_iter().map(|(of, count)| (count, of)).collect();
+        sharers.sort_unstable();
+        while let Some((_, most)) = sharers.pop() {
+            if self.forget_idle(|one| one.owner().is_some_and(|of| most.counts(of))) {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 impl Peer {
-    fn is_of(&self, owner: &Owner) -> bool {
-        self.caller
-            .get()
-            .is_some_and(|caller| caller.owner == *owner)
+    /// Whose it is, once the bus has said so.
+    fn owner(&self) -> Option<&Owner> {
+        self.caller.get().map(|caller| &caller.owner)
+    }
+
+    fn share(&self) -> MutexGuard<'_, Option<Share>> {
+        self.share.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn last_turn(&self) -> u64 {
@@ -297,12 +346,52 @@ impl Peer {
     }
 
     fn end(&self) {
+        *self.share() = None;
         self.gone.send_replace(true);
         let mut watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(watching) = watching.take() {
             watching.abort();
         }
     }
+}
+
+fn calls_of(settings: &DbusSettings) -> ShareBounds {
+    ShareBounds {
+        all: settings.max_calls,
+        per_owner: settings.max_calls_per_owner,
+        per_user: settings.max_calls_per_user,
+    }
+}
+
+/// All together are bounded where a connection is found.
+fn connections_of(settings: &DbusSettings) -> ShareBounds {
+    ShareBounds {
+        all: usize::MAX,
+        per_owner: settings.max_connections_per_owner,
+        per_user: settings.max_connections_per_user,
+    }
+}
+
+/// How many of so many may be of connections that the bus has not told of yet.
+fn untold(most: usize) -> usize {
+    (most / UNTOLD).max(1)
+}
+
+fn still_untold() -> Failure {
+    under_way(
+        "as many calls as may be of connections that the bus is still asked about",
+        "try again later",
+    )
+}
+
+fn no_connection(taken: &ShareTaken) -> Failure {
+    let connections = taken.describe("connections", "max_connections");
+    under_way(&format!("calls of {connections}"), "close one")
+}
+
+/// What is under way, and what would work.
+fn under_way(what: &str, works: &str) -> Failure {
+    Failure::bound(&format!("{what} are under way already; {works}"))
 }
 
 /// What a bus says of a connection.

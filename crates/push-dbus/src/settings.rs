@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use push_identity::Identity;
+use push_identity::{Identity, Lookups};
 
 use crate::BusAddress;
 
@@ -19,18 +19,27 @@ pub struct DbusSettings {
     pub identity: Identity,
     /// Where the kernel shows its processes.
     pub proc_path: PathBuf,
+    /// Sandboxes that are looked into at one time, to tell whose connections are theirs.
+    pub max_sandbox_lookups: usize,
+    /// Of these, sandboxes of one user.
+    pub max_sandbox_lookups_per_user: usize,
     /// Octets of one message from the bus; a call that is larger is refused unread.
     pub max_message: usize,
-    /// Calls under way at one time.
+    /// Calls under way at one time; a quarter of these may be of connections of which the bus has not said yet whose they are.
     pub max_calls: usize,
     /// Calls of one connection under way at one time.
     pub max_calls_per_connection: usize,
     /// Calls of one owner's connections under way at one time.
     pub max_calls_per_owner: usize,
-    /// Connections that are known at one time; an idle one is forgotten for a new one. Each takes a match rule at the bus.
+    /// Calls of one user's connections under way at one time, those of its sandboxed applications included.
+    pub max_calls_per_user: usize,
+    /// Connections that are known at one time, a quarter of these before the bus has said whose they are; an idle one is forgotten
+    /// for a new one, of whoever has the most. Each takes a match rule at the bus.
     pub max_connections: usize,
     /// Connections of one owner that are known at one time.
     pub max_connections_per_owner: usize,
+    /// Connections of one user that are known at one time, those of its sandboxed applications included.
+    pub max_connections_per_user: usize,
     /// Events that one fetch may ask for.
     pub max_fetch: u32,
     /// How long one fetch may wait.
@@ -59,12 +68,16 @@ impl Default for DbusSettings {
             insist: true,
             identity: Identity::Unit,
             proc_path: PathBuf::from("/proc"),
+            max_sandbox_lookups: Lookups::MAX,
+            max_sandbox_lookups_per_user: Lookups::MAX_PER_USER,
             max_message: 128 * 1024,
             max_calls: 512,
             max_calls_per_connection: 32,
             max_calls_per_owner: 128,
+            max_calls_per_user: 256,
             max_connections: 256,
             max_connections_per_owner: 32,
+            max_connections_per_user: 128,
             max_fetch: 1000,
             max_wait: Duration::from_mins(5),
             max_answer_octets: 4 * 1024 * 1024,

@@ -12,8 +12,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use push_api::{
     AcknowledgeRequest, BatchAcknowledgeAnswer, BatchAcknowledgement, Caller, DeregistrationQuery,
-    OPENAPI, Outcome, Owner, PushService, Reason, Refusal,
+    OPENAPI, Outcome, Owner, PushService, Reason, Refusal, Share, Shares,
 };
+use push_identity::Lookups;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::answer;
@@ -23,7 +24,7 @@ use crate::dead_letters;
 use crate::events;
 use crate::failure::{Failure, Fallible};
 use crate::host;
-use crate::limits::{Limit, OwnerLimit, OwnerPlace};
+use crate::limits::Limit;
 use crate::parameters::Parameters;
 use crate::request;
 use crate::route::{Command, Route, View};
@@ -38,7 +39,10 @@ pub(crate) struct Shared<S> {
     pub(crate) service: S,
     pub(crate) settings: HttpSettings,
     pub(crate) waits: Arc<Limit>,
-    pub(crate) owners: Arc<OwnerLimit>,
+    pub(crate) owners: Arc<Shares>,
+    /// Connections of which only the user is known yet.
+    pub(crate) unproved: Arc<Shares>,
+    pub(crate) lookups: Lookups,
     pub(crate) closing: Closing,
 }
 
@@ -48,20 +52,20 @@ pub(crate) enum Proof {
     /// The connection itself proved it.
     Peer(
         Caller,
-        #[expect(dead_code, reason = "held for as long as the connection")] OwnerPlace,
+        #[expect(dead_code, reason = "held for as long as the connection")] Share,
     ),
     /// Each request does, by its token; it has to be addressed to us.
     Token {
         tokens: Arc<Tokens>,
         local: IpAddr,
-        place: Mutex<Option<OwnerPlace>>,
+        place: Mutex<Option<Share>>,
     },
     /// Whoever it is, every request is refused.
     Refused(Box<Failure>),
 }
 
 impl<S: PushService> Shared<S> {
-    /// The proof of a peer, within the bound of its owner.
+    /// The proof of a peer, within the bounds of its owner and its user.
     pub(crate) fn admit(&self, caller: Caller) -> Proof {
         match self.take_place(&caller.owner) {
             Ok(place) => Proof::Peer(caller, place),
@@ -69,13 +73,11 @@ impl<S: PushService> Shared<S> {
         }
     }
 
-    fn take_place(&self, owner: &Owner) -> Fallible<OwnerPlace> {
-        self.owners.take(owner).ok_or_else(|| {
-            let most = self.owners.most();
-            Failure::bound(
-                429,
-                format!("{owner} has {most} connections already; close one"),
-            )
+    fn take_place(&self, owner: &Owner) -> Fallible<Share> {
+        self.owners.take(owner).map_err(|taken| {
+            let connections = taken.describe("connections", "max_connections");
+            let detail = format!("{connections} are open already; close one");
+            Failure::bound(429, detail)
         })
     }
 }

@@ -4,8 +4,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use push_api::{Caller, PushService, Reason, Refusal};
-use push_identity::{Credentials, caller_of};
+use push_api::{Caller, Owner, PushService, Reason, Refusal, ShareBounds, ShareTaken, Shares};
+use push_identity::{Credentials, Lookups, caller_of};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use crate::closing::closing;
 use crate::connection::{self, Proof, Shared};
 use crate::failure::Failure;
-use crate::limits::{Limit, OwnerLimit, Place};
+use crate::limits::{Limit, Place};
 use crate::{HttpSettings, Tokens};
 
 /// Connections over the bound that are told so at one time; more are closed without a word.
@@ -64,6 +64,8 @@ trait Listener: Send {
 
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
     fn means(&self) -> Self::Means;
+    /// The user at the other end, where that shows before anything else of who it is.
+    fn user(stream: &Self::Stream) -> Option<Owner>;
     fn prove<S: PushService>(
         means: Self::Means,
         stream: &Self::Stream,
@@ -83,8 +85,13 @@ impl Listener for Peers {
 
     fn means(&self) {}
 
+    fn user(stream: &UnixStream) -> Option<Owner> {
+        let credentials = stream.peer_cred().ok()?;
+        Some(Owner::proved(format!("uid:{}", credentials.uid())))
+    }
+
     async fn prove<S: PushService>((): (), stream: &UnixStream, shared: &Shared<S>) -> Proof {
-        match of_peer(stream, &shared.settings).await {
+        match of_peer(stream, &shared.settings, &shared.lookups).await {
             Ok(caller) => shared.admit(caller),
             Err(refusal) => Proof::Refused(refusal.into()),
         }
@@ -92,7 +99,11 @@ impl Listener for Peers {
 }
 
 /// The caller at the other end, by what the kernel says of the process that connected.
-async fn of_peer(stream: &UnixStream, settings: &HttpSettings) -> Result<Caller, Refusal> {
+async fn of_peer(
+    stream: &UnixStream,
+    settings: &HttpSettings,
+    lookups: &Lookups,
+) -> Result<Caller, Refusal> {
     let credentials = stream.peer_cred().map_err(|error| {
         let detail = format!("the other end has no credentials: {error}");
         Refusal::new(Reason::NotAuthorized, detail)
@@ -102,7 +113,13 @@ async fn of_peer(stream: &UnixStream, settings: &HttpSettings) -> Result<Caller,
         pid: credentials.pid(),
         process: None,
     };
-    caller_of(&credentials, settings.identity, &settings.proc_path).await
+    caller_of(
+        &credentials,
+        settings.identity,
+        &settings.proc_path,
+        lookups,
+    )
+    .await
 }
 
 struct Bearers {
@@ -120,6 +137,10 @@ impl Listener for Bearers {
 
     fn means(&self) -> Arc<Tokens> {
         Arc::clone(&self.tokens)
+    }
+
+    fn user(_: &TcpStream) -> Option<Owner> {
+        None
     }
 
     async fn prove<S: PushService>(
@@ -158,7 +179,12 @@ async fn serve<L: Listener, S: PushService>(
     let shutdown_timeout = settings.shutdown_timeout;
     let shared = Arc::new(Shared {
         waits: Limit::new(settings.max_waits),
-        owners: OwnerLimit::new(settings.max_connections_per_owner),
+        owners: Shares::new(connections_of(&settings)),
+        unproved: Shares::new(unproved_of(&settings)),
+        lookups: Lookups::new(
+            settings.max_sandbox_lookups,
+            settings.max_sandbox_lookups_per_user,
+        ),
         service,
         settings,
         closing,
@@ -182,6 +208,26 @@ async fn serve<L: Listener, S: PushService>(
     ended
 }
 
+/// All together are bounded where they are accepted.
+fn connections_of(settings: &HttpSettings) -> ShareBounds {
+    ShareBounds {
+        all: usize::MAX,
+        per_owner: settings.max_connections_per_owner,
+        per_user: settings.max_connections_per_user,
+    }
+}
+
+/// Whose a connection is shows when its process has been looked at; until then it counts for its user, for whom a quarter of all is
+/// left to such ones beside its share.
+fn unproved_of(settings: &HttpSettings) -> ShareBounds {
+    let quarter = (settings.max_connections / 4).max(1);
+    ShareBounds {
+        all: usize::MAX,
+        per_owner: quarter,
+        per_user: quarter,
+    }
+}
+
 async fn accept_all<L: Listener, S: PushService>(
     listener: &L,
     shared: &Arc<Shared<S>>,
@@ -203,22 +249,31 @@ async fn accept_all<L: Listener, S: PushService>(
                 continue;
             }
         };
-        if let Some(place) = places.take() {
-            let (shared, means) = (Arc::clone(shared), listener.means());
-            let refusals = Arc::clone(&refusals);
-            connections.spawn(async move {
-                let proof = L::prove(means, &stream, &shared).await;
-                let Some(place) = place_of(&proof, place, &refusals) else {
-                    return;
-                };
-                connection::serve(shared, stream, proof).await;
-                drop(place);
-            });
-        } else if let Some(place) = refusals.take() {
+        let user = L::user(&stream);
+        let unproved = user.map(|user| shared.unproved.take(&user)).transpose();
+        let place = places.take();
+        let refused = match (unproved, place) {
+            (Ok(unproved), Some(place)) => {
+                let (shared, means) = (Arc::clone(shared), listener.means());
+                let refusals = Arc::clone(&refusals);
+                connections.spawn(async move {
+                    let proof = L::prove(means, &stream, &shared).await;
+                    drop(unproved);
+                    let Some(place) = place_of(&proof, place, &refusals) else {
+                        return;
+                    };
+                    connection::serve(shared, stream, proof).await;
+                    drop(place);
+                });
+                continue;
+            }
+            (Ok(_), None) => full(&shared.settings),
+            (Err(taken), _) => too_many_unproved(&taken),
+        };
+        if let Some(place) = refusals.take() {
             let shared = Arc::clone(shared);
             connections.spawn(async move {
-                let proof = full(&shared.settings);
-                connection::serve(shared, stream, proof).await;
+                connection::serve(shared, stream, refused).await;
                 drop(place);
             });
         }
@@ -238,8 +293,18 @@ fn place_of(proof: &Proof, place: Place, refusals: &Arc<Limit>) -> Option<Place>
 
 fn full(settings: &HttpSettings) -> Proof {
     let most = settings.max_connections;
-    let detail = format!("{most} connections are open already; try again when one has been closed");
+    let detail = format!(
+        "{most} connections (`max_connections`) are open already; try again when one has been closed"
+    );
     Proof::Refused(Failure::bound(503, detail))
+}
+
+fn too_many_unproved(taken: &ShareTaken) -> Proof {
+    let most = taken.most;
+    let detail = format!(
+        "{most} connections of your user are being looked at already, to tell whose they are; try again later"
+    );
+    Proof::Refused(Failure::bound(429, detail))
 }
 
 /// Whether the listener will never accept again (`EBADF`, `EINVAL`, `ENOTSOCK`, `EOPNOTSUPP`), rather than not at present.

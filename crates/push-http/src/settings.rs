@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use push_identity::Identity;
+use push_identity::{Identity, Lookups};
 
 /// Settings of a listener. Every bound counts for one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,12 +12,19 @@ pub struct HttpSettings {
     pub identity: Identity,
     /// Where the kernel shows its processes.
     pub proc_path: PathBuf,
+    /// Sandboxes that are looked into at one time, to tell whose connections are theirs.
+    pub max_sandbox_lookups: usize,
+    /// Of these, sandboxes of one user.
+    pub max_sandbox_lookups_per_user: usize,
     /// Host names beside loopback ones that a request over TCP may be addressed to, without port; against DNS rebinding.
     pub hosts: Vec<String>,
     /// Connections at one time.
     pub max_connections: usize,
     /// Connections of one owner at one time. Over TCP a connection belongs to the token of its last request.
     pub max_connections_per_owner: usize,
+    /// Connections of one user at one time, those of its sandboxed applications included. A connection has one stream or fetch that
+    /// waits at most, so this bounds these as well.
+    pub max_connections_per_user: usize,
     /// Streams and fetches that wait, at one time.
     pub max_waits: usize,
     /// Octets of a request line and its headers, at least 8 KiB. Also what is read ahead of a request that is being
@@ -52,9 +59,12 @@ impl Default for HttpSettings {
         Self {
             identity: Identity::Unit,
             proc_path: PathBuf::from("/proc"),
+            max_sandbox_lookups: Lookups::MAX,
+            max_sandbox_lookups_per_user: Lookups::MAX_PER_USER,
             hosts: Vec::new(),
             max_connections: 512,
             max_connections_per_owner: 64,
+            max_connections_per_user: 128,
             max_waits: 256,
             max_header_octets: 16 * 1024,
             max_body_octets: 64 * 1024,

@@ -310,8 +310,8 @@ async fn connections_beyond_the_bound_are_told_so() {
         ..settings()
     });
     let mut first = served.connect().await;
-    let mut second = served.connect().await;
     assert_eq!(first.ask("GET", "/v1/status", "").await.status, 200);
+    let mut second = served.connect().await;
     assert_eq!(second.ask("GET", "/v1/status", "").await.status, 200);
     let refused = served.ask("GET", "/v1/status", "").await;
     assert_eq!(
@@ -340,10 +340,48 @@ async fn connections_of_one_owner_are_bounded() {
     let refused = served.ask("GET", "/v1/status", "").await;
     assert_eq!(refused.status, 429);
     assert!(
-        refused.detail().contains("has 1 connections already"),
+        refused.detail().contains("1 connections of uid:"),
         "{}",
         refused.detail()
     );
+}
+
+#[tokio::test]
+async fn a_user_has_no_more_connections_by_having_sandboxes() {
+    let proc = processes("0::/user.slice/x.scope\n", own_uid());
+    let description = proc.path().join(own_pid()).join("root/.flatpak-info");
+    let enter = |sandbox: &str| {
+        let text = format!("[Application]\nname=org.example.{sandbox}\n");
+        fs::write(&description, text).unwrap();
+    };
+    let served = Served::unix(HttpSettings {
+        max_connections: 6,
+        max_connections_per_owner: 2,
+        max_connections_per_user: 3,
+        ..with_processes(proc.path())
+    });
+    let mut open = Vec::new();
+    for sandbox in ["A", "B", "C"] {
+        enter(sandbox);
+        let mut next = served.connect().await;
+        assert_eq!(next.ask("GET", "/v1/status", "").await.status, 200);
+        open.push(next);
+    }
+    enter("D");
+    let refused = served.ask("GET", "/v1/status", "").await;
+    assert_eq!(refused.status, 429);
+    for part in [
+        "3 connections of user",
+        "max_connections_per_user",
+        "close one",
+    ] {
+        assert!(refused.detail().contains(part), "{}", refused.detail());
+    }
+    // A service of the system is none of the user's, though it runs as the same.
+    fs::remove_file(&description).unwrap();
+    let cgroup = proc.path().join(own_pid()).join("cgroup");
+    fs::write(cgroup, "0::/system.slice/meter.service\n").unwrap();
+    assert_eq!(served.ask("GET", "/v1/status", "").await.status, 200);
 }
 
 #[tokio::test]

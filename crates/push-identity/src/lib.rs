@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+mod lookups;
 mod process;
 
+pub use lookups::Lookups;
 pub use process::{Credentials, Identity, caller_of};

@@ -7,12 +7,14 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use push_api::{Caller, Owner, Reason, Refusal};
+use push_api::{Caller, Owner, Reason, Refusal, Share};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, open, openat, statx};
 use rustix::io::Errno;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+
+use crate::lookups::Lookups;
 
 /// The most octets of one of the kernel's files, or of a sandbox's description, that are read.
 const MAX_FILE_OCTETS: u64 = 64 * 1024;
@@ -47,14 +49,16 @@ pub struct Credentials {
 /// The caller with these credentials: its owner is what the kernel says of the process, never what the process says.
 ///
 /// Root and the user that runs this process are administrators, except from within a sandbox. `proc_path` is where the kernel
-/// shows its processes.
+/// shows its processes. Sandboxes are looked into within the bounds of `lookups`.
 ///
 /// # Errors
-/// `notAuthorized` where the process is gone, hidden, or lives in a sandbox that cannot be told.
+/// `notAuthorized` where the process is gone, hidden, or lives in a sandbox that cannot be told; `quotaExceeded` where as many
+/// sandboxes are looked into as may be.
 pub async fn caller_of(
     credentials: &Credentials,
     identity: Identity,
     proc_path: &Path,
+    lookups: &Lookups,
 ) -> Result<Caller, Refusal> {
     let own = rustix::process::geteuid().as_raw();
     let unit = match identity {
@@ -67,7 +71,7 @@ pub async fn caller_of(
                 )
             })?;
             let process = Process::open(proc_path, pid, credentials.uid)?;
-            let unit = process.unit().await?;
+            let unit = process.unit(credentials.uid, lookups).await?;
             check_alive(credentials, pid)?;
             unit
         }
@@ -135,9 +139,9 @@ impl Process {
         }
     }
 
-    async fn unit(&self) -> Result<Unit, Refusal> {
+    async fn unit(&self, uid: u32, lookups: &Lookups) -> Result<Unit, Refusal> {
         let cgroup = self.read("cgroup")?;
-        if let Some(name) = self.flatpak(&cgroup).await? {
+        if let Some(name) = self.flatpak(&cgroup, uid, lookups).await? {
             return Ok(Unit::Flatpak(checked(name)?));
         }
         if let Some(name) = self.security_label().as_deref().and_then(snap_of_label) {
@@ -150,7 +154,12 @@ impl Process {
 
     /// The Flatpak application: by the description that the sandbox carries at its root, or, where that root is closed to
     /// us, by the scope that Flatpak runs it in.
-    async fn flatpak(&self, cgroup: &str) -> Result<Option<String>, Refusal> {
+    async fn flatpak(
+        &self,
+        cgroup: &str,
+        uid: u32,
+        lookups: &Lookups,
+    ) -> Result<Option<String>, Refusal> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = match openat(&self.directory, "root", flags, Mode::empty()) {
             Ok(root) => root,
@@ -160,7 +169,7 @@ impl Process {
         if is_own_root(&root) {
             return Ok(None);
         }
-        match read_sandbox(root).await {
+        match read_sandbox(root, lookups.take(uid)?).await {
             Ok(Some(description)) => application_name(&description).map(Some).ok_or_else(|| {
                 refused("the sandbox's .flatpak-info has no `name` under [Application]")
             }),
@@ -205,12 +214,18 @@ fn is_own_root(root: &OwnedFd) -> bool {
 }
 
 /// Reads the description of the sandbox with this root, if there is one, on a thread of its own: the file system there is
-/// the sandbox's, and an answer may never come.
-async fn read_sandbox(root: OwnedFd) -> io::Result<Option<String>> {
+/// the sandbox's, and an answer may never come. `share` is for the thread, for as long as it lasts.
+async fn read_sandbox(root: OwnedFd, share: Share) -> io::Result<Option<String>> {
     let (sender, receiver) = oneshot::channel();
+    let read = move || {
+        let description = read_description(&root);
+        drop(share);
+        // Whoever asked may have given up.
+        drop(sender.send(description));
+    };
     thread::Builder::new()
         .name("sandbox".to_owned())
-        .spawn(move || drop(sender.send(read_description(&root))))?;
+        .spawn(read)?;
     match timeout(SANDBOX_TIMEOUT, receiver).await {
         Ok(Ok(read)) => read,
         Ok(Err(_)) | Err(_) => Err(io::ErrorKind::TimedOut.into()),
@@ -376,7 +391,13 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(check_alive(&credentials, pid).is_err());
-        let refused = caller_of(&credentials, Identity::Unit, Path::new("/proc")).await;
+        let refused = caller_of(
+            &credentials,
+            Identity::Unit,
+            Path::new("/proc"),
+            &Lookups::default(),
+        )
+        .await;
         assert_eq!(refused.unwrap_err().reason, Reason::NotAuthorized);
     }
 

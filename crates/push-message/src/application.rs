@@ -224,6 +224,18 @@ impl Owner {
         let unit = self.0.split_once('/').map_or("", |(_, unit)| unit);
         unit.starts_with("flatpak:") || unit.starts_with("snap:")
     }
+
+    /// The user among whose owners it is counted: itself, where it is a user, and its user, where it lives in a sandbox, of which a
+    /// user makes as many as it likes. `None` for a service of the system, a token and what the terminal makes itself: it takes
+    /// an administrator to have more of these.
+    pub fn accountable_user(&self) -> Option<u32> {
+        let rest = self.0.strip_prefix("uid:")?;
+        match rest.split_once('/') {
+            None => rest.parse().ok(),
+            Some((user, _)) if self.is_sandboxed() => user.parse().ok(),
+            Some(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Owner {
@@ -240,6 +252,24 @@ mod tests {
 
     fn id(text: &str) -> PushApplicationId {
         PushApplicationId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn users_are_accountable_for_their_sandboxes() {
+        let user = |owner: &str| Owner::proved(owner).accountable_user();
+        for (owner, accountable) in [
+            ("uid:1000", Some(1000)),
+            ("uid:0", Some(0)),
+            ("uid:1000/flatpak:org.example.App", Some(1000)),
+            ("uid:1000/snap:meter", Some(1000)),
+            ("uid:1000/unit:meter.service", None),
+            ("token:uid:1000", None),
+            ("import:sailfish/uid:7", None),
+            ("uid:", None),
+            ("uid:x/snap:y", None),
+        ] {
+            assert_eq!(user(owner), accountable, "{owner}");
+        }
     }
 
     #[test]

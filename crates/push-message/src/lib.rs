@@ -10,6 +10,7 @@ mod media_type;
 mod message;
 mod profile;
 mod reason;
+mod shares;
 mod transaction;
 mod whitelist;
 
@@ -25,5 +26,6 @@ pub use message::{
 };
 pub use profile::{Bearer, ConnectionProfile, Protocol};
 pub use reason::{Reason, Refusal};
+pub use shares::{Share, ShareBounds, ShareCounts, ShareTaken, Sharer, Shares};
 pub use transaction::TransactionId;
 pub use whitelist::{Address, DefaultWhitelistEntry, InvalidAddress, Whitelist};

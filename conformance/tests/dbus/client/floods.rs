@@ -1,7 +1,15 @@
 //! Callers who send more than anybody needs: the daemon stays small, and serves the others.
 
+use std::path::Path;
+
 use anyhow::Context as _;
-use conformance::{buses::Kind, memory::Memory, on_both_buses, process::PATIENCE};
+use conformance::{
+    buses::Kind,
+    memory::Memory,
+    on_both_buses,
+    process::PATIENCE,
+    sandboxes::{Road, Sandboxes},
+};
 use serde_json::json;
 use tokio::{task::JoinSet, time::timeout};
 use zbus::{Connection, Message, Variant, connection, zvariant::DynamicType};
@@ -11,6 +19,8 @@ use super::desk::{CLIENT, DAEMON, Desk, NOBODY};
 on_both_buses!(
     large_calls_are_refused_and_not_kept,
     calls_under_way_are_bounded_for_each_owner,
+    sandboxes_of_a_user_leave_calls_to_others,
+    sandboxes_of_a_user_leave_connections_to_others,
     connections_and_signals_without_number_are_not_kept,
 );
 
@@ -146,6 +156,80 @@ fn calls_under_way_are_bounded_for_each_owner(kind: Kind) -> anyhow::Result<()> 
         wait_for_room(&connection).await
     })?;
     before.assert_bounded(Memory::of(desk.daemon()?)?);
+    Ok(())
+}
+
+/// The sandboxes of one user, each another owner, make this many requests; gives what the last refusal says once this many are refused.
+fn sandboxed(
+    desk: &Desk,
+    sandboxes: usize,
+    requests: usize,
+    refused: usize,
+) -> anyhow::Result<Option<(Sandboxes, String)>> {
+    let socket = desk.bus.address().strip_prefix("unix:path=");
+    let socket = Path::new(socket.context("the bus is at a path")?);
+    let Some(flood) = Sandboxes::flood(Road::Bus(socket), sandboxes, requests)? else {
+        return Ok(None);
+    };
+    let mut last = String::new();
+    for _ in 0..refused {
+        last = flood.refusal()?;
+    }
+    Ok(Some((flood, last)))
+}
+
+/// No sandbox has more calls than an owner may, nor all of them together more than their user.
+fn sandboxes_of_a_user_leave_calls_to_others(kind: Kind) -> anyhow::Result<()> {
+    let settings = "max_calls = 24\nmax_calls_per_owner = 8\nmax_calls_per_user = 16\n";
+    let Some(desk) = Desk::start_on(kind, settings)? else {
+        return Ok(());
+    };
+    let mut user = desk.user(NOBODY)?;
+    user.register(WML)?;
+    let Some((flood, refusal)) = sandboxed(&desk, 6, 6, 6 * 6 - 16)? else {
+        return Ok(());
+    };
+    for part in ["16 calls of user 1,", "max_calls_per_user", "wait for one"] {
+        assert!(refusal.contains(part), "{refusal}");
+    }
+    user.answer("List", &[json!({})])?;
+    desk.user(NOBODY)?.answer("List", &[json!({})])?;
+    drop(flood);
+    Ok(())
+}
+
+/// Nor are their connections more than the user's share, and others keep theirs: they still hear what they are told.
+fn sandboxes_of_a_user_leave_connections_to_others(kind: Kind) -> anyhow::Result<()> {
+    let settings =
+        "max_connections = 12\nmax_connections_per_owner = 4\nmax_connections_per_user = 8\n";
+    let Some(desk) = Desk::start_on(kind, settings)? else {
+        return Ok(());
+    };
+    let mut user = desk.user(NOBODY)?;
+    user.register(WML)?;
+    // Each of them has a call under way, so none can be forgotten for the next.
+    let Some((flood, refusal)) = sandboxed(&desk, 14, 1, 2 * (14 - 8))? else {
+        return Ok(());
+    };
+    for part in [
+        "8 connections of user 1,",
+        "max_connections_per_user",
+        "close one",
+    ] {
+        assert!(refusal.contains(part), "{refusal}");
+    }
+    let another = desk.user(NOBODY)?.answer("List", &[json!({})])?;
+    assert_eq!(another.as_array().map(Vec::len), Some(1), "{another}");
+    desk.daemon()?.pushcai_json(&[
+        "deregister",
+        WML,
+        "--owner",
+        &format!("uid:{NOBODY}"),
+        "--json",
+    ])?;
+    let told = user.signal("RegistrationChanged")?;
+    assert_eq!(told[1], "revoked", "{told}");
+    drop(flood);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use push_handlers::Scheme;
 use push_handlers::dbus::{Bus, DbusScheme, DeliverySettings, SystemBus, SystemBusSettings};
 use serde::{Deserialize, Serialize};
 
+use super::Api;
 use super::checks::{at_least_a_millisecond, at_least_one, bus_address};
 use super::section::section;
 use super::value::{Octets, Span};
@@ -24,17 +25,21 @@ section! {
         address: String = "system".to_owned(),
         /// Octets of one message from the bus; a call that is larger is refused without being read.
         max_message: Octets = Octets(DbusSettings::default().max_message),
-        /// Calls under way at a time.
+        /// Calls under way at a time; a quarter of these before the bus has said whose they are.
         max_calls: usize = DbusSettings::default().max_calls,
         /// Calls of one connection under way at a time.
         max_calls_per_connection: usize = DbusSettings::default().max_calls_per_connection,
         /// Calls of one owner under way at a time.
         max_calls_per_owner: usize = DbusSettings::default().max_calls_per_owner,
-        /// Connections that are known at a time; the one that has been idle for longest gives way. Each takes a match rule at the
-        /// bus, which has a bound on those as well.
+        /// Calls of one user under way at a time, those of its sandboxed applications included.
+        max_calls_per_user: usize = DbusSettings::default().max_calls_per_user,
+        /// Connections that are known at a time, a quarter of these before the bus has said whose they are. Of whoever has the most,
+        /// the one that has been idle for longest gives way. Each takes a match rule at the bus, which has a bound on those as well.
         max_connections: usize = DbusSettings::default().max_connections,
         /// Connections of one owner that are known at a time.
         max_connections_per_owner: usize = DbusSettings::default().max_connections_per_owner,
+        /// Connections of one user that are known at a time, those of its sandboxed applications included.
+        max_connections_per_user: usize = DbusSettings::default().max_connections_per_user,
         /// Events that one fetch may ask for.
         max_fetch: u32 = DbusSettings::default().max_fetch,
         /// How long one fetch may wait.
@@ -79,10 +84,7 @@ pub enum DbusEnabledName {
 
 impl Dbus {
     /// The settings of the interface, where it is served.
-    pub(super) fn settings(
-        &self,
-        identity: push_http::Identity,
-    ) -> Result<Option<DbusSettings>, Wrong> {
+    pub(super) fn settings(&self, api: &Api) -> Result<Option<DbusSettings>, Wrong> {
         self.refuse_nothing()?;
         if self.enabled == DbusEnabledName::Never {
             return Ok(None);
@@ -90,14 +92,18 @@ impl Dbus {
         Ok(Some(DbusSettings {
             address: bus_address("dbus", "address", &self.address)?,
             insist: self.enabled == DbusEnabledName::Always,
-            identity,
+            identity: api.identity.into(),
             proc_path: DbusSettings::default().proc_path,
+            max_sandbox_lookups: api.max_sandbox_lookups,
+            max_sandbox_lookups_per_user: api.max_sandbox_lookups_per_user,
             max_message: self.max_message.0,
             max_calls: self.max_calls,
             max_calls_per_connection: self.max_calls_per_connection,
             max_calls_per_owner: self.max_calls_per_owner,
+            max_calls_per_user: self.max_calls_per_user,
             max_connections: self.max_connections,
             max_connections_per_owner: self.max_connections_per_owner,
+            max_connections_per_user: self.max_connections_per_user,
             max_fetch: self.max_fetch,
             max_wait: self.max_wait.0,
             max_answer_octets: self.max_answer.0,
@@ -138,8 +144,10 @@ impl Dbus {
             ("max_calls", self.max_calls),
             ("max_calls_per_connection", self.max_calls_per_connection),
             ("max_calls_per_owner", self.max_calls_per_owner),
+            ("max_calls_per_user", self.max_calls_per_user),
             ("max_connections", self.max_connections),
             ("max_connections_per_owner", self.max_connections_per_owner),
+            ("max_connections_per_user", self.max_connections_per_user),
             ("max_fetch", count(self.max_fetch)),
             ("max_answer", self.max_answer.0),
             ("window", count(self.window)),

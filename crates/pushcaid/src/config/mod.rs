@@ -69,6 +69,10 @@ section! {
         /// What makes two connections on the Unix socket or on D-Bus the same owner: `user`, the user alone; or `unit`, the user and
         /// the systemd service, Flatpak application or confined snap that the process belongs to, where it belongs to one.
         identity: IdentityName = IdentityName::Unit,
+        /// Sandboxes that are looked into at a time, to tell whose connections are theirs: on the Unix socket, and on D-Bus.
+        max_sandbox_lookups: usize = HttpSettings::default().max_sandbox_lookups,
+        /// Of these, sandboxes of one user.
+        max_sandbox_lookups_per_user: usize = HttpSettings::default().max_sandbox_lookups_per_user,
         /// An address for HTTP over TCP, such as `127.0.0.1:8035`; absent: none. It needs `token_file`.
         tcp: Option<std::net::SocketAddr> = None,
         /// A file of tokens for TCP: `NAME TOKEN` a line, with `admin` behind it for an administrator; `#` starts a comment. The
@@ -82,10 +86,13 @@ section! {
 section! {
     /// The bounds of the interface for applications, for each of its two listeners.
     Http, "http" {
-        /// Connections at a time.
+        /// Connections at a time. Of a user, a quarter of these may be open before it is told whose they are, beside its share.
         max_connections: usize = HttpSettings::default().max_connections,
         /// Connections of one owner at a time.
         max_connections_per_owner: usize = HttpSettings::default().max_connections_per_owner,
+        /// Connections of one user at a time, those of its sandboxed applications included. Each has one stream or waiting fetch at
+        /// most, so less than `max_waits` leaves some of these to others.
+        max_connections_per_user: usize = HttpSettings::default().max_connections_per_user,
         /// Streams and waiting fetches at a time.
         max_waits: usize = HttpSettings::default().max_waits,
         /// Octets of a request line and its headers; 8 KiB at least.

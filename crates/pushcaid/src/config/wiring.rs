@@ -152,7 +152,7 @@ impl Config {
             modem_manager: self.modem_manager()?,
             ofono: self.ofono()?,
             handlers: self.handlers_wiring()?,
-            dbus: self.dbus.settings(self.api.identity.into())?,
+            dbus: self.dbus.settings(&self.api)?,
             peers: self.peers()?,
             http: self.http_settings(),
             socket_mode: socket_mode(&self.api.socket_mode)?,
@@ -308,7 +308,22 @@ impl Config {
 
     /// Refuses zero where it would give no event, or no request, a chance to arrive.
     fn refuse_nothing(&self) -> Result<(), Wrong> {
-        let Self { delivery, http, .. } = self;
+        let Self {
+            api,
+            delivery,
+            http,
+            ..
+        } = self;
+        at_least_one(
+            "api",
+            [
+                ("max_sandbox_lookups", api.max_sandbox_lookups),
+                (
+                    "max_sandbox_lookups_per_user",
+                    api.max_sandbox_lookups_per_user,
+                ),
+            ],
+        )?;
         at_least_a_millisecond(
             "delivery",
             [
@@ -339,6 +354,7 @@ impl Config {
             [
                 ("max_connections", http.max_connections),
                 ("max_connections_per_owner", http.max_connections_per_owner),
+                ("max_connections_per_user", http.max_connections_per_user),
                 ("max_waits", http.max_waits),
                 ("max_body_octets", http.max_body_octets.0),
                 ("max_fetch", http.max_fetch as usize),
@@ -414,9 +430,12 @@ impl Config {
         let Self { api, http, .. } = self;
         HttpSettings {
             identity: api.identity.into(),
+            max_sandbox_lookups: api.max_sandbox_lookups,
+            max_sandbox_lookups_per_user: api.max_sandbox_lookups_per_user,
             hosts: api.hosts.clone(),
             max_connections: http.max_connections,
             max_connections_per_owner: http.max_connections_per_owner,
+            max_connections_per_user: http.max_connections_per_user,
             max_waits: http.max_waits,
             max_header_octets: http.max_header_octets.0,
             max_body_octets: http.max_body_octets.0,
