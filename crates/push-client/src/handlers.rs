@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use push_api::Caller;
 use push_core::{
-    Acknowledgement, ChangeCause, EventId, Input, RegistrationId, RegistrationRecord, Selector,
+    Acknowledgement, ChangeCause, EventId, HandlerOf, Input, RegistrationId, RegistrationRecord,
+    Selector,
 };
 use push_message::{Owner, Refusal};
 
@@ -158,13 +159,19 @@ impl Client {
 
     /// The events of a registration, on behalf of its event handler; at most `window` of them are unacknowledged at a time. What is not
     /// acknowledged when the stream ends counts as not given to the handler, so each that was given needs an acknowledgement.
+    ///
+    /// # Errors
+    /// The registration has ended or has another handler by now; the handler rests; or the engine has ended.
     pub async fn events_of_handler(
         &self,
         record: &RegistrationRecord,
         window: u32,
     ) -> Result<Events, Refusal> {
         let selector = Selector {
-            handler_of: Some(record.id),
+            handler_of: Some(HandlerOf {
+                registration: record.id,
+                handler: record.event_handler.as_deref().unwrap_or_default().into(),
+            }),
             ..Selector::default()
         };
         self.subscribe_for(record.owner.clone(), selector, None, Some(window))

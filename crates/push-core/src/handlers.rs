@@ -15,7 +15,7 @@ use crate::client::{PushClient, later};
 use crate::selection::Selection;
 use crate::timers::Timer;
 use crate::{
-    EventId, HandlerStage, HandlerState, Now, Occurrence, Output, RegistrationId,
+    EventId, HandlerOf, HandlerStage, HandlerState, Now, Occurrence, Output, RegistrationId,
     RegistrationRecord, SubscriberId,
 };
 
@@ -122,12 +122,15 @@ impl PushClient {
     pub(crate) fn admit_handler(
         &self,
         owner: &Owner,
-        registration: RegistrationId,
+        HandlerOf {
+            registration,
+            handler,
+        }: &HandlerOf,
     ) -> Result<(), Refusal> {
+        let registration = *registration;
         let record = self.registry.get(registration);
-        let has_handler =
-            record.is_some_and(|record| record.owner == *owner && record.event_handler.is_some());
-        if !has_handler {
+        let is_owners = record.is_some_and(|record| record.owner == *owner);
+        if !is_owners || !self.has_handler(registration, handler) {
             return Err(has_ended(registration));
         }
         match self.handlers.get(registration).stage {

@@ -208,10 +208,19 @@ pub struct Selector {
     pub push_application_id: Option<String>,
     /// Those of the application with this name.
     pub application_id: Option<String>,
-    /// Those of this registration alone, on behalf of its event handler: the connection gives way to any connection of the
+    /// Those of one registration alone, on behalf of its event handler: the connection gives way to any connection of the
     /// application's own, and counts in no owner's quota. Only the driver says so, in answer to
     /// [`Output::Activate`](crate::Output::Activate).
-    pub handler_of: Option<RegistrationId>,
+    pub handler_of: Option<HandlerOf>,
+}
+
+/// The event handler that a connection takes events for. One that the registration has no longer gets nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerOf {
+    /// The registration.
+    pub registration: RegistrationId,
+    /// Its handler, as the application wrote it.
+    pub handler: Box<str>,
 }
 
 /// Which dead letters are meant.

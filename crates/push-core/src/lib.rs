@@ -57,8 +57,8 @@ pub use explain::{ExplainedVerdict, Explanation, Recipient};
 pub use handlers::handler_scheme;
 pub use ids::{EventId, PersistTicket, RegistrationId, RequestTicket, SegmentId, SubscriberId};
 pub use input::{
-    Acknowledgement, DeadLetters, DeregistrationRequest, Fate, Input, Outcome, ProfileRequest,
-    RegistrationRequest, Selector,
+    Acknowledgement, DeadLetters, DeregistrationRequest, Fate, HandlerOf, Input, Outcome,
+    ProfileRequest, RegistrationRequest, Selector,
 };
 pub use output::{
     Answer, Capabilities, ChangeCause, Decision, Delivery, Occurrence, Output, PushRefusal,

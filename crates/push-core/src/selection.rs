@@ -25,7 +25,7 @@ impl Selection {
                 .map(admission::push_application_id)
                 .transpose()?,
             application_id: admission::application_id(selector.application_id.as_deref())?,
-            handler_of: selector.handler_of,
+            handler_of: selector.handler_of.as_ref().map(|of| of.registration),
         })
     }
 

@@ -32,7 +32,7 @@ impl PushClient {
                     under_way: Rising::default(),
                     blocked: BTreeSet::new(),
                 };
-                if let Some(registration) = selector.handler_of {
+                if let Some(registration) = attached.selection.handler_of {
                     self.subscribers.attach(subscriber, attached);
                     self.handler_attached(registration, subscriber, now);
                 } else {
@@ -55,8 +55,8 @@ impl PushClient {
         selector: &Selector,
     ) -> Result<Selection, Refusal> {
         let selection = Selection::parse(selector)?;
-        if let Some(registration) = selection.handler_of {
-            self.admit_handler(owner, registration)?;
+        if let Some(handler_of) = &selector.handler_of {
+            self.admit_handler(owner, handler_of)?;
         }
         let most = self.settings.max_subscribers_per_owner;
         if selection.handler_of.is_none() && self.subscribers.count(owner) >= most {

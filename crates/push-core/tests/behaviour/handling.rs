@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::common::{Expectations, MMS, PRIVATE, SECOND, named, request, wsp};
 use push_core::{
-    Acknowledgement, EventId, HandlerStage, HandlerState, Input, Occurrence, Outcome, Output,
-    RegistrationId, RegistrationRequest, RequestTicket, Selector, Settings, SubscriberId,
+    Acknowledgement, EventId, HandlerOf, HandlerStage, HandlerState, Input, Occurrence, Outcome,
+    Output, RegistrationId, RegistrationRequest, RequestTicket, Selector, Settings, SubscriberId,
 };
 use push_message::{Owner, Reason};
 use push_testkit::{PushBuilder, StoreAnswer, Terminal};
@@ -79,11 +79,19 @@ impl Scene {
     }
 
     fn attach(&mut self, window: u32) -> SubscriberId {
+        self.attach_for(OWNER, METER, window)
+    }
+
+    fn attach_for(&mut self, owner: &str, handler: &str, window: u32) -> SubscriberId {
+        let handler_of = HandlerOf {
+            registration: self.id,
+            handler: handler.into(),
+        };
         let selector = Selector {
-            handler_of: Some(self.id),
+            handler_of: Some(handler_of),
             ..Selector::default()
         };
-        self.terminal.subscribe(OWNER, selector, window)
+        self.terminal.subscribe(owner, selector, window)
     }
 
     fn own(&mut self) -> SubscriberId {
@@ -560,6 +568,19 @@ fn another_handler_comes_in_the_place_of_the_former() {
 }
 
 #[test]
+fn what_attaches_for_the_former_handler_gets_nothing() {
+    let (mut scene, event) = Scene::wanted();
+    let other = "exec:other";
+    scene.terminal.registered(OWNER, handled(MMS, other));
+    let former = scene.attach(1);
+    let (refused, refusal) = scene.terminal.out.refused.pop().unwrap();
+    assert_eq!((refused, refusal.reason), (former, Reason::NotRegistered));
+    assert_eq!(scene.takers(), []);
+    let next = scene.attach_for(OWNER, other, 1);
+    assert_eq!(scene.takers(), [(next, event, 1)]);
+}
+
+#[test]
 fn the_same_handler_registered_again_goes_on_and_rests_no_more() {
     let (mut scene, event, handler) = Scene::attached();
     scene.terminal.registered(OWNER, handled(MMS, METER));
@@ -593,11 +614,7 @@ fn what_waits_at_start_asks_for_its_handler() {
 #[test]
 fn handlers_are_attached_for_whom_they_are_and_one_at_a_time() {
     let (mut scene, event) = Scene::wanted();
-    let selector = Selector {
-        handler_of: Some(scene.id),
-        ..Selector::default()
-    };
-    let stranger = scene.terminal.subscribe("uid:2", selector, 1);
+    let stranger = scene.attach_for("uid:2", METER, 1);
     let (refused, refusal) = scene.terminal.out.refused.pop().unwrap();
     assert_eq!((refused, refusal.reason), (stranger, Reason::NotRegistered));
     let first = scene.attach(1);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use push_core::{HandlerStage, Input, RegistrationId, Selector, SubscriberId};
+use push_core::{HandlerOf, HandlerStage, Input, RegistrationId, Selector, SubscriberId};
 use push_testkit::Terminal;
 
 /// Whom the driver was asked for and has not answered for, and the connections of those at work.
@@ -58,8 +58,12 @@ impl HandlersAtWork {
             return;
         };
         let owner = view.record.owner.to_string();
+        let handler = view.record.event_handler.as_deref().unwrap_or_default();
         let selector = Selector {
-            handler_of: Some(registration),
+            handler_of: Some(HandlerOf {
+                registration,
+                handler: handler.into(),
+            }),
             ..Selector::default()
         };
         drop(views);
