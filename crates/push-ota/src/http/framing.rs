@@ -4,17 +4,20 @@
 //! to old and careless peers; this check is not. It follows the requests of a connection, one after another, and refuses
 //! whatever RFC 9112 allows two readings of, or forbids: a CR or LF alone, folded lines, white space around names,
 //! `Content-Length` twice or beside `Transfer-Encoding`, chunk extensions, and the like. It understands nothing of what the
-//! requests mean, keeps no octet of them but the start of a header's name, and does not look at content at all.
+//! requests mean, keeps no octet of them but the last head that was good, and does not look at content at all.
 //!
 //! A driver gives it every octet that it reads, in order and in whatever pieces they come, and passes on to the HTTP library
 //! what was found good. It also learns here in which part of a request the connection is, for its time-outs.
 
+mod known;
 #[cfg(any(test, feature = "check"))]
 pub(crate) mod model;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+
+use known::KnownHead;
 
 /// Empty lines that may stand before a request line (RFC 9112 2.2).
 const EMPTY_LINES: u8 = 1;
@@ -156,10 +159,11 @@ pub struct Framing {
     position: u64,
     requests: u64,
     head: Head,
+    known: KnownHead,
 }
 
 /// What is known of a head so far.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a fact of its own about a head"
@@ -180,7 +184,7 @@ struct Head {
 }
 
 /// The start of a header's name.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Name {
     octets: [u8; NAME_LENGTH],
     /// Octets of the name; more than fit is any greater number.
@@ -257,6 +261,7 @@ impl Framing {
             position: 0,
             requests: 0,
             head: Head::default(),
+            known: KnownHead::default(),
         }
     }
 
@@ -268,10 +273,14 @@ impl Framing {
         }
         let mut rest = octets;
         while let Some(&octet) = rest.first() {
+            let within_head = matches!(self.state, State::Head(_));
             match self.step(octet, rest) {
                 Ok(taken) => {
                     self.position = self.position.saturating_add(taken as u64);
                     rest = rest.get(taken..).unwrap_or_default();
+                    if within_head {
+                        self.note_head(octets, rest.len());
+                    }
                 }
                 Err(fault) => {
                     let offset = self.position;
@@ -282,6 +291,20 @@ impl Framing {
             }
         }
         Ok(())
+    }
+
+    /// Remembers a head that has ended before the last `left` of these octets, if all of it is among them.
+    fn note_head(&mut self, octets: &[u8], left: usize) {
+        if matches!(self.state, State::Head(_)) || self.head.trailers {
+            return;
+        }
+        let head = octets.get(..octets.len() - left).and_then(|before| {
+            let start = before.len().checked_sub(self.head.length)?;
+            before.get(start..)
+        });
+        if let Some(octets) = head {
+            self.known.note(octets, &self.head);
+        }
     }
 
     /// Part of a head has come, and not all of it.
@@ -353,10 +376,16 @@ impl Framing {
                 State::EmptyLine(lines + 1)
             }
             State::Start(_) => {
-                taken = 0;
                 self.requests = self.requests.saturating_add(1);
-                self.head = Head::default();
-                State::Head(HeadState::Method(Begun::No))
+                if let Some(head) = self.known.of(rest) {
+                    self.head.clone_from(head);
+                    taken = head.length;
+                    self.behind_head()
+                } else {
+                    taken = 0;
+                    self.head = Head::default();
+                    State::Head(HeadState::Method(Begun::No))
+                }
             }
             State::EmptyLine(lines) if octet == b'\n' => State::Start(lines),
             State::EmptyLine(_) => return Err(FramingFault::BareCr),

@@ -420,6 +420,34 @@ fn the_announced_length_is_that_of_the_last_request() {
 }
 
 #[test]
+fn a_head_that_nearly_comes_again_is_read_as_if_it_came_first() {
+    let limits = FramingLimits {
+        head_length: 70,
+        headers: 3,
+    };
+    for head in [
+        format!("{POST}Host:\r\nContent-Length: 4\r\nx: y\r\n\r\n"),
+        format!("{POST}Host:\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    ] {
+        let body = if head.contains("chunked") {
+            "4\r\nbody\r\n0\r\nx: y\r\n\r\n"
+        } else {
+            "body"
+        };
+        let again = format!("{head}{body}").repeat(3);
+        assert_eq!(judged(again.as_bytes(), limits), Ok((End::Between, 3)));
+        for at in 0..head.len() {
+            for other in [b'\r', b'5', 0] {
+                let mut octets = again.clone().into_bytes();
+                octets[head.len() + body.len() + at] = other;
+                // A result that differs from the model's is found by it.
+                judged(&octets, limits).ok();
+            }
+        }
+    }
+}
+
+#[test]
 fn what_was_refused_stays_refused() {
     let mut framing = Framing::new(FramingLimits::default());
     let error = framing.check(b"\n").unwrap_err();
