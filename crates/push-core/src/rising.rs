@@ -64,6 +64,10 @@ impl<K: Ord + Copy, V> Rising<K, V> {
 
     /// Takes a value out.
     pub(crate) fn remove(&mut self, key: K) -> Option<V> {
+        // Mostly it is the first: for that nothing has to be moved.
+        if let Some((_, value)) = self.0.pop_front_if(|(first, _)| *first == key) {
+            return Some(value);
+        }
         let index = self.search(key).ok()?;
         self.0.remove(index).map(|(_, value)| value)
     }
