@@ -131,10 +131,12 @@ impl Common {
             .chain_update(self.seed.to_be_bytes())
             .chain_update(self.names.to_be_bytes())
             .finalize();
-        let octets = digest.iter().take(10);
-        let digits = octets.flat_map(|octet| [octet >> 4, octet & 15]);
-        let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
-        digits.collect::<String>().into()
+        let mut number = [0; 16];
+        let (_, last) = number.split_at_mut(6);
+        last.iter_mut()
+            .zip(digest)
+            .for_each(|(to, from)| *to = from);
+        format!("{:020x}", u128::from_be_bytes(number)).into()
     }
 
     pub(crate) fn note(&mut self, note: SipNote) {

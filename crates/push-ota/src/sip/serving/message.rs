@@ -129,22 +129,17 @@ pub(crate) fn check_encoding(request: &Request) -> Result<(), Refusal> {
 
 /// Whether a header is of what is carried, rather than of how it got here.
 fn is_of_entity(name: &str) -> bool {
-    const KNOWN: [&str; 9] = [
-        "call-info",
-        "date",
-        "expires",
-        "in-reply-to",
-        "mime-version",
-        "organization",
-        "priority",
-        "reply-to",
-        "subject",
-    ];
-    if name.eq_ignore_ascii_case("Content-Type") {
-        return false;
-    }
-    let known = KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name));
-    known || starts_with(name, "content-") || starts_with(name, "x-")
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    let known = match name.len() {
+        4 => is("date"),
+        7 => is("expires") || is("subject"),
+        8 => is("priority") || is("reply-to"),
+        9 => is("call-info"),
+        11 => is("in-reply-to"),
+        12 => is("mime-version") || is("organization"),
+        _ => false,
+    };
+    known || (starts_with(name, "content-") && !is("content-type")) || starts_with(name, "x-")
 }
 
 fn starts_with(name: &str, prefix: &str) -> bool {

@@ -36,7 +36,7 @@ pub(crate) struct Serving {
     common: Common,
     dialogs: Dialogs,
     /// Pushes by MESSAGE that are being judged.
-    judging: BTreeMap<SipPushTicket, Judging>,
+    judging: BTreeMap<SipPushTicket, Box<Judging>>,
     max_judging: usize,
     stopped: bool,
 }
@@ -274,7 +274,8 @@ impl Serving {
         };
         let ticket = self.common.ticket();
         let flow = context.route.flow;
-        let judging = Judging { id, request, flow };
+        // Boxed, since the first of them goes first, and all that stand beside it are moved then.
+        let judging = Box::new(Judging { id, request, flow });
         self.judging.insert(ticket, judging);
         let push = ServingOutput::Push { ticket, push };
         self.common.outputs.push_back(push);

@@ -90,16 +90,23 @@ pub(crate) fn reply(request: &Request, status: u16, to_tag: Option<&str>) -> Res
                 Kind::MaxForwards
                 | Kind::ContentType
                 | Kind::ContentLength
+                | Kind::ContentEncoding
                 | Kind::Timestamp
+                | Kind::AcceptContact
+                | Kind::AssertedIdentity
+                | Kind::Require
+                | Kind::ProxyRequire
                 | Kind::Other,
                 ..,
             ) => {}
         }
     }
-    let mut facts = request.facts.clone();
-    if facts.to_tag.is_none() {
-        facts.to_tag = to_tag.map(Into::into);
-    }
+    // Of a response of ours nobody asks for the rest.
+    let facts = Facts {
+        cseq: request.cseq(),
+        to_tag: request.to_tag().or(to_tag).map(Into::into),
+        ..Facts::default()
+    };
     ResponseBuilder {
         line: StatusLine {
             status: status.clamp(100, 699),

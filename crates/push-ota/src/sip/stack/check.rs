@@ -6,7 +6,7 @@ use sipx_sip::headers::{CSeq, From, MaxForwards, To};
 use sipx_sip::{Scheme, TypedHeader};
 
 use super::Method;
-use super::headers::{Header, Headers, Kind};
+use super::headers::{Header, Headers, Kind, text};
 use super::message::{Facts, Request, RequestLine, Response, StatusLine};
 use super::plain;
 use super::via::TopVia;
@@ -91,7 +91,14 @@ impl<'h> Lines<'h> {
                 Kind::CSeq => (&mut lines.cseq, "CSeq"),
                 Kind::MaxForwards => (&mut lines.max_forwards, "Max-Forwards"),
                 Kind::ContentType => (&mut lines.content_type, "Content-Type"),
-                Kind::ContentLength | Kind::Timestamp | Kind::Other => continue,
+                Kind::ContentLength
+                | Kind::ContentEncoding
+                | Kind::Timestamp
+                | Kind::AcceptContact
+                | Kind::AssertedIdentity
+                | Kind::Require
+                | Kind::ProxyRequire
+                | Kind::Other => continue,
             };
             if slot.replace(header).is_some() {
                 lines.repeated = Some(name);
@@ -133,7 +140,7 @@ impl<'h> Lines<'h> {
             Ok(())
         }));
         note(needed(self.call_id, "Call-ID").and_then(|header| {
-            facts.call_id = String::from_utf8_lossy(&header.value()).into();
+            facts.call_id = text(&header.value()).into();
             if facts.call_id.is_empty() {
                 return Err(Flaw::malformed("Call-ID is empty"));
             }
@@ -176,7 +183,7 @@ fn typed<H: TypedHeader>(value: &[u8], name: &str) -> Result<H, Flaw> {
 
 fn tag(tag: Option<&[u8]>) -> Option<Box<str>> {
     tag.filter(|tag| !tag.is_empty())
-        .map(|tag| String::from_utf8_lossy(tag).into())
+        .map(|tag| text(tag).into())
 }
 
 /// Judges a request. What can be read of one that is no good comes with its flaw, so that it can be answered.

@@ -8,7 +8,7 @@ use sipx_sip::HeaderName;
 
 use super::plain::is_token;
 
-/// The names that decide how a message is judged and answered.
+/// The names that decide how a message is judged and answered, and those that every push is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Via,
@@ -19,7 +19,12 @@ pub(super) enum Kind {
     MaxForwards,
     ContentType,
     ContentLength,
+    ContentEncoding,
     Timestamp,
+    AcceptContact,
+    AssertedIdentity,
+    Require,
+    ProxyRequire,
     Other,
 }
 
@@ -34,6 +39,8 @@ impl Kind {
                 Some(b'i') => Self::CallId,
                 Some(b'c') => Self::ContentType,
                 Some(b'l') => Self::ContentLength,
+                Some(b'e') => Self::ContentEncoding,
+                Some(b'a') => Self::AcceptContact,
                 Some(_) | None => Self::Other,
             },
             2 if is(b"To") => Self::To,
@@ -41,12 +48,38 @@ impl Kind {
             4 if is(b"From") => Self::From,
             4 if is(b"CSeq") => Self::CSeq,
             7 if is(b"Call-ID") => Self::CallId,
+            7 if is(b"Require") => Self::Require,
             9 if is(b"Timestamp") => Self::Timestamp,
             12 if is(b"Max-Forwards") => Self::MaxForwards,
             12 if is(b"Content-Type") => Self::ContentType,
+            13 if is(b"Proxy-Require") => Self::ProxyRequire,
             14 if is(b"Content-Length") => Self::ContentLength,
+            14 if is(b"Accept-Contact") => Self::AcceptContact,
+            16 if is(b"Content-Encoding") => Self::ContentEncoding,
+            19 if is(b"P-Asserted-Identity") => Self::AssertedIdentity,
             _ => Self::Other,
         }
+    }
+
+    /// The name in full, as the library spells it.
+    const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Via => "Via",
+            Self::From => "From",
+            Self::To => "To",
+            Self::CallId => "Call-ID",
+            Self::CSeq => "CSeq",
+            Self::MaxForwards => "Max-Forwards",
+            Self::ContentType => "Content-Type",
+            Self::ContentLength => "Content-Length",
+            Self::ContentEncoding => "Content-Encoding",
+            Self::Timestamp => "Timestamp",
+            Self::AcceptContact => "Accept-Contact",
+            Self::AssertedIdentity => "P-Asserted-Identity",
+            Self::Require => "Require",
+            Self::ProxyRequire => "Proxy-Require",
+            Self::Other => return None,
+        })
     }
 }
 
@@ -86,25 +119,21 @@ impl Headers {
     /// and LF, where a line is no header, and where there are more than `most`.
     pub(super) fn read(head: &Bytes, most: usize) -> Option<(usize, Self)> {
         let mut places = Vec::with_capacity(16);
-        let (mut first, mut begin, mut folds) = (None, 0, 0);
-        let mut ends = memchr::memchr2_iter(b'\r', b'\n', head);
-        loop {
-            let end = match ends.next() {
-                Some(end) if head.get(end..end + 2) != Some(b"\r\n") => return None,
-                Some(end) => {
-                    ends.next();
-                    if matches!(head.get(end + 2), Some(b' ' | b'\t')) {
-                        folds += 1;
-                        if folds > most {
-                            return None;
-                        }
-                        continue;
-                    }
-                    end
+        let (mut first, mut begin, mut next, mut folds) = (None, 0, 0, 0);
+        while begin < head.len() {
+            let rest = head.get(next..)?;
+            let end = memchr::memchr2(b'\r', b'\n', rest).map_or(head.len(), |at| next + at);
+            next = end + 2;
+            if end < head.len() && head.get(end..next) != Some(b"\r\n") {
+                return None;
+            }
+            if matches!(head.get(next), Some(b' ' | b'\t')) {
+                folds += 1;
+                if folds > most {
+                    return None;
                 }
-                None if begin == head.len() => break,
-                None => head.len(),
-            };
+                continue;
+            }
             if first.is_none() {
                 first = Some(end);
             } else if places.len() < most {
@@ -112,10 +141,7 @@ impl Headers {
             } else {
                 return None;
             }
-            if end == head.len() {
-                break;
-            }
-            (begin, folds) = (end + 2, 0);
+            (begin, folds) = (next, 0);
         }
         let octets = head.clone();
         let headers = Self {
@@ -143,6 +169,14 @@ impl Headers {
         })
     }
 
+    /// The lines of this name, which is the long one, in order; those of its compact form count.
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = Header<'_>> {
+        let kind = Kind::of(name.as_bytes());
+        self.iter().filter(move |header| {
+            header.kind() == kind && (kind != Kind::Other || header.is_named(name))
+        })
+    }
+
     /// Puts another value into the first Via.
     pub(super) fn set_first_via(&mut self, value: Vec<u8>) {
         self.via = Some(value.into());
@@ -164,14 +198,16 @@ impl Headers {
 impl Place {
     fn read(octets: &[u8], line: Range<usize>, is_folded: bool) -> Option<Self> {
         let text = octets.get(line.clone())?;
-        let colon = memchr::memchr(b':', text)?;
-        let is_text = |octet: &u8| !matches!(octet, b' ' | b'\t');
-        let name = text.get(..colon)?;
-        let name = name.get(..=name.iter().rposition(is_text)?)?;
-        if !name.iter().copied().all(is_token) {
+        let end = text.iter().position(|octet| !is_token(*octet))?;
+        let (name, rest) = text.split_at_checked(end)?;
+        let space = rest
+            .iter()
+            .position(|octet| !matches!(octet, b' ' | b'\t'))?;
+        let colon = end + space;
+        let value = text.get(colon..)?.strip_prefix(b":")?;
+        if name.is_empty() {
             return None;
         }
-        let value = text.get(colon + 1..)?;
         let ends = |octet: &u8| !matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
         let begin = value.iter().position(ends).unwrap_or(value.len());
         let end = value.iter().rposition(ends).map_or(begin, |last| last + 1);
@@ -197,7 +233,13 @@ impl<'h> Header<'h> {
     }
 
     /// The name in full, as the library spells it where it knows it, if it is wanted, whatever its case.
-    pub(super) fn full_name_where(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
+    pub(super) fn full_name_where(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Option<Cow<'static, str>> {
+        if let Some(name) = self.kind().name() {
+            return wanted(name).then_some(Cow::Borrowed(name));
+        }
         let own = self.name();
         let may_be = own.len() == 1 || wanted(str::from_utf8(own).ok()?);
         if !may_be {
@@ -205,11 +247,11 @@ impl<'h> Header<'h> {
         }
         let full = HeaderName::parse(&Bytes::copy_from_slice(own));
         let full = str::from_utf8(full.canonical()).ok()?;
-        wanted(full).then(|| full.to_owned())
+        wanted(full).then(|| Cow::Owned(full.to_owned()))
     }
 
     /// Whether this is its name in full, or its compact form.
-    pub(super) fn is_named(&self, name: &str) -> bool {
+    fn is_named(&self, name: &str) -> bool {
         let own = self.name();
         if own.len() == 1 {
             let full = HeaderName::parse(&Bytes::copy_from_slice(own));
@@ -235,8 +277,8 @@ impl<'h> Header<'h> {
     /// The value as text; what is no UTF-8 in it is replaced, and loses nothing else.
     pub(super) fn text(&self) -> Cow<'h, str> {
         match self.value() {
-            Cow::Borrowed(octets) => String::from_utf8_lossy(octets),
-            Cow::Owned(octets) => Cow::Owned(String::from_utf8_lossy(&octets).into_owned()),
+            Cow::Borrowed(octets) => text(octets),
+            Cow::Owned(octets) => Cow::Owned(text(&octets).into_owned()),
         }
     }
 
@@ -251,6 +293,11 @@ impl<'h> Header<'h> {
         out.extend_from_slice(line.unwrap_or_default());
         out.extend_from_slice(b"\r\n");
     }
+}
+
+/// Octets as text; what is no UTF-8 in them is replaced. Mostly there is no such thing, which is known sooner when it is asked first.
+pub(super) fn text(octets: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(octets).map_or_else(|_| String::from_utf8_lossy(octets), Cow::Borrowed)
 }
 
 fn unfolded(value: &[u8]) -> Vec<u8> {

@@ -54,18 +54,12 @@ pub(super) struct Facts {
 impl<L> Message<L> {
     /// The value of the first header line of this name, unfolded. The name is the long one; compact forms count.
     pub(crate) fn header(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.headers
-            .iter()
-            .find(|header| header.is_named(name))
-            .map(|header| header.text())
+        self.headers.named(name).next().map(|header| header.text())
     }
 
     /// The value of each header line of this name, unfolded, in order.
     pub(crate) fn headers<'m>(&'m self, name: &'m str) -> impl Iterator<Item = Cow<'m, str>> {
-        self.headers
-            .iter()
-            .filter(move |header| header.is_named(name))
-            .map(|header| header.text())
+        self.headers.named(name).map(|header| header.text())
     }
 
     /// Each value of the headers of this name: lines are taken apart at commas that stand in no quotes, brackets or comments.
@@ -86,7 +80,7 @@ impl<L> Message<L> {
     pub(crate) fn headers_where(
         &self,
         wanted: impl Fn(&str) -> bool,
-    ) -> impl Iterator<Item = (String, Cow<'_, str>)> {
+    ) -> impl Iterator<Item = (Cow<'static, str>, Cow<'_, str>)> {
         self.headers.iter().filter_map(move |header| {
             let name = header.full_name_where(&wanted)?;
             Some((name, header.text()))
@@ -133,9 +127,9 @@ impl<L> Message<L> {
         out.extend_from_slice(&self.body);
     }
 
-    /// Room for the octets of the message, so that they are written without moving them.
-    pub(super) fn room(&self) -> usize {
-        self.headers.room() + self.body.len() + 256
+    /// Room for the octets of all but the first line, so that they are written without moving them.
+    fn room(&self) -> usize {
+        self.headers.room() + self.body.len() + 2
     }
 }
 
@@ -173,19 +167,14 @@ impl Request {
 
     /// The octets of the message, with a Via on top of the others.
     pub(crate) fn to_bytes_with_via(&self, via: Option<&str>) -> Bytes {
-        let mut out = Vec::with_capacity(self.room());
-        for part in [
-            self.line.method.as_str(),
-            " ",
-            &self.line.uri,
-            " SIP/2.0\r\n",
-        ] {
+        let method = self.line.method.as_str();
+        let line = [method, " ", &self.line.uri, " SIP/2.0\r\n"];
+        let via = via.map(|via| ["Via: ", via, "\r\n"]);
+        let first = || line.iter().chain(via.iter().flatten());
+        let octets: usize = first().map(|part| part.len()).sum();
+        let mut out = Vec::with_capacity(octets + self.room());
+        for part in first() {
             out.extend_from_slice(part.as_bytes());
-        }
-        if let Some(via) = via {
-            for part in ["Via: ", via, "\r\n"] {
-                out.extend_from_slice(part.as_bytes());
-            }
         }
         self.write_rest(&mut out);
         out.into()
@@ -220,12 +209,19 @@ impl Response {
 
     /// The octets of the message.
     pub(crate) fn to_bytes(&self) -> Bytes {
-        let mut out = Vec::with_capacity(self.room());
-        out.extend_from_slice(b"SIP/2.0 ");
-        out.extend_from_slice(self.line.status.to_string().as_bytes());
-        out.push(b' ');
-        out.extend_from_slice(&self.line.reason);
-        out.extend_from_slice(b"\r\n");
+        let status = self.line.status.to_string();
+        let line = [
+            b"SIP/2.0 ",
+            status.as_bytes(),
+            b" ",
+            &self.line.reason,
+            b"\r\n",
+        ];
+        let octets: usize = line.iter().map(|part| part.len()).sum();
+        let mut out = Vec::with_capacity(octets + self.room());
+        for part in line {
+            out.extend_from_slice(part);
+        }
         self.write_rest(&mut out);
         out.into()
     }

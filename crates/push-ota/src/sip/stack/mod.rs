@@ -214,7 +214,7 @@ fn message(octets: &Bytes, limits: &Limits) -> Result<Parsed, Flaw> {
     {
         let line = RequestLine {
             method: Method::of_token(method),
-            uri: String::from_utf8_lossy(uri).into(),
+            uri: headers::text(uri).into(),
         };
         let headers = read.map(|(_, headers)| headers).unwrap_or_default();
         let (request, flaw) = check::request(line, headers, body, None);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use sipx_sip::Host;
 use sipx_sip::headers::{Via, first_hop_end};
 
-use super::headers::{Headers, Kind};
+use super::headers::{Headers, Kind, text};
 use super::plain;
 
 /// The port that counts where a Via names none.
@@ -41,9 +41,7 @@ impl TopVia {
 
     fn of_hop(hop: &plain::Hop<'_>, rows: usize) -> Self {
         Self {
-            branch: hop
-                .branch
-                .map(|branch| String::from_utf8_lossy(branch).into()),
+            branch: hop.branch.map(|branch| text(branch).into()),
             host: hop.host.to_ascii_lowercase().into(),
             port: hop.port,
             rport: hop.rport,
@@ -61,9 +59,7 @@ impl TopVia {
             Host::Name(_) => None,
         };
         Ok(Self {
-            branch: via
-                .branch()
-                .map(|branch| String::from_utf8_lossy(branch).into()),
+            branch: via.branch().map(|branch| text(branch).into()),
             host: via.host.to_string().to_ascii_lowercase().into(),
             port: via.port,
             rport: via.rport().is_some(),

@@ -17,7 +17,8 @@ use crate::sip::stack::{Method, Request, Response, reply};
 /// The transactions of servers.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
-    pub(super) all: BTreeMap<ServerId, Server>,
+    /// Boxed, since mostly the first of them goes first, and all that stand beside it are moved then.
+    pub(super) all: BTreeMap<ServerId, Box<Server>>,
     pub(super) keys: ByKey<ServerId>,
     /// What would come again by another way, and the first that came.
     pub(super) merged: ByKey<ServerId>,
@@ -141,7 +142,7 @@ impl Servers {
             interval: shared.interval(Timer::G),
             place: None,
         };
-        self.all.insert(id, server);
+        self.all.insert(id, Box::new(server));
         self.keys.insert(key, id);
         if let Some(merged) = merged {
             self.merged.insert(merged, id);
@@ -192,8 +193,9 @@ impl Servers {
     }
 
     pub(super) fn flow_ended(&mut self, flow: FlowId, shared: &mut Shared, now: Duration) {
-        let on_it = |(id, server): (&ServerId, &Server)| (server.route.flow == flow).then_some(*id);
-        let ids: Vec<_> = self.all.iter().filter_map(on_it).collect();
+        let all = self.all.iter();
+        let on_it = all.filter(|(_, server)| server.route.flow == flow);
+        let ids: Vec<_> = on_it.map(|(id, _)| *id).collect();
         for id in ids {
             self.step(id, Event::FlowEnded, With::Nothing, shared, now);
         }

@@ -110,7 +110,9 @@ fn agrees_with_the_library(octets: &[u8], taken: &Incoming) {
 /// The header lines, each name in full.
 fn lines<L>(message: &message::Message<L>) -> Vec<(String, String)> {
     let lines = message.headers_where(|_| true);
-    lines.map(|(name, value)| (name, value.into())).collect()
+    lines
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
 }
 
 fn lines_of_library(headers: &sipx_sip::Headers) -> Vec<(String, String)> {
