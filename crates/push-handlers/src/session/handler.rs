@@ -180,7 +180,9 @@ impl SessionHandler {
         let mut state = table.state();
         // Where the next helper is there already, nobody would say that it has come.
         if !state.helpers.contains_key(&uid) {
-            state.miss(self.registration, uid, table.settings.max_missed);
+            state
+                .missed
+                .note(self.registration, uid, table.settings.max_missed);
         }
         Unreachable::new(fault.to_string())
     }

@@ -19,11 +19,13 @@ use crate::{Answering, Handed, Handler, Unreachable};
 
 mod handler;
 mod losses;
+mod missed;
 mod settings;
 mod tasks;
 
 use handler::SessionHandler;
 use losses::{Loss, Losses};
+use missed::Missed;
 pub use settings::{SessionFault, SessionSettings};
 use tasks::{Given, Tasks};
 
@@ -41,7 +43,7 @@ struct Table {
 struct State {
     helpers: BTreeMap<u32, Connected>,
     tasks: BTreeMap<u64, Task>,
-    missed: BTreeMap<RegistrationId, u32>,
+    missed: Missed,
     /// What applications are told when their user's helper is there.
     losses: Losses,
     /// The number of the last task, opening or connection.
@@ -159,7 +161,7 @@ impl SessionHelperTable {
         let mut state = self.0.state();
         if let Some(helper) = state.helpers.get(&uid) {
             let connection = helper.connection;
-            state.missed.remove(&registration);
+            state.missed.forget(registration, uid);
             let opening = Opening {
                 uid,
                 connection,
@@ -173,7 +175,9 @@ impl SessionHelperTable {
                 application,
             )));
         }
-        state.miss(registration, uid, self.0.settings.max_missed);
+        state
+            .missed
+            .note(registration, uid, self.0.settings.max_missed);
         Err(Unreachable::new(SessionFault::NoHelper(uid).to_string()))
     }
 }
@@ -200,7 +204,7 @@ impl SessionHelpers for SessionHelperTable {
             // It ends anyhow: its channel does.
             former.tasks.try_send(SessionTask::replaced().into()).ok();
         }
-        let missed = state.take_missed(uid);
+        let missed = state.missed.take(uid);
         let ended = state.end_tasks(|task| task.uid == uid);
         state.tell_losses(uid, settings.max_tasks);
         drop(state);
@@ -323,7 +327,9 @@ impl Table {
         let ended = state.end_tasks(|task| task.connection == connection);
         for task in &ended {
             if let Waits::Event { registration, .. } = task.waits {
-                state.miss(registration, uid, self.settings.max_missed);
+                state
+                    .missed
+                    .note(registration, uid, self.settings.max_missed);
             }
         }
         drop(state);
@@ -335,17 +341,6 @@ impl State {
     const fn next_number(&mut self) -> u64 {
         self.last += 1;
         self.last
-    }
-
-    fn miss(&mut self, registration: RegistrationId, uid: u32, most: usize) {
-        if self.missed.len() < most {
-            self.missed.insert(registration, uid);
-        }
-    }
-
-    fn take_missed(&mut self, uid: u32) -> Vec<RegistrationId> {
-        let missed = self.missed.extract_if(.., |_, of| *of == uid);
-        missed.map(|(registration, _)| registration).collect()
     }
 
     fn unanswered(&self, uid: u32) -> usize {

@@ -150,6 +150,22 @@ async fn helpers_and_their_tasks_are_bounded() {
     assert!(table.connect(&caller("uid:9")).is_ok());
 }
 
+#[tokio::test]
+async fn a_user_with_many_registrations_leaves_others_theirs() {
+    let table = SessionHelperTable::new(SessionSettings {
+        max_missed: 3,
+        ..SessionSettings::default()
+    });
+    for (registration, uid) in [(1, 8), (2, 8), (3, 8), (4, 8), (5, 7)] {
+        let opened = table.open_application(uid, RegistrationId(registration), application());
+        assert!(opened.is_err());
+    }
+    let connected = table.connect(&caller("uid:7")).unwrap();
+    assert_eq!(connected.missed, [RegistrationId(5)]);
+    let connected = table.connect(&caller("uid:8")).unwrap();
+    assert_eq!(connected.missed, [3, 4].map(RegistrationId));
+}
+
 /// An event that nobody waits for the answer on.
 fn event_of(opening: u64) -> (Waits, oneshot::Receiver<crate::Answer>) {
     let (answering, answer) = Answering::new();
