@@ -53,7 +53,7 @@ impl PushClient {
         write.decision.verdict = Verdict::Held { event: id };
         let mut changes = vec![insertion(id, None, push)];
         changes.extend(removal_of(segments));
-        changes.extend(self.remembrances_of(&stored, now));
+        self.remember_by(&mut changes, &stored, now);
         let persist = self.persist(changes, Write::Hold(write));
         self.remember_in_flight(persist, &stored, now);
     }

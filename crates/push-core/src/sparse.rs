@@ -1,5 +1,6 @@
 //! A sorted queue with gaps.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 /// The last slots, among which a key is looked for first: what came last is asked for most, and is in the processor's caches.
@@ -19,6 +20,8 @@ pub(crate) struct Sparse<K, V> {
     /// Sorted by key; the first and the last are no gaps.
     slots: VecDeque<(K, Option<V>)>,
     held: usize,
+    /// The slot found last: whoever has asked for a key mostly asks for it again, or for the one behind it.
+    found: Cell<usize>,
 }
 
 impl<K, V> Default for Sparse<K, V> {
@@ -26,6 +29,7 @@ impl<K, V> Default for Sparse<K, V> {
         Self {
             slots: VecDeque::new(),
             held: 0,
+            found: Cell::new(0),
         }
     }
 }
@@ -86,6 +90,7 @@ impl<K: Ord + Copy, V> Sparse<K, V> {
     fn close_gaps(&mut self) {
         while self.slots.front().is_some_and(|(_, value)| value.is_none()) {
             self.slots.pop_front();
+            self.found.set(self.found.get().saturating_sub(1));
         }
         while self.slots.back().is_some_and(|(_, value)| value.is_none()) {
             self.slots.pop_back();
@@ -109,6 +114,17 @@ impl<K: Ord + Copy, V> Sparse<K, V> {
         if key > last {
             return Err(self.slots.len());
         }
+        let found = self.found.get();
+        let is_at = |index: &usize| self.slots.get(*index).is_some_and(|&(at, _)| at == key);
+        let near = [found, found.saturating_add(1)].into_iter().find(is_at);
+        let searched = near.map_or_else(|| self.search_within(key), Ok);
+        if let Ok(index) = searched {
+            self.found.set(index);
+        }
+        searched
+    }
+
+    fn search_within(&self, key: K) -> Result<usize, usize> {
         let near = self.slots.len().saturating_sub(LAST);
         let is_behind = |index: usize| self.slots.get(index).is_some_and(|&(at, _)| at < key);
         let (mut from, mut to) = if near == 0 || is_behind(near - 1) {

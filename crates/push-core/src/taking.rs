@@ -101,7 +101,7 @@ impl PushClient {
         } = arrival;
         changes.extend(removal_of(segments));
         for one in std::iter::once(&first).chain(&copies) {
-            changes.extend(self.remembrances_of(one, now));
+            self.remember_by(&mut changes, one, now);
         }
         let mut write = self.push_write(ticket, &push, first, copies.clone());
         if is_suppressed {
@@ -250,22 +250,15 @@ impl PushClient {
         [self.duplicate_window_millis(), stored.suppression]
     }
 
-    /// The changes that remember what an event was made of.
-    pub(crate) fn remembrances_of(
-        &self,
-        stored: &Stored,
-        now: Now,
-    ) -> impl Iterator<Item = Change> + use<> {
-        let fingerprints = stored.fingerprints.into_iter();
+    /// Adds the changes that remember what an event was made of.
+    pub(crate) fn remember_by(&self, changes: &mut Vec<Change>, stored: &Stored, now: Now) {
         let windows = self.windows_of(stored);
-        fingerprints
-            .zip(windows)
-            .filter_map(move |(fingerprint, window)| {
-                Some(Change::Remember {
-                    fingerprint: fingerprint?,
-                    until: later(now.unix, std::time::Duration::from_millis(window)),
-                })
-            })
+        for (fingerprint, window) in stored.fingerprints.into_iter().zip(windows) {
+            if let Some(fingerprint) = fingerprint {
+                let until = later(now.unix, std::time::Duration::from_millis(window));
+                changes.push(Change::Remember { fingerprint, until });
+            }
+        }
     }
 
     pub(crate) fn duplicate_window_millis(&self) -> u64 {

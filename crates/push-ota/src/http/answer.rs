@@ -92,7 +92,7 @@ impl Reply {
         let introduction = self.introduction.take();
         let mut answer = self.bare(http);
         answer.push_status = Some(status);
-        answer.add(PUSH_STATUS, HeaderValue::from_static(status.as_str()));
+        answer.add(PUSH_STATUS, status_value(status));
         match introduction {
             Some(introduction) => answer.introducing(&introduction),
             None => answer,
@@ -188,6 +188,16 @@ impl Answer {
         self.close = true;
         self.add(CONNECTION, HeaderValue::from_static("close"));
         self
+    }
+}
+
+/// The value of X-Wap-Push-Status; that of nearly every answer is made once.
+fn status_value(status: PushStatus) -> HeaderValue {
+    const ACCEPTED: HeaderValue = HeaderValue::from_static(PushStatus::Accepted.as_str());
+    if status == PushStatus::Accepted {
+        ACCEPTED
+    } else {
+        HeaderValue::from_static(status.as_str())
     }
 }
 
