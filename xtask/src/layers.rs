@@ -87,6 +87,7 @@ const RULES: &[Rule] = &[
             "hyper",
             "hyper-util",
             "jiff",
+            "nix",
             "rusmpp",
             "rustix",
             "rustls",

@@ -1,6 +1,7 @@
 //! The engine's part in OTA-SIP: the sockets of the user agent, what comes on them, and how its pushes are judged.
 
 mod flows;
+mod outbox;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,6 +23,7 @@ use crate::ota_http::secret_number;
 use crate::ota_sip::{Accepted, Carrier, Connections, OtaSipSettings, Report, Sockets};
 
 use flows::{Opening, UdpFlow};
+use outbox::Outbox;
 
 /// The announcement that is made at the start, which nobody waits for.
 const AT_START: AnnounceTicket = AnnounceTicket(u64::MAX);
@@ -36,6 +38,7 @@ pub(crate) struct OtaSip {
     sockets: Sockets,
     services: Vec<(&'static str, SocketAddr)>,
     udp_flow: Option<UdpFlow>,
+    outbox: Outbox,
     buffer: Box<[u8]>,
     connections: Connections,
     reports: mpsc::Receiver<Report>,
@@ -87,6 +90,7 @@ impl OtaSip {
             services: sockets.services(),
             sockets,
             udp_flow: None,
+            outbox: Outbox::default(),
             buffer: vec![0; room].into(),
             connections: Connections::new(Arc::new(connections), sender),
             reports,
@@ -250,6 +254,7 @@ impl Engine {
             any = true;
             self.carry_out_sip_one(output, now);
         }
+        self.send_datagrams(now);
         self.end_sip();
         any
     }

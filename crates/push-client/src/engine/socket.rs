@@ -1,11 +1,14 @@
 //! The UDP sockets of the bearer IP.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::task::{Context, Poll};
 
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::UdpGsoSegment;
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, getsockopt, sendmsg};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
 
@@ -19,6 +22,8 @@ pub(crate) struct Listener {
     address: SocketAddr,
     readable: bool,
     errors: u32,
+    /// The kernel takes datagrams apart that are sent as one.
+    takes_apart: bool,
 }
 
 /// What came of reading from a socket once.
@@ -50,6 +55,7 @@ impl Listener {
         let socket = UdpSocket::from_std(socket.into())?;
         let address = socket.local_addr()?;
         Ok(Self {
+            takes_apart: getsockopt(&socket, UdpGsoSegment).is_ok(),
             socket,
             address,
             readable: false,
@@ -70,6 +76,32 @@ impl Listener {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Sends several datagrams of this length to one destination as one, which the kernel takes apart (`UDP_SEGMENT`): that is one way
+    /// through it instead of many. Says whether they went; where not, none did, and each may go by itself.
+    pub(crate) fn send_together(
+        &mut self,
+        datagrams: &[IoSlice<'_>],
+        length: u16,
+        destination: SocketAddr,
+    ) -> bool {
+        if !self.takes_apart {
+            return false;
+        }
+        let sent = sendmsg(
+            self.socket.as_raw_fd(),
+            datagrams,
+            &[ControlMessage::UdpGsoSegments(&length)],
+            MsgFlags::MSG_DONTWAIT,
+            Some(&SockaddrStorage::from(destination)),
+        );
+        // What a device or a way cannot do now it will not be able to do soon.
+        self.takes_apart = !matches!(
+            sent,
+            Err(Errno::EINVAL | Errno::EIO | Errno::EMSGSIZE | Errno::EOPNOTSUPP)
+        );
+        sent.is_ok()
     }
 
     /// The address bound.
@@ -118,5 +150,46 @@ impl Listener {
                 Reading::Failed(error)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+    #[tokio::test]
+    async fn datagrams_that_are_sent_together_come_each_by_itself() {
+        let mut sender = Listener::bind(HERE, 65_536).unwrap();
+        let receiver = std::net::UdpSocket::bind(HERE).unwrap();
+        let destination = receiver.local_addr().unwrap();
+        let datagrams = [b"one", b"two", b"six"];
+        let together = datagrams.map(|datagram| IoSlice::new(datagram));
+        assert!(sender.send_together(&together, 3, destination));
+        for datagram in datagrams {
+            let mut octets = [0; 16];
+            let (length, source) = receiver.recv_from(&mut octets).unwrap();
+            assert_eq!(
+                (&octets[..length], source),
+                (&datagram[..], sender.address())
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_sent_together_is_not_tried_again() {
+        let mut sender = Listener::bind(HERE, 65_536).unwrap();
+        let receiver = std::net::UdpSocket::bind(HERE).unwrap();
+        let destination = receiver.local_addr().unwrap();
+        let octets = vec![0; 40_000];
+        let together = [IoSlice::new(&octets), IoSlice::new(&octets)];
+        for _ in 0..2 {
+            assert!(!sender.send_together(&together, 40_000, destination));
+            assert!(!sender.takes_apart);
+        }
+        assert!(sender.send(b"one", destination).unwrap());
+        assert_eq!(receiver.recv(&mut [0; 16]).unwrap(), 3);
     }
 }

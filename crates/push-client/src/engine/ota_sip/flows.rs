@@ -1,6 +1,6 @@
 //! Flows and streams: the UDP socket, and the connections.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use push_ota::sip::{AgentInput, FlowId, Reach, StreamId, Transport};
 use rustls::pki_types::ServerName;
 
 use super::super::socket::Reading;
+use super::outbox::Run;
 use super::{Engine, Listener, OtaSip};
 use crate::masked::Masked;
 use crate::ota_sip::{Accepted, Carrier, Event, Report, Secure, local_of};
@@ -338,7 +339,46 @@ impl Engine {
             tracing::info!("the terminal reaches the SIP core from another address");
             return sip.input(AgentInput::NetworkChanged, now);
         }
-        match sip.send_datagram(destination, &octets) {
+        if sip.outbox.put(destination, octets) {
+            self.send_datagrams(now);
+        }
+    }
+
+    /// Sends the datagrams that wait, together where they can be.
+    pub(super) fn send_datagrams(&mut self, now: Now) {
+        let Some(sip) = &mut self.ota_sip else {
+            return;
+        };
+        let outbox = std::mem::take(&mut sip.outbox);
+        for run in outbox.runs() {
+            if !self.send_together(run) {
+                for octets in run.datagrams() {
+                    self.send_datagram(run.destination, octets, now);
+                }
+            }
+        }
+        if let Some(sip) = &mut self.ota_sip {
+            sip.outbox = outbox.emptied();
+        }
+    }
+
+    /// Sends datagrams together; where they cannot be, says so, and none has gone.
+    fn send_together(&mut self, run: Run<'_>) -> bool {
+        let Some(sip) = &mut self.ota_sip else {
+            return false;
+        };
+        let (Some(length), Some(udp)) = (run.length_together(), &mut sip.sockets.udp) else {
+            return false;
+        };
+        let datagrams: Vec<_> = run.datagrams().map(|octets| IoSlice::new(octets)).collect();
+        udp.send_together(&datagrams, length, run.destination)
+    }
+
+    fn send_datagram(&mut self, destination: SocketAddr, octets: &[u8], now: Now) {
+        let Some(sip) = &mut self.ota_sip else {
+            return;
+        };
+        match sip.send_datagram(destination, octets) {
             Ok(true) => {}
             // As good as lost on the way: what matters is repeated.
             Ok(false) => self.counters.sip_unsent += 1,
@@ -348,7 +388,10 @@ impl Engine {
                 let masked = Masked::new(destination, shown);
                 tracing::debug!(destination = %masked, %error, "a datagram of SIP cannot be sent");
                 // That somebody else cannot be answered says nothing of the way to the core.
-                if destination == udp.peer && has_lost_its_way(&error) {
+                if let Some(udp) = sip.udp_flow
+                    && destination == udp.peer
+                    && has_lost_its_way(&error)
+                {
                     sip.udp_flow = None;
                     let reason = format!("nothing can be sent to it: {error}");
                     sip.ended(Carrier::Sip(udp.id), reason, now);
