@@ -87,12 +87,21 @@ pub(super) fn while_read(
     run: impl FnOnce() -> anyhow::Result<Figures>,
 ) -> anyhow::Result<Figures> {
     let pushes = WARM_UP_COUNT + LATENCY_COUNT + rate_count(durability);
+    reading(reader, pushes, run)
+}
+
+/// Sends so many pushes, while the application reads and acknowledges their events.
+pub(super) fn reading<T>(
+    reader: &mut EventReader,
+    pushes: u32,
+    send: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     std::thread::scope(|scope| {
         let application = scope.spawn(|| read_all(reader, pushes));
-        let figures = run()?;
+        let sent = send()?;
         let read = application.join();
         read.map_err(|_| anyhow::anyhow!("the application broke"))??;
-        Ok(figures)
+        Ok(sent)
     })
 }
 

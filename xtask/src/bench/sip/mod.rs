@@ -37,15 +37,23 @@ pub(crate) struct Load {
     /// Pushes under way
     #[arg(long, default_value_t = WINDOW)]
     window: usize,
+    /// The application reads and acknowledges them meanwhile
+    #[arg(long)]
+    there: bool,
 }
 
 /// Registers an application, sends it pushes, and says how fast they were answered.
 pub(crate) fn load(load: &Load) -> anyhow::Result<()> {
     let core = UdpSocket::bind(load.core)?;
-    let (reader, target) = register(&load.socket, &core)?;
-    drop(reader);
+    let (mut reader, target) = register(&load.socket, &core)?;
     let mut client = Client::new(core, target)?;
-    let rate = client.rate(load.window, load.count)?;
+    let mut send = || client.rate(load.window, load.count);
+    let rate = if load.there {
+        answers::reading(&mut reader, load.count, send)?
+    } else {
+        drop(reader);
+        send()?
+    };
     println!("{rate:.0} answers/s, {} repeated", client.repeated());
     Ok(())
 }
