@@ -84,10 +84,10 @@ pub(crate) async fn open(
     };
     let stream = dial(&address).await?;
     let (socket, refused) = BoundedSocket::new(stream, max_message);
-    let replies = socket.replies();
+    let (writer, replies) = (socket.writer(), socket.replies());
     let builder = connection::Builder::socket(socket);
     let connection = builder.method_timeout(call_timeout).build().await?;
-    Ok((Link::new(connection, replies), refused))
+    Ok((Link::new(connection, writer, replies), refused))
 }
 
 async fn dial(address: &Address) -> zbus::Result<UnixStream> {

@@ -1,14 +1,14 @@
 //! A push event as a map of D-Bus.
 
+mod marshalled;
+mod serialised;
+
 use std::borrow::Cow;
 use std::io;
+use std::os::fd::OwnedFd;
 
 use push_api::{PushEventView, id_digits};
 use push_message::Headers;
-use serde::ser::{
-    Serialize, SerializeMap as _, SerializeSeq as _, SerializeStruct as _, Serializer,
-};
-use zbus::{OwnedFd, Signature, Type};
 
 use crate::decoded::decoded;
 use crate::sealed::sealed_file;
@@ -52,9 +52,48 @@ pub fn event_map(view: PushEventView<'_>, inline: usize) -> io::Result<EventMap<
     let decoded = decoded(&view);
     Ok(EventMap {
         view,
-        content: content.map(OwnedFd::from),
+        content,
         decoded,
     })
+}
+
+/// What an entry of the map says.
+#[derive(Debug, Clone, Copy)]
+enum Value<'a> {
+    /// `s`
+    Text(&'a str),
+    /// `as`
+    Texts(&'a [Box<str>]),
+    /// `a{ss}`; of a name that stands twice, the first value.
+    Parameters(&'a Headers),
+    /// `a(ss)`
+    Pairs(&'a Headers),
+    /// `ay`
+    Octets(&'a [u8]),
+    /// `h`
+    File(&'a OwnedFd),
+    /// `q`
+    Port(u16),
+    /// `u`
+    Number(u32),
+    /// `t`
+    Time(u64),
+}
+
+impl Value<'_> {
+    const fn signature(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "s",
+            Self::Texts(_) => "as",
+            Self::Parameters(_) => "a{ss}",
+            Self::Pairs(_) => "a(ss)",
+            Self::Octets(_) => "ay",
+            Self::File(_) => "h",
+            Self::Port(_) => "q",
+            Self::Number(_) => "u",
+            Self::Time(_) => "t",
+        }
+    }
 }
 
 impl EventMap<'_> {
@@ -62,57 +101,54 @@ impl EventMap<'_> {
     pub const fn has_descriptor(&self) -> bool {
         self.content.is_some()
     }
-}
 
-impl Type for EventMap<'_> {
-    const SIGNATURE: &'static Signature =
-        &Signature::static_dict(&Signature::Str, &Signature::Variant);
-}
-
-impl Serialize for EventMap<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Puts each entry, in order.
+    fn each<E>(
+        &self,
+        mut put: impl FnMut(&'static str, Value<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let Self {
             view,
             content,
             decoded,
         } = self;
-        let mut map = Entries(serializer.serialize_map(None)?);
-        map.put("id", "s", &digits(view.id))?;
-        map.put("registrationID", "s", &digits(view.registration_id))?;
-        map.put(
-            "pushApplicationID",
-            "s",
-            &carried(&view.push_application_id),
-        )?;
-        map.put_some("applicationID", view.application_id)?;
-        map.put("contentType", "s", &carried(view.content_type))?;
-        map.put("parameters", "a{ss}", &Parameters(view.parameters))?;
+        put("id", Value::Text(&digits(view.id)))?;
+        put("registrationID", Value::Text(&digits(view.registration_id)))?;
+        put("pushApplicationID", Value::Text(&view.push_application_id))?;
+        if let Some(id) = view.application_id {
+            put("applicationID", Value::Text(id))?;
+        }
+        put("contentType", Value::Text(view.content_type))?;
+        put("parameters", Value::Parameters(view.parameters))?;
         match content {
-            None => map.put("content", "ay", &Octets(view.content))?,
-            Some(file) => map.put("contentFd", "h", file)?,
+            None => put("content", Value::Octets(view.content))?,
+            Some(file) => put("contentFd", Value::File(file))?,
         }
-        map.put("headers", "a(ss)", &Pairs(view.headers))?;
-        map.put("protocol", "s", &view.protocol)?;
-        map.put("bearer", "s", &view.bearer)?;
+        put("headers", Value::Pairs(view.headers))?;
+        put("protocol", Value::Text(view.protocol))?;
+        put("bearer", Value::Text(view.bearer))?;
         let server = view.server.to_string();
-        map.put("server", "s", &carried(&server))?;
-        map.put("sender", "s", &carried(view.originator.unwrap_or(&server)))?;
+        put("server", Value::Text(&server))?;
+        put("sender", Value::Text(view.originator.unwrap_or(&server)))?;
         if !view.server_names.is_empty() {
-            let names: Vec<_> = view.server_names.iter().map(|name| carried(name)).collect();
-            map.put("serverNames", "as", &names)?;
+            put("serverNames", Value::Texts(view.server_names))?;
         }
-        map.put_some("profile", view.device)?;
-        if let Some(port) = &view.ports.dest {
-            map.put("dstPort", "q", port)?;
+        if let Some(device) = view.device {
+            put("profile", Value::Text(device))?;
         }
-        if let Some(port) = &view.ports.orig {
-            map.put("srcPort", "q", port)?;
+        if let Some(port) = view.ports.dest {
+            put("dstPort", Value::Port(port))?;
         }
-        map.put("received", "t", &view.received_at)?;
-        map.put("attempt", "u", &view.attempt)?;
-        map.put("trust", "s", &trust(view))?;
-        map.put_some("decoded", decoded.as_deref())?;
-        map.0.end()
+        if let Some(port) = view.ports.orig {
+            put("srcPort", Value::Port(port))?;
+        }
+        put("received", Value::Time(view.received_at))?;
+        put("attempt", Value::Number(view.attempt))?;
+        put("trust", Value::Text(trust(view)))?;
+        if let Some(decoded) = decoded {
+            put("decoded", Value::Text(decoded))?;
+        }
+        Ok(())
     }
 }
 
@@ -122,6 +158,16 @@ const fn trust(view: &PushEventView<'_>) -> &'static str {
         (false, true) => "authenticated",
         (false, false) => "none",
     }
+}
+
+/// A list of headers as a map: each name once, with its first value.
+fn named_once(headers: &Headers) -> impl Iterator<Item = (&str, &str)> {
+    let is_first = |index: usize, name: &str| {
+        let mut before = headers.iter().take(index);
+        before.all(|(other, _)| other != name)
+    };
+    let headers = headers.iter().enumerate();
+    headers.filter_map(move |(index, (name, value))| is_first(index, name).then_some((name, value)))
 }
 
 fn digits(id: u64) -> String {
@@ -134,87 +180,6 @@ fn carried(text: &str) -> Cow<'_, str> {
         Cow::Owned(text.replace('\0', "\u{fffd}"))
     } else {
         Cow::Borrowed(text)
-    }
-}
-
-/// A map whose values are variants.
-struct Entries<M>(M);
-
-impl<M: serde::ser::SerializeMap> Entries<M> {
-    fn put<T: Type + Serialize>(
-        &mut self,
-        name: &str,
-        signature: &'static str,
-        value: &T,
-    ) -> Result<(), M::Error> {
-        debug_assert_eq!(*T::SIGNATURE, signature, "{name}");
-        self.0.serialize_entry(name, &Signed(signature, value))
-    }
-
-    fn put_some(&mut self, name: &str, text: Option<&str>) -> Result<(), M::Error> {
-        text.map_or(Ok(()), |text| self.put(name, "s", &carried(text)))
-    }
-}
-
-/// A variant: a signature with a value of it. The signature need not be written out each time.
-struct Signed<'a, T>(&'static str, &'a T);
-
-impl<T: Serialize> Serialize for Signed<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut variant = serializer.serialize_struct("Variant", 2)?;
-        variant.serialize_field("signature", self.0)?;
-        variant.serialize_field("value", self.1)?;
-        variant.end()
-    }
-}
-
-/// Octets, `ay`, written as one piece.
-struct Octets<'a>(&'a [u8]);
-
-impl Type for Octets<'_> {
-    const SIGNATURE: &'static Signature = &Signature::static_array(&Signature::U8);
-}
-
-impl Serialize for Octets<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
-    }
-}
-
-/// Names with values in their order, `a(ss)`.
-struct Pairs<'a>(&'a Headers);
-
-impl Type for Pairs<'_> {
-    const SIGNATURE: &'static Signature = <Vec<(&str, &str)>>::SIGNATURE;
-}
-
-impl Serialize for Pairs<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut pairs = serializer.serialize_seq(None)?;
-        for (name, value) in self.0.iter() {
-            pairs.serialize_element(&(carried(name), carried(value)))?;
-        }
-        pairs.end()
-    }
-}
-
-/// Names with a value each, `a{ss}`.
-struct Parameters<'a>(&'a Headers);
-
-impl Type for Parameters<'_> {
-    const SIGNATURE: &'static Signature = &Signature::static_dict(&Signature::Str, &Signature::Str);
-}
-
-impl Serialize for Parameters<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (index, (name, value)) in self.0.iter().enumerate() {
-            let stands_before = self.0.iter().take(index).any(|(other, _)| other == name);
-            if !stands_before {
-                map.serialize_entry(&carried(name), &carried(value))?;
-            }
-        }
-        map.end()
     }
 }
 

@@ -4,10 +4,14 @@ use std::io;
 
 /// The octets that say how long the rest is.
 pub(crate) const FIXED: usize = 16;
+/// Where a message says how long its body is.
+pub(crate) const BODY_LENGTH: usize = 4;
+/// Where it has its number.
+pub(crate) const SERIAL: usize = 8;
 /// The field that says how many descriptors a message brings.
 const UNIX_FDS: u8 = 9;
 /// The longest message that D-Bus has.
-const LONGEST: usize = 128 * 1024 * 1024;
+pub(crate) const LONGEST: usize = 128 * 1024 * 1024;
 
 /// How long a message and its parts are, in octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +29,7 @@ impl Lengths {
     /// They begin none.
     pub(crate) fn of(octets: &[u8]) -> io::Result<Self> {
         let broken = || io::Error::new(io::ErrorKind::InvalidData, "no message of D-Bus");
-        let body = number(octets, 4).ok_or_else(broken)?;
+        let body = number(octets, BODY_LENGTH).ok_or_else(broken)?;
         let fields = number(octets, 12).ok_or_else(broken)?;
         let head = fields
             .checked_next_multiple_of(8)

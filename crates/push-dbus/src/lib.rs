@@ -10,6 +10,7 @@ mod answers;
 mod authority;
 mod bus;
 mod callers;
+mod calls;
 mod decoded;
 mod event_map;
 mod failure;
@@ -17,6 +18,7 @@ mod fetching;
 mod frame;
 mod heard;
 mod interface;
+mod marshal;
 mod options;
 mod places;
 mod replies;
@@ -32,6 +34,7 @@ pub use bus::{
     BusAddress, MAX_MESSAGE, connect, connect_bounded, link, next_message, next_owner,
     owner_changes,
 };
+pub use calls::{EventCall, EventCalls};
 pub use event_map::{EventMap, event_map};
 pub use failure::{ERRORS, error_name};
 pub use replies::{Link, ReplyRoute, TakesReplies};

@@ -10,6 +10,8 @@ use zbus::message::{Message, Type};
 use zbus::names::OwnedUniqueName;
 
 use crate::bus::BUS;
+use crate::calls::EventCall;
+use crate::writer::Writer;
 
 /// Who calls a peer often.
 pub trait TakesReplies: Debug + Send + Sync + 'static {
@@ -25,13 +27,15 @@ pub trait TakesReplies: Debug + Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub struct Link {
     connection: Connection,
+    writer: Writer,
     replies: Replies,
 }
 
 impl Link {
-    pub(crate) const fn new(connection: Connection, replies: Replies) -> Self {
+    pub(crate) const fn new(connection: Connection, writer: Writer, replies: Replies) -> Self {
         Self {
             connection,
+            writer,
             replies,
         }
     }
@@ -39,6 +43,23 @@ impl Link {
     /// The connection.
     pub const fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Sends calls in this order, by as few writes as may be.
+    ///
+    /// # Errors
+    /// The connection is lost; or a call has a descriptor, and the bus takes none.
+    pub async fn send(&self, calls: &[EventCall]) -> zbus::Result<()> {
+        let mut rest = calls;
+        while let Some(first) = rest.first() {
+            let together: Vec<_> = rest.iter().map_while(EventCall::octets).collect();
+            match first.message() {
+                None => self.writer.write(&together, &[]).await?,
+                Some(message) => self.connection.send(message).await?,
+            }
+            rest = rest.get(together.len().max(1)..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// From now on `caller` is shown what this peer replies, as long as the route is held; `None` where the connection is lost.

@@ -38,10 +38,11 @@ pub(crate) struct TooLarge {
     pub(crate) octets: usize,
 }
 
-/// A connected socket; where calls go that were too large, and where replies go; how large a message may be.
+/// A connected socket, and how it is written to; where calls go that were too large, and where replies go; how large a message may be.
 #[derive(Debug)]
 pub(crate) struct BoundedSocket {
     stream: Arc<UnixStream>,
+    writer: Writer,
     refused: mpsc::Sender<TooLarge>,
     replies: Replies,
     max_message: usize,
@@ -50,13 +51,20 @@ pub(crate) struct BoundedSocket {
 impl BoundedSocket {
     pub(crate) fn new(stream: UnixStream, max_message: usize) -> (Self, mpsc::Receiver<TooLarge>) {
         let (refused, refusals) = mpsc::channel(MAX_REFUSED);
+        let stream = Arc::new(stream);
         let socket = Self {
-            stream: Arc::new(stream),
+            writer: Writer::new(Arc::clone(&stream)),
+            stream,
             refused,
             replies: Replies::default(),
             max_message,
         };
         (socket, refusals)
+    }
+
+    /// How messages are written to it.
+    pub(crate) fn writer(&self) -> Writer {
+        self.writer.clone()
     }
 
     /// Where the replies go that come over it.
@@ -70,7 +78,6 @@ impl Socket for BoundedSocket {
     type WriteHalf = Writer;
 
     fn split(self) -> Split<Reader, Writer> {
-        let writer = Writer::new(Arc::clone(&self.stream));
         let reader = Reader {
             input: Input::new(self.stream),
             octets: Vec::new(),
@@ -78,7 +85,7 @@ impl Socket for BoundedSocket {
             replies: self.replies,
             max_message: self.max_message,
         };
-        Split::new(reader, writer)
+        Split::new(reader, self.writer)
     }
 }
 

@@ -11,6 +11,7 @@ use rustix::net::{
 };
 use tokio::io::Interest;
 use tokio::net::UnixStream;
+use tokio::sync::Mutex;
 use zbus::Message;
 use zbus::connection::socket::WriteHalf;
 use zbus::export::async_trait::async_trait;
@@ -20,11 +21,17 @@ use crate::socket::MAX_DESCRIPTORS;
 /// The most messages that are written at one time.
 const WRITE_TOGETHER: usize = 16;
 
-/// Where messages go.
-#[derive(Debug)]
+/// Where messages go, of zbus and of whoever writes past it.
+#[derive(Debug, Clone)]
 pub(crate) struct Writer {
     stream: Arc<UnixStream>,
-    /// What is left of a message that is written in part. Whoever sent it may be gone, but the bus has to have it before anything else.
+    outgoing: Arc<Mutex<Outgoing>>,
+}
+
+/// What is left of a message that is written in part. Whoever sent it may be gone, but the bus has to have it before anything else.
+#[derive(Debug)]
+struct Outgoing {
+    stream: Arc<UnixStream>,
     rest: VecDeque<u8>,
 }
 
@@ -35,10 +42,11 @@ impl WriteHalf for Writer {
         while let Some(first) = rest.first() {
             let has_none = |message: &&Message| message.data().fds().is_empty();
             // dbus-broker takes descriptors for those of the last message that came with them, so that such a message goes alone.
-            let together = rest.iter().take(WRITE_TOGETHER).take_while(has_none);
-            let (together, later) = rest.split_at(together.count().max(1));
+            let together = rest.iter().take_while(has_none).count().max(1);
+            let (together, later) = rest.split_at(together);
+            let octets: Vec<&[u8]> = together.iter().map(|message| &**message.data()).collect();
             let descriptors: Vec<_> = first.data().fds().iter().map(|fd| fd.as_fd()).collect();
-            self.write(together, &descriptors).await?;
+            self.write(&octets, &descriptors).await?;
             rest = later;
         }
         Ok(())
@@ -62,18 +70,33 @@ impl WriteHalf for Writer {
 }
 
 impl Writer {
-    pub(crate) const fn new(stream: Arc<UnixStream>) -> Self {
+    pub(crate) fn new(stream: Arc<UnixStream>) -> Self {
+        let outgoing = Outgoing {
+            stream: Arc::clone(&stream),
+            rest: VecDeque::new(),
+        };
         Self {
             stream,
-            rest: VecDeque::new(),
+            outgoing: Arc::new(Mutex::new(outgoing)),
         }
     }
 
-    /// Writes messages as one, the descriptors with the first octet. Where it is cancelled, the next one writes the rest of a message
-    /// that was begun.
+    /// Writes messages one behind the other, the descriptors with the first octet. Where it is cancelled, whoever writes next writes
+    /// the rest of a message that was begun.
+    pub(crate) async fn write(
+        &self,
+        messages: &[&[u8]],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let mut outgoing = self.outgoing.lock().await;
+        outgoing.write(messages, descriptors).await
+    }
+}
+
+impl Outgoing {
     async fn write(
         &mut self,
-        mut messages: &[Message],
+        mut messages: &[&[u8]],
         mut descriptors: &[BorrowedFd<'_>],
     ) -> io::Result<()> {
         loop {
@@ -81,8 +104,8 @@ impl Writer {
             if messages.is_empty() {
                 return Ok(());
             }
-            let slices = messages.iter().map(|message| IoSlice::new(message.data()));
-            let slices: Vec<_> = slices.collect();
+            let together = messages.iter().take(WRITE_TOGETHER);
+            let slices: Vec<_> = together.map(|octets| IoSlice::new(octets)).collect();
             let written = send(&self.stream, &slices, descriptors).await?;
             descriptors = &[];
             messages = self.keep_rest(messages, written);
@@ -90,12 +113,11 @@ impl Writer {
     }
 
     /// Keeps what is left of the message that so many octets end within; returns the messages behind it.
-    fn keep_rest<'m>(&mut self, messages: &'m [Message], mut written: usize) -> &'m [Message] {
+    fn keep_rest<'m>(&mut self, messages: &'m [&'m [u8]], mut written: usize) -> &'m [&'m [u8]] {
         let mut left = messages.iter();
         while written > 0
-            && let Some(message) = left.next()
+            && let Some(octets) = left.next()
         {
-            let octets: &[u8] = message.data();
             self.rest.extend(octets.get(written..).unwrap_or_default());
             written = written.saturating_sub(octets.len());
         }
@@ -183,7 +205,7 @@ mod tests {
             let mut context = Context::from_waker(Waker::noop());
             assert!(sending.as_mut().poll(&mut context).is_pending());
         }
-        assert!(!writer.rest.is_empty());
+        assert!(!writer.outgoing.try_lock().unwrap().rest.is_empty());
         let next = message(7);
         let sending = async move {
             writer.send_message(&next).await.unwrap();

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use push_api::{DeliveredEvent as _, PushEventView};
 use push_client::{Boxed, Event, Outcome};
-use push_dbus::{HANDLER_INTERFACE, Link, ReplyRoute, TakesReplies, event_map};
+use push_dbus::{
+    EventCall, EventCalls, HANDLER_INTERFACE, Link, ReplyRoute, TakesReplies, event_map,
+};
 use zbus::message::{Flags, Message};
-use zbus::names::{InterfaceName, MemberName, OwnedUniqueName};
+use zbus::names::OwnedUniqueName;
 use zbus::{Connection, ObjectPath};
 
 use super::reply::{handed, refused, said};
@@ -31,11 +33,6 @@ const NO_HANDLER: [&str; 3] = [
 ];
 /// The error by which a bus says that a service left without an answer.
 const NO_REPLY: &str = "org.freedesktop.DBus.Error.NoReply";
-
-/// What is called of a service.
-const INTERFACE: InterfaceName<'static> =
-    InterfaceName::from_static_str_unchecked(HANDLER_INTERFACE);
-const PUSH_EVENT: MemberName<'static> = MemberName::from_static_str_unchecked("PushEvent");
 
 /// What may be set for deliveries on one bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +58,8 @@ impl Default for DeliverySettings {
 /// The way to one service that runs, by its unique name: whoever takes its well-known name later gets nothing of this.
 #[derive(Debug)]
 pub struct Delivery {
-    connection: Connection,
-    service: OwnedUniqueName,
-    path: ObjectPath<'static>,
+    link: Link,
+    calls: EventCalls,
     settings: DeliverySettings,
     under_way: Arc<UnderWay>,
     _replies: ReplyRoute,
@@ -87,10 +83,11 @@ impl Delivery {
         let under_way = Arc::new(UnderWay::default());
         let caller: Arc<UnderWay> = Arc::clone(&under_way);
         let route = link.route(service.clone(), caller);
+        let calls = EventCalls::new(service, path);
         Ok(Self {
-            connection: link.connection().clone(),
-            service,
-            path,
+            link: link.clone(),
+            calls: calls
+                .map_err(|error| Unreachable::new(format!("it cannot be called: {error}")))?,
             settings,
             under_way,
             _replies: route.ok_or_else(|| Unreachable::new("the bus is lost"))?,
@@ -106,40 +103,34 @@ impl Delivery {
         event: PushEventView<'_>,
         answering: Answering,
     ) -> Result<(), Unreachable> {
-        let (messages, answering) = made([(event, answering)], |event| self.message(event));
-        self.send(&messages, answering).await
+        let (calls, answering) = made([(event, answering)], |event| self.call(event));
+        self.send(&calls, answering).await
     }
 
     /// Gives events to the service, written as one.
     async fn give_together(&self, events: Vec<(Event, Answering)>) -> Result<(), Unreachable> {
-        let (messages, answering) = made(events, |event| self.message(&event.view()));
-        self.send(&messages, answering).await
+        let (calls, answering) = made(events, |event| self.call(&event.view()));
+        self.send(&calls, answering).await
     }
 
     async fn send(
         &self,
-        messages: &[Message],
+        calls: &[EventCall],
         answering: impl IntoIterator<Item = Answering>,
     ) -> Result<(), Unreachable> {
-        let serials = messages
-            .iter()
-            .map(|message| message.primary_header().serial_num().get());
+        let serials = calls.iter().map(|call| call.serial().get());
         self.under_way.lock().extend(serials.zip(answering));
-        let sent = self.connection.send_all(messages).await;
+        let sent = self.link.send(calls).await;
         sent.map_err(|error| Unreachable::new(format!("the bus is lost: {error}")))
     }
 
-    fn message(&self, event: &PushEventView<'_>) -> Result<Message, String> {
+    fn call(&self, event: &PushEventView<'_>) -> Result<EventCall, String> {
         let unable = |error: &dyn std::fmt::Display| {
             format!("the event cannot be put into a message: {error}")
         };
         let map = event_map(event.clone(), self.settings.inline_content)
             .map_err(|error| unable(&error))?;
-        Message::method_call(&self.path, PUSH_EVENT)
-            .destination(&self.service)
-            .interface(INTERFACE)
-            .build(&map)
-            .map_err(|error| unable(&error))
+        self.calls.call(&map).map_err(|error| unable(&error))
     }
 }
 

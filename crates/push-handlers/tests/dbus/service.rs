@@ -1,8 +1,9 @@
 //! An application on the bus.
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
 
 use push_dbus::HANDLER_PATH;
 use tokio::sync::mpsc;
@@ -46,7 +47,15 @@ impl Application {
 }
 
 pub(crate) fn taken(event: &HashMap<String, OwnedVariant>) -> Taken {
-    let content: Vec<u8> = event["content"].try_clone().unwrap().try_into().unwrap();
+    let content = match event.get("contentFd").map(|file| &**file) {
+        Some(Variant::Fd(file)) => {
+            let mut content = Vec::new();
+            let file = file.as_fd().try_clone_to_owned().unwrap();
+            File::from(file).read_to_end(&mut content).unwrap();
+            content
+        }
+        _ => event["content"].try_clone().unwrap().try_into().unwrap(),
+    };
     Taken {
         content: String::from_utf8(content).unwrap(),
         attempt: event["attempt"].try_clone().unwrap().try_into().unwrap(),

@@ -8,11 +8,16 @@ use std::time::Duration;
 use push_api::{Caller, Owner, PushService, RegistrationRequest, WatchQuery, WatchedKind};
 use push_client::{Builder, Client, EngineError, HandlerHost, Settings, handlers};
 use push_dbus::BusAddress;
-use push_handlers::dbus::{Bus as Services, DbusScheme, SystemBus, SystemBusSettings};
+use push_handlers::dbus::{
+    Bus as Services, DbusScheme, DeliverySettings, SystemBus, SystemBusSettings,
+};
 use push_handlers::{Handlers, Runner, RunnerSettings};
 use push_message::Refusal;
 use push_testkit::Bus;
 use tokio::task::JoinHandle;
+
+/// Octets of content up to which it stands in the event itself.
+pub(crate) const INLINE: usize = 256;
 
 /// A Push Client that runs, and a gateway that pushes to it.
 pub(crate) struct Stage {
@@ -35,6 +40,10 @@ impl Stage {
             address: BusAddress::At(bus.address()),
             service_directories: vec![bus.services()],
             reload_interval: Duration::ZERO,
+            delivery: DeliverySettings {
+                inline_content: INLINE,
+                ..DeliverySettings::default()
+            },
             ..SystemBusSettings::default()
         });
         let hosted = Arc::new(Handlers::new(vec![Arc::new(DbusScheme::new(vec![system]))]));
