@@ -55,12 +55,14 @@ impl Job {
     }
 
     async fn serve(self, mut handler: Box<dyn Handler>) {
-        let window = if self.probe {
-            1
+        let (window, ahead) = if self.probe {
+            (1, 0)
         } else {
-            handler.window().max(1)
+            (handler.window().max(1), handler.ahead())
         };
-        let events = match self.client.events_of_handler(&self.record, window).await {
+        let fetched = window.saturating_add(ahead);
+        let events = self.client.events_of_handler(&self.record, fetched);
+        let events = match events.await {
             Ok(events) => events,
             Err(refusal) => return self.fail(Unreachable::new(refusal.to_string())).await,
         };
@@ -153,7 +155,7 @@ impl Work<'_> {
             if given >= turn {
                 break;
             }
-            let most = handler.together().clamp(1, turn - given);
+            let most = handler.together(self.flow.len()).clamp(1, turn - given);
             match self.next(linger, most).await? {
                 Next::Events(count) => {
                     given = given.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));

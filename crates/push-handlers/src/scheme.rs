@@ -92,8 +92,14 @@ pub trait Handler: Debug + Send {
     /// The application cannot be reached (any more): nothing is said of this event nor of those that are not answered.
     fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>>;
 
-    /// How many events it is given at one time where so many wait: more than one where that is less work than one after the other.
-    fn together(&self) -> u32 {
+    /// How many events beyond its window are held for it, so that none has to be fetched once it has room.
+    fn ahead(&self) -> u32 {
+        0
+    }
+
+    /// How many events it is given at one time where it has so many already: more than one where that is less work than one after the
+    /// other.
+    fn together(&self, _under_way: usize) -> u32 {
         1
     }
 

@@ -186,9 +186,15 @@ impl Handler for Delivery {
         Box::pin(async move { self.give(event.view(), answering).await })
     }
 
-    fn together(&self) -> u32 {
-        // The service works on the others while these are put into messages.
-        self.settings.window.div_ceil(4)
+    fn ahead(&self) -> u32 {
+        // The bus and the service would rest until the next were fetched.
+        self.settings.window
+    }
+
+    fn together(&self, under_way: usize) -> u32 {
+        // The service works on what it has while these are put into messages: one that has nothing is not kept waiting for several.
+        let most = self.settings.window.div_ceil(4).max(1);
+        u32::try_from(under_way).map_or(most, |under_way| under_way.clamp(1, most))
     }
 
     fn take_together(

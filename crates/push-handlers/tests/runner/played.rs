@@ -95,7 +95,12 @@ impl Handler for PlayedHandler {
         self.window
     }
 
-    fn together(&self) -> u32 {
+    fn ahead(&self) -> u32 {
+        // One that takes one at a time is given it as it comes.
+        if self.window > 1 { self.window } else { 0 }
+    }
+
+    fn together(&self, _: usize) -> u32 {
         self.window
     }
 
