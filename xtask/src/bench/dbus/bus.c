@@ -28,6 +28,7 @@ static uint64_t stride;
 static uint64_t events;
 static uint64_t to_send;
 static uint64_t answered;
+static const char *receiver;
 
 static int check(const char *what, int result)
 {
@@ -172,33 +173,57 @@ static void entry(sd_bus_message *call, const char *key, const char *value)
 	check("entry", sd_bus_message_append(call, "{sv}", key, "s", value));
 }
 
-static void content(sd_bus_message *call)
+/* The content of the push with this number in corpus.rs: as long as there, which the number says. */
+static void content(sd_bus_message *call, uint32_t number)
 {
-	uint8_t octets[132];
-	memset(octets, 'x', sizeof octets);
+	uint8_t octets[8 + 60 + 128];
+	size_t length = 8 + 60 + (number * 2654435761u >> 25);
+	memset(octets, 'x', length);
 	check("entry", sd_bus_message_open_container(call, 'e', "sv"));
 	check("key", sd_bus_message_append(call, "s", "content"));
 	check("variant", sd_bus_message_open_container(call, 'v', "ay"));
-	check("content", sd_bus_message_append_array(call, 'y', octets, sizeof octets));
+	check("content", sd_bus_message_append_array(call, 'y', octets, length));
 	check("variant", sd_bus_message_close_container(call));
 	check("entry", sd_bus_message_close_container(call));
 }
 
-/* A map with the entries of an event of the daemon, each as long as there. */
+/* The headers of the push with this number in corpus.rs. */
+static void headers(sd_bus_message *call, uint32_t number)
+{
+	check("entry", sd_bus_message_open_container(call, 'e', "sv"));
+	check("key", sd_bus_message_append(call, "s", "headers"));
+	check("variant", sd_bus_message_open_container(call, 'v', "a(ss)"));
+	check("headers", sd_bus_message_open_container(call, 'a', "(ss)"));
+	check("header", sd_bus_message_append(call, "(ss)", "X-Wap-Application-Id", "x-bench:meter.reading"));
+	check("header", sd_bus_message_append(call, "(ss)", "Push-Flag", "1"));
+	if (number % 3 == 0)
+		check("header", sd_bus_message_append(call, "(ss)", "X-Wap-Initiator-URI", "http://pi.example.net/service/7"));
+	if (number % 5 == 0)
+		check("header", sd_bus_message_append(call, "(ss)", "Expires", "Sun, 22 Nov 2026 12:00:00 GMT"));
+	check("headers", sd_bus_message_close_container(call));
+	check("variant", sd_bus_message_close_container(call));
+	check("entry", sd_bus_message_close_container(call));
+}
+
+/*
+ * A call with the entries of an event of the daemon, each as long as there, and by the receiver's unique name as there. The pushes are those that the daemon is sent: every fourth of
+ * corpus.rs, from the third on.
+ */
 static void begin(sd_bus *bus)
 {
+	static uint32_t number = 3;
 	sd_bus_message *call;
 	to_send -= 1;
-	check("call", sd_bus_message_new_method_call(bus, &call, NAME, HANDLER_PATH, HANDLER_INTERFACE, "PushEvent"));
+	check("call", sd_bus_message_new_method_call(bus, &call, receiver, HANDLER_PATH, HANDLER_INTERFACE, "PushEvent"));
 	check("map", sd_bus_message_open_container(call, 'a', "{sv}"));
 	entry(call, "id", "0000000000000001");
 	entry(call, "registrationID", "0000000000000001");
 	entry(call, "pushApplicationID", "x-bench:meter.reading");
 	entry(call, "contentType", "text/plain");
 	check("entry", sd_bus_message_append(call, "{sv}", "parameters", "a{ss}", 1, "charset", "utf-8"));
-	content(call);
-	check("entry", sd_bus_message_append(call, "{sv}", "headers", "a(ss)", 3, "Content-Type", "text/plain; charset=utf-8",
-					     "X-Wap-Application-Id", "x-bench:meter.reading", "Push-Flag", "1"));
+	content(call, number);
+	headers(call, number);
+	number += 4;
 	entry(call, "protocol", "OTA-WSP");
 	entry(call, "bearer", "IP");
 	entry(call, "server", "127.0.0.1");
@@ -207,7 +232,7 @@ static void begin(sd_bus *bus)
 	check("entry", sd_bus_message_append(call, "{sv}", "srcPort", "q", 9200));
 	check("entry", sd_bus_message_append(call, "{sv}", "received", "t", (uint64_t)1795000000000));
 	check("entry", sd_bus_message_append(call, "{sv}", "attempt", "u", 1));
-	entry(call, "trust", "none");
+	entry(call, "trust", "authenticated");
 	check("map", sd_bus_message_close_container(call));
 	check("send", sd_bus_call_async(bus, NULL, call, on_answer, NULL, 0));
 	sd_bus_message_unref(call);
@@ -229,6 +254,10 @@ static int on_answer(sd_bus_message *answer, void *data, sd_bus_error *error)
 
 static void call(sd_bus *bus, uint64_t calls, uint64_t window)
 {
+	sd_bus_message *owner;
+	check("owner", sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner", NULL,
+					  &owner, "s", NAME));
+	check("owner", sd_bus_message_read(owner, "s", &receiver));
 	to_send = calls;
 	for (uint64_t under_way = 0; under_way < window && to_send > 0; under_way++)
 		begin(bus);
