@@ -41,6 +41,8 @@ pub struct ClientSettings {
     pub max_watchers: usize,
     /// Watches of one owner, at one time.
     pub max_watchers_per_owner: usize,
+    /// Watches of one user, at one time, those of its sandboxed applications included.
+    pub max_watchers_per_user: usize,
     /// What goes on that one watcher has not taken yet; what is more is missed, and counted.
     pub watch_queue: usize,
     /// Octets of this, content included.
@@ -66,6 +68,7 @@ impl Default for ClientSettings {
             handler_report_octets: 4096,
             max_watchers: 32,
             max_watchers_per_owner: 8,
+            max_watchers_per_user: 16,
             watch_queue: 1024,
             watch_octets: 2 << 20,
             registration_changes: 1024,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use push_api::{Caller, WatchQuery, Watched, WatchedKind};
 use push_core::{RegistrationRecord, Selection, Selector};
-use push_message::{Owner, PushApplicationId, Reason, ReceivedPush, Refusal};
+use push_message::{
+    Owner, PushApplicationId, Reason, ReceivedPush, Refusal, ShareBounds, ShareCounts,
+};
 
 use crate::settings::ClientSettings;
 use crate::watch::{Entry, WatchQueue, Watching};
@@ -13,8 +15,7 @@ use crate::watch::{Entry, WatchQueue, Watching};
 /// Everybody who watches. Of what nobody watches, nothing is made.
 #[derive(Debug)]
 pub(crate) struct Watchers {
-    most: usize,
-    most_per_owner: usize,
+    bounds: ShareBounds,
     queue: usize,
     queue_octets: usize,
     all: Vec<Watcher>,
@@ -73,8 +74,11 @@ impl From<Watched> for Told {
 impl Watchers {
     pub(crate) const fn new(settings: &ClientSettings) -> Self {
         Self {
-            most: settings.max_watchers,
-            most_per_owner: settings.max_watchers_per_owner,
+            bounds: ShareBounds {
+                all: settings.max_watchers,
+                per_owner: settings.max_watchers_per_owner,
+                per_user: settings.max_watchers_per_user,
+            },
             queue: settings.watch_queue,
             queue_octets: settings.watch_octets,
             all: Vec::new(),
@@ -90,15 +94,7 @@ impl Watchers {
             application_id: query.application_id,
             handler_of: None,
         })?;
-        let of_owner = self.all.iter();
-        let of_owner = of_owner.filter(|watcher| watcher.owner == caller.owner);
-        if of_owner.count() >= self.most_per_owner {
-            let of = format!("{} watches of {}", self.most_per_owner, caller.owner);
-            return Err(too_many(&of, "max_watchers_per_owner"));
-        }
-        if self.all.len() >= self.most {
-            return Err(too_many(&format!("{} watches", self.most), "max_watchers"));
-        }
+        self.check_room(&caller.owner)?;
         let queue = WatchQueue::new(self.queue, self.queue_octets);
         let watching = queue.watching();
         self.all.push(Watcher {
@@ -110,6 +106,19 @@ impl Watchers {
             queue,
         });
         Ok(watching)
+    }
+
+    fn check_room(&self, owner: &Owner) -> Result<(), Refusal> {
+        let mut counts = ShareCounts::default();
+        for watcher in &self.all {
+            counts.add(&watcher.owner);
+        }
+        counts.check(owner, self.bounds).map_err(|taken| {
+            let watches = taken.describe("watches", "max_watchers");
+            let detail =
+                format!("there are {watches} already; end one, or have the bound raised in the configuration");
+            Refusal::new(Reason::QuotaExceeded, detail)
+        })
     }
 
     /// Whether anybody watches such things: else nothing has to be made of them.
@@ -193,11 +202,4 @@ impl Watcher {
             }
         }
     }
-}
-
-fn too_many(of: &str, key: &str) -> Refusal {
-    Refusal::new(
-        Reason::QuotaExceeded,
-        format!("there are {of} already; end one, or have `{key}` raised in the configuration"),
-    )
 }

@@ -275,6 +275,30 @@ async fn watches_are_bounded_for_each_owner_and_in_all_and_end_when_dropped() {
     bench.stop().await;
 }
 
+#[tokio::test]
+async fn a_user_has_no_more_watches_by_having_sandboxes() {
+    let settings = ClientSettings {
+        max_watchers: 3,
+        max_watchers_per_owner: 2,
+        max_watchers_per_user: 2,
+        ..ClientSettings::default()
+    };
+    let bench = Bench::start(Builder::new().client_settings(settings));
+    let any = WatchQuery::default;
+    let first = bench.watch(caller("uid:7/flatpak:a"), any()).await;
+    let _second = bench.watch(caller("uid:7/snap:b"), any()).await;
+    let refused = bench.client.watch(caller("uid:7/flatpak:c"), any()).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.reason, Reason::QuotaExceeded);
+    for part in ["2 watches of user 7,", "max_watchers_per_user", "end one"] {
+        assert!(refused.detail.contains(part), "{refused}");
+    }
+    let _third = bench.watch(caller("uid:8"), any()).await;
+    drop(first);
+    let _fourth = bench.watch(caller("uid:7"), any()).await;
+    bench.stop().await;
+}
+
 fn report(event: &str, registration: &str, output: &str) -> HandlerReport {
     let number = |id| u64::from_str_radix(id, 16).unwrap();
     HandlerReport {

@@ -155,7 +155,7 @@ impl PushClient {
     }
 
     fn carry_out(&mut self, event: EventId, settlement: &Settlement, owner: &Owner, now: Now) {
-        let is_dead = self.journal.dead().contains(&event);
+        let is_dead = self.journal.dead().contains_key(&event);
         let registration = self.journal.registration_of(event);
         if let Some(registration) = registration {
             self.handler_answered(registration);

@@ -193,6 +193,7 @@ impl PushClient {
             if self.is_settling(event) {
                 self.journal.bury(event);
                 let registration = self.journal.registration_of(event);
+                self.bound_letters_beside(event, now);
                 if let Some(registration) = registration {
                     self.pump(registration, now);
                 }

@@ -165,6 +165,7 @@ impl PushClient {
         if dead {
             self.journal.bury(event);
             self.occurred(Occurrence::Died { event });
+            self.bound_letters_beside(event, now);
         } else {
             let until = later(now.unix, not_before.saturating_sub(now.monotonic));
             self.occurred(Occurrence::Delayed { event, until });
@@ -267,10 +268,27 @@ impl PushClient {
         }
     }
 
-    /// Drops the oldest dead letters beyond the bound.
+    /// Drops the oldest of the dead letters that are counted with this one, beyond their bound.
+    pub(crate) fn bound_letters_beside(&mut self, letter: EventId, now: Now) {
+        let most = self.settings.max_dead_letters_per_user;
+        if self.journal.dead().len() <= most {
+            return;
+        }
+        let beyond = self
+            .journal
+            .dead_beside(letter)
+            .count()
+            .saturating_sub(most);
+        let oldest = self.journal.dead_beside(letter).take(beyond);
+        for letter in oldest.copied().collect::<Vec<_>>() {
+            self.drop_event(letter, now);
+        }
+    }
+
+    /// Drops the oldest dead letters beyond the bound on all.
     pub(crate) fn bound_dead_letters(&mut self, now: Now) {
         while self.journal.dead().len() > self.settings.max_dead_letters
-            && let Some(&oldest) = self.journal.dead().first()
+            && let Some((&oldest, _)) = self.journal.dead().first_key_value()
         {
             self.drop_event(oldest, now);
         }

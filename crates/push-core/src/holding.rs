@@ -108,7 +108,7 @@ impl PushClient {
         let Judgement::For(record) = self.judge(&held.push, &mut Silent) else {
             return None;
         };
-        if !self.has_room(&record, octets) {
+        if !self.has_room(&record, octets) || !self.has_room_with(&record.owner, octets) {
             return None;
         }
         self.stop_expiry(event);

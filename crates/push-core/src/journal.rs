@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use push_message::{Owner, ReceivedPush};
 
+use crate::accounts::{Account, Accounts};
 use crate::queue::Queue;
 use crate::sparse::Sparse;
 use crate::{Change, EventId, EventState, Outcome, RegistrationId, SubscriberId, fingerprint};
@@ -75,12 +76,32 @@ pub(crate) struct Event {
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     events: Sparse<EventId, Event>,
-    queues: BTreeMap<RegistrationId, (u64, Queue)>,
+    queues: BTreeMap<RegistrationId, (Whose, Queue)>,
     /// The queues of each owner, by a hash of the owner.
     queued: BTreeSet<(u64, RegistrationId)>,
     held: BTreeSet<EventId>,
-    dead: BTreeSet<EventId>,
+    dead: BTreeMap<EventId, Account>,
     octets: usize,
+    /// Of these, the octets of each account.
+    accounts: Accounts,
+}
+
+/// Whose a queue is.
+#[derive(Debug, Clone, Copy)]
+struct Whose {
+    /// A hash of the owner.
+    hash: u64,
+    account: Account,
+}
+
+impl Whose {
+    fn of(owner: &Owner) -> Self {
+        let hash = fingerprint::of_text(owner.as_str());
+        Self {
+            hash,
+            account: Account::of(owner, hash),
+        }
+    }
 }
 
 impl Journal {
@@ -105,8 +126,32 @@ impl Journal {
         &self.held
     }
 
-    pub(crate) fn dead(&self) -> &BTreeSet<EventId> {
+    /// The dead letters, each with whose it is.
+    pub(crate) fn dead(&self) -> &BTreeMap<EventId, Account> {
         &self.dead
+    }
+
+    /// The dead letters that are counted with this one.
+    pub(crate) fn dead_beside(&self, letter: EventId) -> impl Iterator<Item = &EventId> {
+        let account = self.dead.get(&letter).copied();
+        self.dead_of(account)
+    }
+
+    /// The dead letters that are counted with an owner's.
+    pub(crate) fn dead_with(&self, owner: &Owner) -> impl Iterator<Item = &EventId> {
+        self.dead_of(Some(Whose::of(owner).account))
+    }
+
+    fn dead_of(&self, account: Option<Account>) -> impl Iterator<Item = &EventId> {
+        let letters = self.dead.iter();
+        letters
+            .filter(move |(_, of)| Some(**of) == account)
+            .map(|(letter, _)| letter)
+    }
+
+    /// The octets of an owner and those that are counted with it: of its user, where it has one.
+    pub(crate) fn octets_with(&self, owner: &Owner) -> usize {
+        self.accounts.octets(Whose::of(owner).account)
     }
 
     pub(crate) fn queue(&self, registration: RegistrationId) -> Option<&Queue> {
@@ -157,7 +202,9 @@ impl Journal {
         self.octets += event.octets;
         match event.registration {
             Some(_) if event.stage == Stage::Dead => {
-                self.dead.insert(id);
+                let account = Whose::of(owner).account;
+                self.accounts.add(account, event.octets);
+                self.dead.insert(id, account);
             }
             Some(registration) => {
                 let octets = event.octets;
@@ -173,7 +220,9 @@ impl Journal {
         let event = self.events.remove(id)?;
         self.octets -= event.octets;
         self.held.remove(&id);
-        self.dead.remove(&id);
+        if let Some(account) = self.dead.remove(&id) {
+            self.accounts.remove(account, event.octets);
+        }
         if let Some(registration) = event.registration {
             self.dequeue(registration, id, event.octets);
         }
@@ -239,7 +288,8 @@ impl Journal {
         };
         event.stage = Stage::Waiting;
         let octets = event.octets;
-        if self.dead.remove(&id) {
+        if let Some(account) = self.dead.remove(&id) {
+            self.accounts.remove(account, octets);
             self.enqueue(registration, owner, id, octets);
         } else if let Some((_, queue)) = self.queues.get_mut(&registration) {
             queue.under_way.remove(id);
@@ -253,9 +303,15 @@ impl Journal {
             return;
         };
         event.stage = Stage::Dead;
+        if self.dead.contains_key(&id) {
+            return;
+        }
         let (registration, octets) = (event.registration, event.octets);
-        self.dead.insert(id);
-        if let Some(registration) = registration {
+        let queue = registration.and_then(|registration| self.queues.get(&registration));
+        if let (Some(registration), Some((whose, _))) = (registration, queue) {
+            let account = whose.account;
+            self.accounts.add(account, octets);
+            self.dead.insert(id, account);
             self.dequeue(registration, id, octets);
         }
     }
@@ -268,7 +324,7 @@ impl Journal {
                 .get(*id)
                 .is_some_and(|event| event.registration == Some(registration))
         };
-        let dead = self.dead.iter().copied().filter(is_its);
+        let dead = self.dead.keys().copied().filter(is_its);
         queue.flat_map(Queue::events).chain(dead).collect()
     }
 
@@ -289,32 +345,34 @@ impl Journal {
     }
 
     fn enqueue(&mut self, registration: RegistrationId, owner: &Owner, id: EventId, octets: usize) {
-        let (_, queue) = self.queues.entry(registration).or_insert_with(|| {
-            let hash = fingerprint::of_text(owner.as_str());
-            self.queued.insert((hash, registration));
-            (hash, Queue::default())
+        let (whose, queue) = self.queues.entry(registration).or_insert_with(|| {
+            let whose = Whose::of(owner);
+            self.queued.insert((whose.hash, registration));
+            (whose, Queue::default())
         });
+        self.accounts.add(whose.account, octets);
         queue.waiting.add(id);
         queue.octets += octets;
     }
 
     fn dequeue(&mut self, registration: RegistrationId, id: EventId, octets: usize) {
-        let Some((_, queue)) = self.queues.get_mut(&registration) else {
+        let Some((whose, queue)) = self.queues.get_mut(&registration) else {
             return;
         };
         if queue.under_way.remove(id).is_some() || queue.waiting.remove(id).is_some() {
             queue.octets -= octets;
+            self.accounts.remove(whose.account, octets);
         }
         self.tidy(registration);
     }
 
     /// Drops a queue that has neither events nor a timer.
     pub(crate) fn tidy(&mut self, registration: RegistrationId) {
-        if let Some((hash, queue)) = self.queues.get(&registration)
+        if let Some((whose, queue)) = self.queues.get(&registration)
             && queue.is_empty()
             && queue.resumption.is_none()
         {
-            self.queued.remove(&(*hash, registration));
+            self.queued.remove(&(whose.hash, registration));
             self.queues.remove(&registration);
         }
     }

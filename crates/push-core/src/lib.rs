@@ -6,6 +6,7 @@
 //! The contract: give one [`Input`], drain [`PushClient::poll_output`] to `None`, then wait for the next input or for
 //! [`PushClient::poll_timeout`].
 
+mod accounts;
 mod acknowledging;
 mod admission;
 mod capabilities;

@@ -124,25 +124,14 @@ impl PushClient {
         if standing.is_some() {
             return Ok(());
         }
-        let most = self.settings.max_registrations_per_owner;
-        if self.registry.claimed_by(&application.owner) >= most {
-            return Err(Refusal::new(
-                Reason::QuotaExceeded,
-                format!(
-                    "this owner has {most} registrations, the most there may be; deregister one first"
-                ),
-            ));
-        }
-        let most = self.settings.max_registrations;
-        if self.registry.claimed() >= most {
-            return Err(Refusal::new(
-                Reason::QuotaExceeded,
-                format!(
-                    "there are {most} registrations here, the most there may be; one has to be deregistered first"
-                ),
-            ));
-        }
-        Ok(())
+        let bounds = self.settings.registration_bounds();
+        let claimed = self.registry.claimed();
+        claimed.check(&application.owner, bounds).map_err(|taken| {
+            let registrations = taken.describe("registrations", "max_registrations");
+            let detail =
+                format!("there are {registrations}, the most there may be; deregister one first");
+            Refusal::new(Reason::QuotaExceeded, detail)
+        })
     }
 
     //= specs/push-cai.md#retained-details

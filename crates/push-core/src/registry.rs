@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use push_message::{ApplicationId, ConnectionProfile, Owner, PushApplicationId};
+use push_message::{ApplicationId, ConnectionProfile, Owner, PushApplicationId, ShareCounts};
 
 use crate::{RegistrationId, RegistrationRecord, fingerprint};
 
@@ -38,8 +38,8 @@ pub(crate) struct Registry {
     by_owner: BTreeSet<(u64, RegistrationId)>,
     /// Candidates too: a port is taken from the moment that somebody asks for it.
     by_port: BTreeSet<(u16, RegistrationId)>,
-    /// How many each owner has, candidates that replace nothing included. The key is the text that the records share.
-    owners: BTreeMap<Owner, usize>,
+    /// How many there are, candidates that replace nothing included. The owners are the text that the records share.
+    shares: ShareCounts,
 }
 
 impl Registry {
@@ -49,21 +49,13 @@ impl Registry {
     }
 
     /// How many there are or may be soon.
-    pub(crate) fn claimed(&self) -> usize {
-        let new = |candidate: &&Candidate| candidate.replaces.is_none();
-        self.active.len() + self.candidates.values().filter(new).count()
-    }
-
-    /// How many an owner has or may have soon.
-    pub(crate) fn claimed_by(&self, owner: &Owner) -> usize {
-        self.owners.get(owner).copied().unwrap_or(0)
+    pub(crate) fn claimed(&self) -> &ShareCounts {
+        &self.shares
     }
 
     /// The owner as the records share it, or this one where there is none yet.
     pub(crate) fn shared(&self, owner: Owner) -> Owner {
-        self.owners
-            .get_key_value(&owner)
-            .map_or(owner, |(shared, _)| shared.clone())
+        self.shares.counted(&owner).cloned().unwrap_or(owner)
     }
 
     pub(crate) fn get(&self, id: RegistrationId) -> Option<&Arc<RegistrationRecord>> {
@@ -185,7 +177,7 @@ impl Registry {
         self.by_owner
             .insert((fingerprint::of_text(record.owner.as_str()), id));
         self.index_ports(&record);
-        *self.owners.entry(record.owner.clone()).or_default() += 1;
+        self.shares.add(&record.owner);
         if record.observes {
             self.observers.insert(id);
         }
@@ -201,7 +193,7 @@ impl Registry {
         self.departures.remove(&id);
         self.observers.remove(&id);
         self.forget_ports(&record);
-        self.release(&record.owner);
+        self.shares.remove(&record.owner);
         Some(record)
     }
 
@@ -214,7 +206,7 @@ impl Registry {
             .insert((hash_of_application(&record.push_application_id), record.id));
         self.index_ports(&record);
         if replaces.is_none() {
-            *self.owners.entry(record.owner.clone()).or_default() += 1;
+            self.shares.add(&record.owner);
         }
         let candidate = Candidate {
             record,
@@ -240,7 +232,7 @@ impl Registry {
         ));
         self.forget_ports(&candidate.record);
         if candidate.replaces.is_none() {
-            self.release(&candidate.record.owner);
+            self.shares.remove(&candidate.record.owner);
         }
     }
 
@@ -279,15 +271,6 @@ impl Registry {
     fn forget_ports(&mut self, record: &RegistrationRecord) {
         for port in record.profiles.iter().filter_map(|profile| profile.port) {
             self.by_port.remove(&(port, record.id));
-        }
-    }
-
-    fn release(&mut self, owner: &Owner) {
-        if let Some(count) = self.owners.get_mut(owner) {
-            *count -= 1;
-            if *count == 0 {
-                self.owners.remove(owner);
-            }
         }
     }
 }

@@ -45,6 +45,9 @@ impl PushClient {
         self.keep_house(undone);
         // What gave way before may have come back with the snapshot.
         self.bound_held(now);
+        for letter in self.journal.dead().keys().copied().collect::<Vec<_>>() {
+            self.bound_letters_beside(letter, now);
+        }
         self.bound_dead_letters(now);
         self.make_room(0, now);
         // Whoever registered last may not have been given what waited, and what outlived its time is nobody's.

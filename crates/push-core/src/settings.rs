@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use push_message::{Bearer, DefaultWhitelistEntry, MediaType, Owner, Protocol, PushApplicationId};
+use push_message::{
+    Bearer, DefaultWhitelistEntry, MediaType, Owner, Protocol, PushApplicationId, ShareBounds,
+};
 
 /// The settings of a [`PushClient`](crate::PushClient).
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ pub struct Settings {
     pub max_registrations: usize,
     /// Registrations of one owner.
     pub max_registrations_per_owner: usize,
+    /// Registrations of one user, those of its sandboxed applications included.
+    pub max_registrations_per_user: usize,
     /// Addresses in the whitelist of one registration.
     pub max_whitelist: usize,
     /// Profiles in one registration.
@@ -45,12 +49,17 @@ pub struct Settings {
     pub max_queue_octets: usize,
     /// Octets that wait in all, those held for nobody and dead letters included; these give way to events of applications.
     pub max_total_octets: usize,
+    /// Octets that wait of one user, its sandboxed applications and dead letters included, or of one service or token; its dead
+    /// letters give way to its events.
+    pub max_octets_per_user: usize,
     /// Events held that matched nobody; the oldest give way.
     pub max_held_events: usize,
     /// For how long an event is held that matched nobody; zero: not at all.
     pub hold_unmatched: Duration,
     /// Dead letters kept in all; the oldest give way.
     pub max_dead_letters: usize,
+    /// Dead letters of one user, those of its sandboxed applications included, or of one service or token; its oldest give way.
+    pub max_dead_letters_per_user: usize,
     /// For how long an event is kept for its application, dead letters included.
     pub event_lifetime: Duration,
     /// How long an application may take to acknowledge before the event counts as `later`.
@@ -72,6 +81,8 @@ pub struct Settings {
     pub max_window: u32,
     /// Connections and waiting fetches of one owner.
     pub max_subscribers_per_owner: usize,
+    /// Connections and waiting fetches of one user, those of its sandboxed applications included.
+    pub max_subscribers_per_user: usize,
     /// The window in which the same transmission again is a duplicate.
     pub duplicate_window: Duration,
     /// Transmissions remembered; the oldest give way.
@@ -190,6 +201,23 @@ impl Settings {
         let allowed = self.allowed_owners.as_ref();
         is_own || allowed.is_none_or(|allowed| allowed.iter().any(|one| one == owner))
     }
+
+    pub(crate) const fn registration_bounds(&self) -> ShareBounds {
+        ShareBounds {
+            all: self.max_registrations,
+            per_owner: self.max_registrations_per_owner,
+            per_user: self.max_registrations_per_user,
+        }
+    }
+
+    /// All together are bounded by the connections that bindings let in.
+    pub(crate) const fn subscriber_bounds(&self) -> ShareBounds {
+        ShareBounds {
+            all: usize::MAX,
+            per_owner: self.max_subscribers_per_owner,
+            per_user: self.max_subscribers_per_user,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -206,15 +234,18 @@ impl Default for Settings {
             own_owners: Vec::new(),
             confirm: false,
             max_registrations: 16_384,
-            max_registrations_per_owner: 16_384,
+            max_registrations_per_owner: 12_288,
+            max_registrations_per_user: 12_288,
             max_whitelist: 64,
             max_profiles: 16,
             max_queue_events: 4_096,
             max_queue_octets: 8 << 20,
             max_total_octets: 64 << 20,
+            max_octets_per_user: 48 << 20,
             max_held_events: 256,
             hold_unmatched: Duration::from_hours(1),
             max_dead_letters: 1_024,
+            max_dead_letters_per_user: 512,
             event_lifetime: Duration::from_hours(7 * 24),
             acknowledgement_timeout: Duration::from_secs(30),
             max_attempts: 16,
@@ -225,6 +256,7 @@ impl Default for Settings {
             activation_timeout: Duration::from_mins(10),
             max_window: 256,
             max_subscribers_per_owner: 64,
+            max_subscribers_per_user: 256,
             duplicate_window: Duration::from_mins(5),
             max_remembered: 65_536,
             max_waiting_requests: 1_024,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use push_message::Owner;
+use push_message::{Owner, ShareCounts};
 
 use crate::rising::Rising;
 use crate::selection::Selection;
@@ -48,14 +48,13 @@ pub(crate) struct Subscribers {
     by_owner: BTreeMap<Owner, Vec<SubscriberId>>,
     fetches: BTreeMap<RequestTicket, WaitingFetch>,
     fetches_by_owner: BTreeMap<Owner, Vec<RequestTicket>>,
+    shares: ShareCounts,
 }
 
 impl Subscribers {
-    /// Connections and waiting fetches of an owner, those of event handlers apart.
-    pub(crate) fn count(&self, owner: &Owner) -> usize {
-        let connections = self.by_owner.get(owner).into_iter().flatten();
-        connections.filter(|id| !self.is_handlers(**id)).count()
-            + self.fetches_by_owner.get(owner).map_or(0, Vec::len)
+    /// Connections and waiting fetches, those of event handlers apart.
+    pub(crate) fn shares(&self) -> &ShareCounts {
+        &self.shares
     }
 
     pub(crate) fn is_handlers(&self, id: SubscriberId) -> bool {
@@ -109,12 +108,18 @@ impl Subscribers {
     pub(crate) fn attach(&mut self, id: SubscriberId, subscriber: Subscriber) {
         let of_owner = self.by_owner.entry(subscriber.owner.clone()).or_default();
         of_owner.push(id);
+        if subscriber.selection.handler_of.is_none() {
+            self.shares.add(&subscriber.owner);
+        }
         self.connections.insert(id, subscriber);
     }
 
     pub(crate) fn detach(&mut self, id: SubscriberId) -> Option<Subscriber> {
         let subscriber = self.connections.remove(&id)?;
         remove_from(&mut self.by_owner, &subscriber.owner, id);
+        if subscriber.selection.handler_of.is_none() {
+            self.shares.remove(&subscriber.owner);
+        }
         Some(subscriber)
     }
 
@@ -140,6 +145,7 @@ impl Subscribers {
             .entry(fetch.owner.clone())
             .or_default();
         of_owner.push(ticket);
+        self.shares.add(&fetch.owner);
         self.fetches.insert(ticket, fetch);
     }
 
@@ -157,6 +163,7 @@ impl Subscribers {
     pub(crate) fn remove_fetch(&mut self, ticket: RequestTicket) -> Option<WaitingFetch> {
         let fetch = self.fetches.remove(&ticket)?;
         remove_from(&mut self.fetches_by_owner, &fetch.owner, ticket);
+        self.shares.remove(&fetch.owner);
         Some(fetch)
     }
 }

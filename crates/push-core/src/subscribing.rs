@@ -58,16 +58,22 @@ impl PushClient {
         if let Some(handler_of) = &selector.handler_of {
             self.admit_handler(owner, handler_of)?;
         }
-        let most = self.settings.max_subscribers_per_owner;
-        if selection.handler_of.is_none() && self.subscribers.count(owner) >= most {
-            return Err(Refusal::new(
-                Reason::QuotaExceeded,
-                format!(
-                    "this owner takes events over {most} connections, the most there may be; close one first"
-                ),
-            ));
+        if selection.handler_of.is_none() {
+            self.admit_one_more(owner)?;
         }
         Ok(selection)
+    }
+
+    fn admit_one_more(&self, owner: &Owner) -> Result<(), Refusal> {
+        let shares = self.subscribers.shares();
+        let checked = shares.check(owner, self.settings.subscriber_bounds());
+        checked.map_err(|taken| {
+            let connections = taken.describe("connections and waiting fetches", "max_subscribers");
+            let detail = format!(
+                "events are taken over {connections}, the most there may be; close one first"
+            );
+            Refusal::new(Reason::QuotaExceeded, detail)
+        })
     }
 
     fn window(&self, asked: u32) -> usize {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use push_message::ReceivedPush;
+use push_message::{Owner, ReceivedPush};
 
 use crate::client::{PushClient, later};
 use crate::dispatch::{Judgement, Silent};
@@ -68,7 +68,7 @@ impl PushClient {
         now: Now,
     ) -> Option<Stored> {
         let octets = octets_of(push);
-        if !self.has_room(record, octets) || !self.make_room(octets, now) {
+        if !self.has_room(record, octets) || !self.make_room_for(&record.owner, octets, now) {
             return None;
         }
         let id = self.next_event(now);
@@ -163,10 +163,38 @@ impl PushClient {
         let excess = self.excess(octets);
         excess == 0 || {
             let journal = &self.journal;
-            let letters = journal.held().iter().chain(journal.dead());
+            let letters = journal.held().iter().chain(journal.dead().keys());
             let leaving = self.oldest(letters, excess);
             self.drop_all(leaving, now)
         }
+    }
+
+    /// Makes sure that an event of an owner fits into the bound on what its user has, and into that on all: dead letters of the same
+    /// user give way to it first. Where that would not do, none of them does.
+    fn make_room_for(&mut self, owner: &Owner, octets: usize, now: Now) -> bool {
+        let has = self.journal.octets_with(owner).saturating_add(octets);
+        let excess = has.saturating_sub(self.settings.max_octets_per_user);
+        if excess == 0 {
+            return self.make_room(octets, now);
+        }
+        let leaving = self.oldest(self.journal.dead_with(owner), excess);
+        // What leaves makes room among all as well, for more than comes.
+        let left = leaving
+            .as_ref()
+            .map(|leaving| self.octets_together(leaving));
+        let fits = left.is_some_and(|left| self.excess(octets) <= left);
+        fits && self.drop_all(leaving, now)
+    }
+
+    fn octets_together(&self, events: &[EventId]) -> usize {
+        let events = events.iter().filter_map(|event| self.journal.get(*event));
+        events.map(|event| event.octets).sum()
+    }
+
+    /// Whether a held event fits into the bound on what the user of an owner has.
+    pub(crate) fn has_room_with(&self, owner: &Owner, octets: usize) -> bool {
+        let has = self.journal.octets_with(owner).saturating_add(octets);
+        has <= self.settings.max_octets_per_user
     }
 
     /// Makes sure that an event that nobody has fits into the bound on all octets: only others that nobody has give way.

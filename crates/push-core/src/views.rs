@@ -106,7 +106,7 @@ impl PushClient {
     ) -> impl Iterator<Item = DeadLetter> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let letters = self.journal.dead().range((from, Bound::Unbounded));
-        letters.filter_map(move |&event| {
+        letters.filter_map(move |(&event, _)| {
             let letter = self.journal.get(event)?;
             let record = self.registry.get(letter.registration?)?;
             let is_meant = owner.is_none_or(|owner| *owner == record.owner);

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, Weak};
 
 use push_client::{Client, RegistrationId, RegistrationRecord, Wanted, WantedHandlers};
-use push_message::Owner;
+use push_message::{Owner, ShareBounds};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
@@ -138,8 +138,17 @@ impl Runner {
         self.waiting.next(
             |registration| self.is_ready(registration),
             with_place.map(|one| &one.owner),
-            self.settings.max_at_work_per_owner,
+            self.shares(),
         )
+    }
+
+    /// One place at least, so that every handler has its turn. All together are bounded by the places there are.
+    fn shares(&self) -> ShareBounds {
+        ShareBounds {
+            all: usize::MAX,
+            per_owner: self.settings.max_at_work_per_owner.max(1),
+            per_user: self.settings.max_at_work_per_user.max(1),
+        }
     }
 
     fn is_ready(&self, registration: RegistrationId) -> bool {

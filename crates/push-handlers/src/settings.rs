@@ -9,6 +9,8 @@ pub struct RunnerSettings {
     pub max_at_work: usize,
     /// Of these, registrations of one owner.
     pub max_at_work_per_owner: usize,
+    /// Of these, registrations of one user, those of its sandboxed applications included.
+    pub max_at_work_per_user: usize,
     /// Events that one handler is given before it makes room for those that wait.
     pub events_per_turn: u32,
     /// How long it may take to reach an application, and how long an application may take to answer on an event before the
@@ -25,6 +27,7 @@ impl Default for RunnerSettings {
         Self {
             max_at_work: 8,
             max_at_work_per_owner: 4,
+            max_at_work_per_user: 6,
             events_per_turn: 64,
             event_timeout: Duration::from_secs(25),
             stop_timeout: Duration::from_secs(5),

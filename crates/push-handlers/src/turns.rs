@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use push_client::RegistrationId;
-use push_message::Owner;
+use push_message::{Owner, ShareBounds, ShareCounts};
 
 /// Those that wait, each owner's in order of their coming.
 #[derive(Debug)]
@@ -51,25 +51,26 @@ impl<T> Turns<T> {
         self.places.keys().any(|registration| can_be(*registration))
     }
 
-    /// Who is next, of those that can be: the first of an owner that has the fewest places, and not its share of them. A place that is left
-    /// goes to somebody who has none, however many an owner with some has in the line before. `taken` are the owners of the places.
+    /// Who is next, of those that can be and have not their share: the first of a user that has the fewest places, its sandboxes
+    /// counted, or else of an owner. A place that is left goes to somebody who has none, however many one with some has in the line
+    /// before. `taken` are the owners of the places.
     pub(crate) fn next<'a>(
         &self,
         can_be: impl Fn(RegistrationId) -> bool,
         taken: impl Iterator<Item = &'a Owner>,
-        share: usize,
+        shares: ShareBounds,
     ) -> Option<RegistrationId> {
-        let mut places = BTreeMap::new();
-        for owner in taken {
-            *places.entry(owner).or_insert(0_usize) += 1;
-        }
+        let mut counts = ShareCounts::default();
+        taken.for_each(|owner| counts.add(owner));
         let candidates = self.of_owners.iter().filter_map(|(owner, waiting)| {
-            let taken = places.get(owner).copied().unwrap_or_default();
+            counts.check(owner, shares).ok()?;
             let mut able = waiting.iter().filter(|(_, (one, _))| can_be(*one));
-            let (number, (registration, _)) = able.next().filter(|_| taken < share.max(1))?;
-            Some((taken, *number, *registration))
+            let (number, (registration, _)) = able.next()?;
+            let (wide, narrow) = (counts.with(owner), counts.of_owner(owner));
+            Some((wide, narrow, *number, *registration))
         });
-        candidates.min().map(|(_, _, registration)| registration)
+        let first = candidates.min();
+        first.map(|(_, _, _, registration)| registration)
     }
 }
 
@@ -81,15 +82,38 @@ mod tests {
         Owner::proved(name.to_string())
     }
 
+    const fn shares(per_owner: usize, per_user: usize) -> ShareBounds {
+        ShareBounds {
+            all: usize::MAX,
+            per_owner,
+            per_user,
+        }
+    }
+
     /// Who is next of those that wait, an owner a letter, where these have places: by number in the line.
     fn next(waiting: &str, taken: &str, share: usize) -> Option<u64> {
+        let owners = |letters: &str| letters.chars().map(owner).collect::<Vec<_>>();
+        next_of(&owners(waiting), &owners(taken), shares(share, share))
+    }
+
+    fn next_of(waiting: &[Owner], taken: &[Owner], shares: ShareBounds) -> Option<u64> {
         let mut turns = Turns::default();
-        for (index, name) in (0..).zip(waiting.chars()) {
-            turns.push(RegistrationId(index), &owner(name), ());
+        for (index, owner) in (0..).zip(waiting) {
+            turns.push(RegistrationId(index), owner, ());
         }
-        let taken: Vec<Owner> = taken.chars().map(owner).collect();
-        let next = turns.next(|_| true, taken.iter(), share);
+        let next = turns.next(|_| true, taken.iter(), shares);
         next.map(|registration| registration.0)
+    }
+
+    #[test]
+    fn a_user_has_no_more_places_by_having_sandboxes() {
+        let owners = |texts: &[&str]| texts.iter().copied().map(Owner::proved).collect::<Vec<_>>();
+        let taken = owners(&["uid:7/snap:a", "uid:7/snap:b", "uid:8"]);
+        let waiting = owners(&["uid:7/snap:c", "uid:7", "uid:8", "uid:9"]);
+        assert_eq!(next_of(&waiting, &taken, shares(2, 4)), Some(3));
+        assert_eq!(next_of(&waiting[..3], &taken, shares(2, 4)), Some(2));
+        assert_eq!(next_of(&waiting[..2], &taken, shares(2, 4)), Some(0));
+        assert_eq!(next_of(&waiting[..2], &taken, shares(2, 2)), None);
     }
 
     #[test]
@@ -111,7 +135,6 @@ mod tests {
     fn nobody_has_more_than_a_share() {
         assert_eq!(next("aaa", "aaa", 4), Some(0));
         assert_eq!(next("aaa", "aaaa", 4), None);
-        assert_eq!(next("a", "", 0), Some(0), "a share is one place at least");
     }
 
     #[test]
@@ -122,7 +145,11 @@ mod tests {
         turns.push(two, &owner('a'), "second");
         turns.push(one, &owner('a'), "third");
         let next = |turns: &Turns<_>, can_be: &[_]| {
-            turns.next(|one| can_be.contains(&one), std::iter::empty(), 1)
+            turns.next(
+                |one| can_be.contains(&one),
+                std::iter::empty(),
+                shares(1, 1),
+            )
         };
         assert_eq!(next(&turns, &[one, two]), Some(two));
         assert_eq!(next(&turns, &[one]), Some(one), "the other cannot be");

@@ -110,6 +110,12 @@ impl ShareCounts {
         self.owners.get(owner).copied().unwrap_or_default()
     }
 
+    /// How many there are that count with an owner's: its user's, or else its own.
+    pub fn with(&self, owner: &Owner) -> usize {
+        let user = owner.accountable_user();
+        user.map_or_else(|| self.of_owner(owner), |user| self.of_user(user))
+    }
+
     /// The owner as it is counted, which shares its text with the others that are equal to it.
     pub fn counted(&self, owner: &Owner) -> Option<&Owner> {
         self.owners.get_key_value(owner).map(|(counted, _)| counted)

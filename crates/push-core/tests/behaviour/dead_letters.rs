@@ -349,3 +349,32 @@ fn a_replayed_letter_asks_for_its_handler() {
     });
     assert_eq!(terminal.out.wanted, [(id, Some(false))]);
 }
+
+#[test]
+fn dead_letters_of_a_user_push_out_none_of_others() {
+    let mut scene = Scene::with(Settings {
+        max_dead_letters: 5,
+        max_dead_letters_per_user: 2,
+        ..wsp()
+    });
+    let terminal = &mut scene.terminal;
+    let mut sandboxes = Vec::new();
+    for (number, sandbox) in (10..).zip(["a", "b", "c", "d"]) {
+        let (owner, id) = (
+            format!("uid:9/flatpak:{sandbox}"),
+            format!("x-example:{sandbox}"),
+        );
+        terminal.registered(&owner, request(&id));
+        let letter = terminal.accepted(PushBuilder::to(&id).transaction(number));
+        terminal.acknowledge(&owner, &[letter], Outcome::Rejected);
+        sandboxes.push(letter);
+    }
+    let left = |terminal: &Terminal| -> Vec<_> {
+        let letters = terminal.client.dead_letters(None, None);
+        letters.map(|letter| letter.event).collect()
+    };
+    let expected = [&scene.letters[..], &sandboxes[2..]].concat();
+    assert_eq!(left(terminal), expected);
+    terminal.crash();
+    assert_eq!(left(terminal), expected);
+}

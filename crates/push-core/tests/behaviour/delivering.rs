@@ -257,6 +257,28 @@ fn connections_and_fetches_of_one_owner_are_bounded() {
 }
 
 #[test]
+fn a_user_has_no_more_connections_by_having_sandboxes() {
+    let mut terminal = Terminal::new(Settings {
+        max_subscribers_per_owner: 2,
+        max_subscribers_per_user: 2,
+        ..settings()
+    });
+    let first = terminal.subscribe("uid:7/flatpak:a", ALL, 1);
+    terminal.fetch("uid:7/snap:b", ALL, 1, SECOND);
+    terminal.subscribe("uid:7/flatpak:c", ALL, 1);
+    let (_, refusal) = terminal.out.refused.pop().unwrap();
+    assert_eq!(refusal.reason, Reason::QuotaExceeded);
+    assert!(
+        refusal.detail.contains("max_subscribers_per_user"),
+        "{refusal}"
+    );
+    terminal.subscribe("uid:8", ALL, 1);
+    terminal.unsubscribe(first);
+    terminal.subscribe("uid:7", ALL, 1);
+    assert!(terminal.out.refused.is_empty());
+}
+
+#[test]
 fn a_late_event_is_tried_again_after_a_back_off_and_the_rest_waits_behind_it() {
     let mut terminal = terminal();
     terminal.subscribe("uid:1", ALL, 1);

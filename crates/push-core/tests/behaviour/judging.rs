@@ -583,6 +583,40 @@ fn octets_are_bounded_over_everything_and_live_events_come_first() {
 }
 
 #[test]
+fn what_waits_for_the_sandboxes_of_a_user_leaves_room_to_others() {
+    let mut terminal = Terminal::new(Settings {
+        max_total_octets: 8_000,
+        max_octets_per_user: 4_500,
+        ..wsp()
+    });
+    let ids = ["x-example:a", "x-example:b", "x-example:c", "x-example:d"];
+    for id in ids {
+        terminal.registered(&format!("uid:7/snap:{id}"), request(id));
+    }
+    terminal.registered("uid:8", request(MMS));
+    let large = |id: &str, transaction| {
+        let push = PushBuilder::to(id).transaction(transaction);
+        push.content(vec![0; 1_000])
+    };
+    let dead = terminal.accepted(large(ids[0], 1));
+    terminal.acknowledge("uid:7/snap:x-example:a", &[dead], Outcome::Rejected);
+    terminal.accepted(large(ids[1], 2));
+    terminal.accepted(large(ids[2], 3));
+    assert_eq!(terminal.client.counts().dead_letters, 1);
+    // Its own dead letter gives way, and nothing else does.
+    terminal.accepted(large(ids[3], 4));
+    assert_eq!(terminal.client.counts().dead_letters, 0);
+    assert_eq!(terminal.push_refused(large(ids[0], 5)), PushRefusal::NoRoom);
+    terminal.accepted(large(MMS, 6));
+    terminal.accepted(large(MMS, 7));
+    // What is taken makes room again, after a restart as well.
+    terminal.crash();
+    assert_eq!(terminal.push_refused(large(ids[0], 8)), PushRefusal::NoRoom);
+    terminal.deregistered("uid:7/snap:x-example:b", ids[1]);
+    terminal.accepted(large(ids[0], 9));
+}
+
+#[test]
 fn an_explanation_says_what_a_push_would_meet() {
     let mut terminal = Terminal::new(Settings {
         max_queue_events: 1,

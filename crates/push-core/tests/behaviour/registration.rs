@@ -687,6 +687,32 @@ fn quotas_of_registrations_hold() {
 }
 
 #[test]
+fn a_user_has_no_more_registrations_by_having_sandboxes() {
+    let mut terminal = Terminal::new(Settings {
+        max_registrations: 4,
+        max_registrations_per_owner: 2,
+        max_registrations_per_user: 3,
+        ..wsp()
+    });
+    for sandbox in ["a", "b", "c"] {
+        let owner = format!("uid:7/flatpak:{sandbox}");
+        terminal.registered(&owner, request(&format!("x-example:{sandbox}")));
+    }
+    let refusal = terminal.refused("uid:7/flatpak:d", request("x-example:d"));
+    assert_eq!(refusal.reason, Reason::QuotaExceeded);
+    for part in [
+        "3 registrations of user 7,",
+        "max_registrations_per_user",
+        "deregister one",
+    ] {
+        assert!(refusal.detail.contains(part), "{refusal}");
+    }
+    terminal.registered("uid:8", request("x-example:d"));
+    terminal.deregistered("uid:7/flatpak:a", "x-example:a");
+    terminal.registered("uid:7", request("x-example:e"));
+}
+
+#[test]
 fn ids_of_registrations_never_come_back() {
     let mut terminal = terminal();
     let first = terminal.registered("uid:1", request(MMS));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use push_message::Owner;
+use push_message::{Owner, ShareBounds};
 
 use super::networks::Networks;
 
@@ -70,6 +70,8 @@ pub struct WebhookSettings {
     pub max_lookups: usize,
     /// Of these, for one owner.
     pub max_lookups_per_owner: usize,
+    /// Of these, for one user, its sandboxed applications included.
+    pub max_lookups_per_user: usize,
 }
 
 impl Default for WebhookSettings {
@@ -84,6 +86,7 @@ impl Default for WebhookSettings {
             certificate: None,
             max_lookups: 16,
             max_lookups_per_owner: 4,
+            max_lookups_per_user: 8,
         }
     }
 }
@@ -101,6 +104,8 @@ pub struct UnixSocketSettings {
     pub max_lookups: usize,
     /// Of these, for one owner.
     pub max_lookups_per_owner: usize,
+    /// Of these, for one user, its sandboxed applications included.
+    pub max_lookups_per_user: usize,
 }
 
 impl Default for UnixSocketSettings {
@@ -111,6 +116,27 @@ impl Default for UnixSocketSettings {
             users: Vec::new(),
             max_lookups: 16,
             max_lookups_per_owner: 4,
+            max_lookups_per_user: 8,
+        }
+    }
+}
+
+impl WebhookSettings {
+    pub(super) const fn lookups(&self) -> ShareBounds {
+        ShareBounds {
+            all: self.max_lookups,
+            per_owner: self.max_lookups_per_owner,
+            per_user: self.max_lookups_per_user,
+        }
+    }
+}
+
+impl UnixSocketSettings {
+    pub(super) const fn lookups(&self) -> ShareBounds {
+        ShareBounds {
+            all: self.max_lookups,
+            per_owner: self.max_lookups_per_owner,
+            per_user: self.max_lookups_per_user,
         }
     }
 }

@@ -60,7 +60,7 @@ impl UnixSockets {
     pub fn new(settings: UnixSocketSettings, secrets: Arc<Secrets>) -> Self {
         Self(Arc::new(Shared {
             post: Arc::new(settings.post.clone()),
-            lookups: Places::new(settings.max_lookups, settings.max_lookups_per_owner),
+            lookups: Places::new(settings.lookups()),
             settings,
             secrets,
         }))

@@ -94,7 +94,7 @@ impl Webhooks {
     pub fn new(settings: WebhookSettings, secrets: Arc<Secrets>) -> Self {
         Self(Arc::new(Shared {
             post: Arc::new(settings.post.clone()),
-            lookups: Places::new(settings.max_lookups, settings.max_lookups_per_owner),
+            lookups: Places::new(settings.lookups()),
             settings,
             secrets,
             tls: Tls::default(),

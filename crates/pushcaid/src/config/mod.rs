@@ -143,6 +143,8 @@ section! {
         max_registrations: usize = Settings::default().max_registrations,
         /// Registrations of one owner.
         max_registrations_per_owner: usize = Settings::default().max_registrations_per_owner,
+        /// Registrations of one user, those of its sandboxed applications included. What it leaves of all is for others.
+        max_registrations_per_user: usize = Settings::default().max_registrations_per_user,
         /// Addresses in the whitelist of one registration.
         max_whitelist: usize = Settings::default().max_whitelist,
         /// Connection profiles in one registration.
@@ -182,6 +184,8 @@ section! {
         max_completed: usize = Settings::default().max_completed,
         /// Connections and waiting fetches of one owner.
         max_subscribers_per_owner: usize = Settings::default().max_subscribers_per_owner,
+        /// Connections and waiting fetches of one user, those of its sandboxed applications included.
+        max_subscribers_per_user: usize = Settings::default().max_subscribers_per_user,
     }
 }
 
@@ -194,12 +198,18 @@ section! {
         max_queue_octets: Octets = Octets(Settings::default().max_queue_octets),
         /// Octets that wait in all.
         max_total_octets: Octets = Octets(Settings::default().max_total_octets),
+        /// Of these, octets of one user, its sandboxed applications and dead letters included, or of one service or token. Its dead
+        /// letters give way to its events.
+        max_octets_per_user: Octets = Octets(Settings::default().max_octets_per_user),
         /// How long a push is held that matched no registration, for an application that registers late; `0s`: not at all.
         hold_unmatched: Span = Span(Settings::default().hold_unmatched),
         /// Pushes held that matched no registration.
         max_held_events: usize = Settings::default().max_held_events,
         /// Dead letters kept in all; the oldest give way.
         max_dead_letters: usize = Settings::default().max_dead_letters,
+        /// Of these, dead letters of one user, those of its sandboxed applications included, or of one service or token; its oldest
+        /// give way.
+        max_dead_letters_per_user: usize = Settings::default().max_dead_letters_per_user,
     }
 }
 
@@ -256,6 +266,8 @@ section! {
         max_watchers: usize = ClientSettings::default().max_watchers,
         /// Watches of one owner, at one time.
         max_watchers_per_owner: usize = ClientSettings::default().max_watchers_per_owner,
+        /// Watches of one user, at one time, those of its sandboxed applications included.
+        max_watchers_per_user: usize = ClientSettings::default().max_watchers_per_user,
         /// What goes on that one watcher has not taken yet; what is more is missed, and the watcher is told how much.
         watch_queue: usize = ClientSettings::default().watch_queue,
         /// Octets of this, content included.

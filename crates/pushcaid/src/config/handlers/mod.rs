@@ -26,6 +26,8 @@ section! {
         max_at_work: usize = RunnerSettings::default().max_at_work,
         /// Of these, registrations of one owner: whoever names many handlers that hang keeps no other owner waiting.
         max_at_work_per_owner: usize = RunnerSettings::default().max_at_work_per_owner,
+        /// Of these, registrations of one user, those of its sandboxed applications included.
+        max_at_work_per_user: usize = RunnerSettings::default().max_at_work_per_user,
         /// Events that one handler is given before it makes room for those that wait.
         events_per_turn: u32 = RunnerSettings::default().events_per_turn,
         /// How long it may take to reach an application, and how long an application may take to answer on an event before the
@@ -110,6 +112,7 @@ impl Handlers {
         let numbers = [
             ("max_at_work", self.max_at_work),
             ("max_at_work_per_owner", self.max_at_work_per_owner),
+            ("max_at_work_per_user", self.max_at_work_per_user),
             ("events_per_turn", self.events_per_turn as usize),
         ];
         at_least_one("handlers", numbers)
@@ -119,6 +122,7 @@ impl Handlers {
         let Self {
             max_at_work,
             max_at_work_per_owner,
+            max_at_work_per_user,
             events_per_turn,
             event_timeout,
             stop_timeout,
@@ -136,6 +140,7 @@ impl Handlers {
         Ok(RunnerSettings {
             max_at_work: *max_at_work,
             max_at_work_per_owner: *max_at_work_per_owner,
+            max_at_work_per_user: *max_at_work_per_user,
             events_per_turn: *events_per_turn,
             event_timeout: event_timeout.0,
             stop_timeout: stop_timeout.0,

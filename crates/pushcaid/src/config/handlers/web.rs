@@ -72,6 +72,8 @@ section! {
         max_lookups: usize = WebhookSettings::default().max_lookups,
         /// Of these, for one owner.
         max_lookups_per_owner: usize = WebhookSettings::default().max_lookups_per_owner,
+        /// Of these, for one user, its sandboxed applications included.
+        max_lookups_per_user: usize = WebhookSettings::default().max_lookups_per_user,
     }
 }
 
@@ -87,6 +89,8 @@ section! {
         max_lookups: usize = UnixSocketSettings::default().max_lookups,
         /// Of these, for one owner.
         max_lookups_per_owner: usize = UnixSocketSettings::default().max_lookups_per_owner,
+        /// Of these, for one user, its sandboxed applications included.
+        max_lookups_per_user: usize = UnixSocketSettings::default().max_lookups_per_user,
     }
 }
 
@@ -135,6 +139,7 @@ impl WebhooksTable {
             [
                 ("max_lookups", self.max_lookups),
                 ("max_lookups_per_owner", self.max_lookups_per_owner),
+                ("max_lookups_per_user", self.max_lookups_per_user),
             ],
         )?;
         Ok(WebhookSettings {
@@ -152,6 +157,7 @@ impl WebhooksTable {
             certificate: self.certificate()?,
             max_lookups: self.max_lookups,
             max_lookups_per_owner: self.max_lookups_per_owner,
+            max_lookups_per_user: self.max_lookups_per_user,
         })
     }
 
@@ -245,6 +251,7 @@ impl UnixTable {
             [
                 ("max_lookups", self.max_lookups),
                 ("max_lookups_per_owner", self.max_lookups_per_owner),
+                ("max_lookups_per_user", self.max_lookups_per_user),
             ],
         )?;
         let directories = self.directories.iter().flatten();
@@ -258,6 +265,7 @@ impl UnixTable {
             users: self.users.clone(),
             max_lookups: self.max_lookups,
             max_lookups_per_owner: self.max_lookups_per_owner,
+            max_lookups_per_user: self.max_lookups_per_user,
         })
     }
 }
