@@ -1,12 +1,13 @@
 //! Whether somebody may do what is an administrator's: asked of polkit, where it is on the bus.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use push_api::{Caller, Reason};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use zbus::message::{Flags, Header};
 use zbus::names::UniqueName;
 use zbus::{Connection, Message, Variant, fdo};
@@ -95,9 +96,13 @@ impl Authority {
         let (Some(patience), Some(sender)) = (self.patience, header.sender()) else {
             return refuse("only root and the daemon's own user may, as polkit is not asked here");
         };
-        let Ok(connection) = self.connect(patience + GRACE).await else {
-            return refuse("polkit cannot be asked: the bus does not answer");
+        let began = Instant::now();
+        let Ok(connection) = self.connect(patience).await else {
+            return refuse(&format!(
+                "polkit cannot be asked: the bus does not answer within {patience:?}"
+            ));
         };
+        let left = patience.saturating_sub(began.elapsed());
         let number = self.questions.fetch_add(1, Ordering::Relaxed);
         let question = Question {
             sender: sender.to_owned(),
@@ -110,9 +115,9 @@ impl Authority {
         };
         let verdict = tokio::select! {
             verdict = question.ask(&connection) => verdict,
-            why = given_up(patience, admitted) => {
+            why = given_up(left, admitted) => {
                 question.cancel(&connection).await;
-                return refuse(&why);
+                return refuse(&why.unwrap_or_else(|| format!("polkit has not answered within {patience:?}")));
             }
         };
         match verdict {
@@ -134,13 +139,18 @@ impl Authority {
         }
     }
 
+    /// The connection to the bus, which may take as long as an answer to come about, the wait for others who connect included.
     async fn connect(&self, patience: Duration) -> zbus::Result<Connection> {
-        let mut connection = self.connection.lock().await;
-        if let Some(connection) = connection.as_ref().filter(|open| !open.is_closed()) {
-            return Ok(connection.clone());
-        }
-        let connected = connect(&self.address, patience).await?;
-        Ok(connection.insert(connected).clone())
+        let connecting = async {
+            let mut connection = self.connection.lock().await;
+            if let Some(connection) = connection.as_ref().filter(|open| !open.is_closed()) {
+                return Ok(connection.clone());
+            }
+            let connected = connect(&self.address, patience + GRACE).await?;
+            Ok(connection.insert(connected).clone())
+        };
+        let late = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        timeout(patience, connecting).await.unwrap_or_else(late)
     }
 }
 
@@ -206,12 +216,10 @@ impl Question {
     }
 }
 
-/// Waits until there is no use in an answer any more, and says why.
-async fn given_up(patience: Duration, admitted: &mut Admitted) -> String {
-    match timeout(patience, admitted.gone()).await {
-        Ok(()) => "the caller has left the bus".to_owned(),
-        Err(_) => format!("polkit has not answered within {patience:?}"),
-    }
+/// Waits until there is no use in an answer any more, and says why, where it is not for the time.
+async fn given_up(left: Duration, admitted: &mut Admitted) -> Option<String> {
+    let gone = timeout(left, admitted.gone()).await;
+    gone.ok().map(|()| "the caller has left the bus".to_owned())
 }
 
 /// Whether nobody is there who could be asked.
@@ -235,4 +243,23 @@ fn refused(caller: &Caller, action: Action, why: &str) -> Failure {
     let (owner, id) = (&caller.owner, action.id());
     let detail = format!("{owner} is not authorized for `{id}`: {why}");
     Failure::new(Reason::NotAuthorized, None, &detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_bus_that_does_not_answer_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bus");
+        // It takes connections, and says nothing.
+        let _bus = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let patience = Duration::from_millis(50);
+        let address = BusAddress::At(format!("unix:path={}", path.display()));
+        let authority = Authority::new(address, patience);
+        let (first, second) =
+            tokio::join!(authority.connect(patience), authority.connect(patience));
+        assert!(first.is_err() && second.is_err());
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use push_api::PushEventView;
 
 /// The most octets of such JSON; of content that says more, nothing is shown.
-const MAX_OCTETS: usize = 16 * 1024;
+pub(crate) const MAX_OCTETS: usize = 16 * 1024;
 
 /// What the content says where its type is one of WAP's that push-content knows: indications, service loading, cache operations,
 /// notifications of mail and of MMS, provisioning. Plain text says nothing that is not there already.

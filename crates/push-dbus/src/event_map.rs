@@ -46,10 +46,19 @@ pub struct EventMap<'a> {
 /// # Errors
 /// The kernel gives no file in memory.
 pub fn event_map(view: PushEventView<'_>, inline: usize) -> io::Result<EventMap<'_>> {
+    let decoded = decoded(&view);
+    event_map_with(view, decoded, inline)
+}
+
+/// [`event_map`] of an event of which it is known what its content says.
+pub(crate) fn event_map_with(
+    view: PushEventView<'_>,
+    decoded: Option<String>,
+    inline: usize,
+) -> io::Result<EventMap<'_>> {
     let content = (view.content.len() > inline)
         .then(|| sealed_file(view.content))
         .transpose()?;
-    let decoded = decoded(&view);
     Ok(EventMap {
         view,
         content,

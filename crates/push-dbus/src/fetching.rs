@@ -7,18 +7,49 @@ use serde::ser::{Error as _, Serialize, SerializeSeq as _, Serializer};
 use zbus::{Signature, Type};
 
 use crate::callers::Admitted;
-use crate::event_map::{EventMap, event_map};
+use crate::decoded::{self, decoded};
+use crate::event_map::{EventMap, event_map_with};
 use crate::failure::{Failure, Fallible};
 use crate::interface::Shared;
 
 /// The most descriptors in one message: what both buses let through by default.
 const MAX_DESCRIPTORS: usize = 16;
+/// What most events have at most beside their content: headers, and what the content says.
+const MOST_BESIDE: usize = 64 * 1024 + decoded::MAX_OCTETS;
 
 /// Events that were taken, written as `aa{sv}`.
 #[derive(Debug)]
 pub(crate) struct Fetched<E> {
-    events: Vec<E>,
+    events: Vec<Told<E>>,
     inline: usize,
+}
+
+/// An event, and what its content says.
+#[derive(Debug)]
+struct Told<E> {
+    event: E,
+    decoded: Option<String>,
+}
+
+impl<E: DeliveredEvent> Told<E> {
+    fn of(event: E) -> Self {
+        let decoded = decoded(&event.view());
+        Self { event, decoded }
+    }
+
+    /// What it takes of an answer, beside descriptors.
+    fn octets(&self, inline: usize) -> usize {
+        let view = self.event.view();
+        let content = match view.content.len() {
+            octets if octets > inline => 0,
+            octets => octets,
+        };
+        content + view.headers.text_length() + self.decoded.as_ref().map_or(0, String::len)
+    }
+
+    fn has_descriptor(&self, inline: usize) -> bool {
+        self.event.view().content.len() > inline
+    }
 }
 
 impl<E> Type for Fetched<E> {
@@ -28,8 +59,9 @@ impl<E> Type for Fetched<E> {
 impl<E: DeliveredEvent> Serialize for Fetched<E> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut events = serializer.serialize_seq(Some(self.events.len()))?;
-        for event in &self.events {
-            let map = event_map(event.view(), self.inline).map_err(S::Error::custom)?;
+        for Told { event, decoded } in &self.events {
+            let map = event_map_with(event.view(), decoded.clone(), self.inline);
+            let map = map.map_err(S::Error::custom)?;
             events.serialize_element(&map)?;
         }
         events.end()
@@ -110,7 +142,8 @@ async fn query<S: PushService>(
     })
 }
 
-/// Takes in small steps, so that neither the descriptors nor the octets of one message are too many for the bus.
+/// Takes in small steps, so that neither the descriptors nor the octets of one message are too many for the bus: no more events at
+/// once than fit into what is left of it, however much each has, and one where that is none.
 async fn take<S: PushService>(
     shared: &Shared<S>,
     caller: &Caller,
@@ -123,16 +156,17 @@ async fn take<S: PushService>(
     let wanted = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let (mut events, mut descriptors, mut octets) = (Vec::new(), 0, 0);
     while events.len() < wanted && descriptors < MAX_DESCRIPTORS && octets < most_octets {
+        let fitting = ((most_octets - octets) / (inline + MOST_BESIDE)).max(1);
         let step = (wanted - events.len()).min(MAX_DESCRIPTORS - descriptors);
+        let step = step.min(fitting);
         query.limit = u32::try_from(step).unwrap_or(u32::MAX);
         let taken = shared.service.fetch(caller.clone(), query.clone()).await?;
         let ended = taken.len() < step;
-        for event in &taken {
-            let view = event.view();
-            descriptors += usize::from(view.content.len() > inline);
-            octets += view.content.len().min(inline) + view.headers.text_length();
+        for event in taken.into_iter().map(Told::of) {
+            descriptors += usize::from(event.has_descriptor(inline));
+            octets += event.octets(inline);
+            events.push(event);
         }
-        events.extend(taken);
         query.wait = Duration::ZERO;
         if ended {
             break;
@@ -141,7 +175,7 @@ async fn take<S: PushService>(
     Ok(fetched(shared, events))
 }
 
-fn fetched<S: PushService>(shared: &Shared<S>, events: Vec<S::Event>) -> Fetched<S::Event> {
+fn fetched<S: PushService>(shared: &Shared<S>, events: Vec<Told<S::Event>>) -> Fetched<S::Event> {
     Fetched {
         events,
         inline: shared.settings.inline_content,

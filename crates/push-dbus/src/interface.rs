@@ -68,7 +68,7 @@ impl<S: PushService> Shared<S> {
     ) -> Fallible<u32> {
         let mut admitted = self.admit(connection, header).await?;
         let choice = options::letter_choice(choice)?;
-        check_count(&ids, 0)?;
+        check_count(&ids, 0, "dead letters")?;
         let others = choice.all_owners.then_some(Action::ManageDeadLetters);
         let caller = self.caller_for(&mut admitted, header, others).await?;
         let request = choice.request(fate, ids);
@@ -301,18 +301,20 @@ fn refused_of(
     Failure::new(reason, None, &detail)
 }
 
-fn check_count(ids: &[String], least: usize) -> Fallible<()> {
+fn check_count(ids: &[String], least: usize, what: &str) -> Fallible<()> {
     let count = ids.len();
     if (least..=MAX_NAMED).contains(&count) {
         return Ok(());
     }
-    let detail = format!("{count} events are named; name {least} to {MAX_NAMED}");
+    let detail = format!(
+        "{count} {what} are named; one call names {least} to {MAX_NAMED}, so make one for each {MAX_NAMED} of them"
+    );
     Err(Failure::invalid("event_ids", &detail))
 }
 
 fn acknowledgements(ids: Vec<String>, outcome: &str) -> Fallible<Vec<BatchAcknowledgement>> {
     let outcome = outcome_of(outcome)?;
-    check_count(&ids, 1)?;
+    check_count(&ids, 1, "events")?;
     let acknowledgement = |id| BatchAcknowledgement { id, outcome };
     Ok(ids.into_iter().map(acknowledgement).collect())
 }

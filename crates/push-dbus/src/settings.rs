@@ -44,7 +44,8 @@ pub struct DbusSettings {
     pub max_fetch: u32,
     /// How long one fetch may wait.
     pub max_wait: Duration,
-    /// Octets of content in one answer to a fetch, beside descriptors; one event goes through whatever its size.
+    /// Octets in one answer to a fetch, beside descriptors: content, headers, and what the content says. One event goes through
+    /// whatever its size.
     pub max_answer_octets: usize,
     /// Octets of content up to which it stands in the event itself; more goes by descriptor.
     pub inline_content: usize,

@@ -123,3 +123,27 @@ async fn an_answer_that_is_too_large_comes_without_its_body() {
     assert_eq!(maps(&listed.unwrap()).len(), 0);
     stage.stop().await;
 }
+
+#[tokio::test]
+async fn what_the_content_says_counts_in_an_answer() {
+    let Some(stage) = Stage::with(|settings| settings.max_answer_octets = 30_000).await else {
+        return;
+    };
+    let application = stage.bus.connect().await;
+    let id = register(&application).await;
+    // An MMS notification of few octets: an address, of which each octet says six in JSON.
+    let notification = [&b"\x8c\x82\x98T1\0\x8d\x90\x83"[..], &[0x01; 1_200], b"\0"].concat();
+    for transaction in 1..=9 {
+        stage.push(transaction, &notification);
+    }
+    let mut taken = 0;
+    while taken < 9 {
+        let body = (&id, 9_u32, 60_000_u32);
+        let answer = call(&application, "Fetch", &body).await.unwrap();
+        assert!(answer.body().data().len() < 40_000, "{taken}");
+        let events = maps(&answer);
+        assert!(events[0].contains_key("decoded") && events.len() < 9);
+        taken += events.len();
+    }
+    stage.stop().await;
+}
