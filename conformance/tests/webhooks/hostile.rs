@@ -6,7 +6,7 @@ use conformance::process::eventually;
 
 use crate::{
     receiver::{Act, Receiver, status},
-    stage::{LOOPBACK, MMS, Stage},
+    stage::{FAST, LOOPBACK, MMS, Stage},
 };
 
 /// Little patience with a receiver that hangs; one that answers has time enough on a machine with much to do.
@@ -81,6 +81,26 @@ fn what_was_accepted_is_done_with_whatever_follows() -> anyhow::Result<()> {
         let request = receiver.request()?;
         assert_eq!(request.content()?, [number]);
         assert_eq!(request.header("pushcai-attempt"), Some("1"));
+    }
+    stage.all_done()?;
+    assert!(!receiver.has_request());
+    Ok(())
+}
+
+/// The head has said that the event is accepted, and the time for it passes while the body is waited for.
+#[test]
+fn what_was_accepted_is_done_with_though_the_answer_never_ends() -> anyhow::Result<()> {
+    let endless = octets("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nfor explain");
+    let settings = format!("{FAST}event_timeout = \"2s\"\n{LOOPBACK}body_timeout = \"60s\"\n");
+    let stage = Stage::patient(&settings)?;
+    let receiver = Receiver::listen(stage.host(), vec![Act::Stall(endless)])?;
+    stage.register(MMS, &receiver.url("/"))?;
+    let sender = stage.sender()?;
+    for number in 0..2_u8 {
+        stage.push_from(&sender, &[number])?;
+        let request = receiver.request()?;
+        assert_eq!(request.content()?, [number]);
+        assert_eq!(request.header("pushcai-attempt"), Some("1"), "{request:?}");
     }
     stage.all_done()?;
     assert!(!receiver.has_request());

@@ -21,6 +21,8 @@ pub(crate) enum Act {
     Close(Vec<u8>),
     /// Writes these octets again and again until the other end has had enough.
     Flood(Vec<u8>, Vec<u8>),
+    /// Writes these octets and then nothing, until the other end has had enough.
+    Stall(Vec<u8>),
     /// Says nothing, until the other end has had enough.
     Hang,
 }
@@ -130,6 +132,11 @@ fn attend(
             Act::Flood(first, again) => {
                 writer.write_all(&first)?;
                 while writer.write_all(&again).is_ok() {}
+                return Ok(());
+            }
+            Act::Stall(octets) => {
+                writer.write_all(&octets)?;
+                reader.read_to_end(&mut Vec::new())?;
                 return Ok(());
             }
             Act::Hang => {

@@ -15,7 +15,7 @@ use push_api::DeliveredEvent as _;
 use push_client::{Boxed, Event, Outcome, unix_time};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::outcome::{Answered, Rests, judge};
 use super::settings::PostSettings;
@@ -126,14 +126,15 @@ impl Courier {
     /// Sends an event; once more over a new connection where the old one turns out to be closed. The receiver knows the event again by
     /// its id, should it have had it.
     async fn deliver(&mut self, event: &Event) -> Answer {
+        let began = Instant::now();
         let mut body = Vec::new();
         event.view().write_json(&mut body);
         let body = Bytes::from(body);
         let connection = self.connected().await?;
-        let posted = match self.post(event, body.clone(), connection).await {
+        let posted = match self.post(event, body.clone(), connection, began).await {
             Err(Failure::Stale) => {
                 let connection = self.connect().await?;
-                self.post(event, body, connection).await
+                self.post(event, body, connection, began).await
             }
             posted => posted,
         };
@@ -158,6 +159,7 @@ impl Courier {
         event: &Event,
         body: Bytes,
         mut connection: Connection,
+        began: Instant,
     ) -> Result<Answered, Failure> {
         let request = self
             .request(event, body)
@@ -167,12 +169,19 @@ impl Courier {
         let answer = answer
             .map_err(|_| Failure::Broken(format!("no answer within {limit:?}")))?
             .map_err(|error| failed(&error, connection.used))?;
-        let (answered, whole) = self.read(answer).await;
+        let (answered, whole) = self.read(answer, began).await;
         if whole {
             connection.used = true;
             self.connection = Some(connection);
         }
         Ok(answered)
+    }
+
+    /// How long a body is waited for: the event is not to count as unanswered for want of it, so a tenth of its time is left.
+    fn body_patience(&self, began: Instant) -> Duration {
+        let for_all = self.settings.event_timeout;
+        let left = for_all.mul_f64(0.9).saturating_sub(began.elapsed());
+        self.settings.body_timeout.min(left)
     }
 
     fn request(&self, event: &Event, body: Bytes) -> hyper::http::Result<Request<Full<Bytes>>> {
@@ -190,9 +199,9 @@ impl Courier {
             .body(Full::new(body))
     }
 
-    /// Reads an answer's body as far as it is kept; says whether that was all of it. Its status has been said by then, so that no more
-    /// depends on the rest.
-    async fn read(&self, answer: Response<Incoming>) -> (Answered, bool) {
+    /// Reads an answer's body as far as it is kept, and as long as there is time; says whether that was all of it. Its status has been
+    /// said by then, so that no more depends on the rest.
+    async fn read(&self, answer: Response<Incoming>, began: Instant) -> (Answered, bool) {
         let (head, mut body) = answer.into_parts();
         let most = self.settings.max_body_octets;
         let mut kept = Vec::new();
@@ -208,7 +217,7 @@ impl Courier {
             }
             true
         };
-        let whole = timeout(self.settings.body_timeout, reading).await;
+        let whole = timeout(self.body_patience(began), reading).await;
         let retry_after = head.headers.get(RETRY_AFTER);
         let answered = Answered {
             status: head.status.as_u16(),

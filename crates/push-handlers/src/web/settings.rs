@@ -6,6 +6,7 @@ use std::time::Duration;
 use push_message::{Owner, ShareBounds};
 
 use super::networks::Networks;
+use crate::RunnerSettings;
 
 /// How events are sent by HTTP, over whatever connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,10 @@ pub struct PostSettings {
     pub answer_timeout: Duration,
     /// From the end of the answer's head to the end of its body.
     pub body_timeout: Duration,
+    /// How long all of it may take before the event counts as not answered
+    /// ([`RunnerSettings::event_timeout`](crate::RunnerSettings::event_timeout)). The head says what an answer comes to, so its body is
+    /// waited for no longer than leaves time to say that.
+    pub event_timeout: Duration,
     /// How long a connection is kept open for the next event.
     pub idle_timeout: Duration,
     /// Octets of an answer's head; a longer one is no answer. 8 KiB at least.
@@ -38,6 +43,7 @@ impl Default for PostSettings {
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(5),
+            event_timeout: RunnerSettings::default().event_timeout,
             idle_timeout: Duration::from_secs(30),
             max_head_octets: 16 << 10,
             max_headers: 64,

@@ -44,7 +44,8 @@ section! {
         max_fetch: u32 = DbusSettings::default().max_fetch,
         /// How long one fetch may wait.
         max_wait: Span = Span(DbusSettings::default().max_wait),
-        /// Octets of content in one answer to a fetch; one event goes through whatever its size.
+        /// Octets in one answer to a fetch: content, headers, and what the content says (`decoded`). One event goes through whatever
+        /// its size.
         max_answer: Octets = Octets(DbusSettings::default().max_answer_octets),
         /// Octets of content up to which it stands in the event itself; more goes by file descriptor.
         inline_content: Octets = Octets(DbusSettings::default().inline_content),

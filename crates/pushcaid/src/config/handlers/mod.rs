@@ -92,7 +92,12 @@ impl Handlers {
             Arc::new(exec.with_backoff(self.backoff_base.0, self.backoff_limit.0)),
             Arc::new(units),
         ];
-        schemes.extend(web::schemes(&self.webhooks, &self.unix, state_dir)?);
+        schemes.extend(web::schemes(
+            &self.webhooks,
+            &self.unix,
+            self.event_timeout,
+            state_dir,
+        )?);
         let session_helpers = SessionHelperTable::new(self.session_helpers.settings()?);
         Ok(HandlersWiring {
             runner: self.runner(acknowledgement_timeout)?,

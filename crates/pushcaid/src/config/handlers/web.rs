@@ -52,7 +52,8 @@ section! {
         connect_timeout: Span = Span(PostSettings::default().connect_timeout),
         /// From the first octet of a request to the end of the answer's head. `[handlers] event_timeout` holds beside it.
         answer_timeout: Span = Span(PostSettings::default().answer_timeout),
-        /// From the end of the answer's head to the end of its body; what the head said holds even where the body is cut short.
+        /// From the end of the answer's head to the end of its body, as far as `[handlers] event_timeout` leaves time; what the head
+        /// said holds even where the body is cut short.
         body_timeout: Span = Span(PostSettings::default().body_timeout),
         /// How long a connection is kept open for the next event, while nobody waits for its place.
         idle_timeout: Span = Span(PostSettings::default().idle_timeout),
@@ -120,13 +121,14 @@ impl From<PlainHttpName> for PlainHttp {
 pub(super) fn schemes(
     webhooks: &WebhooksTable,
     unix: &UnixTable,
+    event_timeout: Span,
     state_dir: Option<&Path>,
 ) -> Result<Vec<Arc<dyn Scheme>>, Wrong> {
     let kept = || state_dir.map(|directory| directory.join("webhook.key"));
     let key_file = webhooks.key_file.clone().or_else(kept);
     let secrets = Secrets::open(key_file).map_err(|error| wrong(WEBHOOKS, "key_file")(&error))?;
     let secrets = Arc::new(secrets);
-    let post = webhooks.post()?;
+    let post = webhooks.post(event_timeout)?;
     let sockets = UnixSockets::new(unix.settings(post.clone())?, Arc::clone(&secrets));
     let webhooks = Webhooks::new(webhooks.settings(post)?, secrets);
     Ok(vec![Arc::new(webhooks), Arc::new(sockets)])
@@ -217,7 +219,7 @@ impl WebhooksTable {
         }
     }
 
-    fn post(&self) -> Result<PostSettings, Wrong> {
+    fn post(&self, event_timeout: Span) -> Result<PostSettings, Wrong> {
         let spans = [
             ("connect_timeout", self.connect_timeout),
             ("answer_timeout", self.answer_timeout),
@@ -233,6 +235,7 @@ impl WebhooksTable {
             connect_timeout: self.connect_timeout.0,
             answer_timeout: self.answer_timeout.0,
             body_timeout: self.body_timeout.0,
+            event_timeout: event_timeout.0,
             idle_timeout: self.idle_timeout.0,
             max_head_octets: self.max_answer_head.0,
             max_headers: self.max_answer_headers,
@@ -329,7 +332,13 @@ mod tests {
             ports: vec!["443".to_owned(), "8000 - 8999".to_owned()],
             ..WebhooksTable::default()
         };
-        let settings = table.settings(table.post().unwrap()).unwrap();
+        let settings = table
+            .settings(
+                table
+                    .post(Span(PostSettings::default().event_timeout))
+                    .unwrap(),
+            )
+            .unwrap();
         let networks: Vec<String> = settings
             .networks
             .allowed
@@ -339,7 +348,13 @@ mod tests {
         assert_eq!(networks, ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]);
         assert_eq!(settings.ports, [(443, 443), (8000, 8999)]);
         let default = WebhooksTable::default();
-        let settings = default.settings(default.post().unwrap()).unwrap();
+        let settings = default
+            .settings(
+                default
+                    .post(Span(PostSettings::default().event_timeout))
+                    .unwrap(),
+            )
+            .unwrap();
         assert_eq!(settings, WebhookSettings::default());
     }
 }
