@@ -48,7 +48,7 @@ pub struct DeliverySettings {
 impl Default for DeliverySettings {
     fn default() -> Self {
         Self {
-            window: 16,
+            window: 32,
             inline_content: 64 * 1024,
             linger: Duration::from_millis(500),
         }

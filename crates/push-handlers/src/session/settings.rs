@@ -27,7 +27,7 @@ impl Default for SessionSettings {
             max_tasks: 256,
             max_missed: 4096,
             check_timeout: Duration::from_secs(10),
-            window: 16,
+            window: 32,
             linger: Duration::from_millis(200),
         }
     }
