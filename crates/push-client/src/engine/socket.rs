@@ -24,6 +24,8 @@ pub(crate) struct Listener {
     errors: u32,
     /// The kernel takes datagrams apart that are sent as one.
     takes_apart: bool,
+    /// To whom that was tried last and cannot be.
+    apart_to: Option<SocketAddr>,
 }
 
 /// What came of reading from a socket once.
@@ -60,6 +62,7 @@ impl Listener {
             address,
             readable: false,
             errors: 0,
+            apart_to: None,
         })
     }
 
@@ -86,7 +89,7 @@ impl Listener {
         length: u16,
         destination: SocketAddr,
     ) -> bool {
-        if !self.takes_apart {
+        if !self.takes_apart || self.apart_to == Some(destination) {
             return false;
         }
         let sent = sendmsg(
@@ -96,11 +99,11 @@ impl Listener {
             MsgFlags::MSG_DONTWAIT,
             Some(&SockaddrStorage::from(destination)),
         );
-        // What a device or a way cannot do now it will not be able to do soon.
-        self.takes_apart = !matches!(
-            sent,
-            Err(Errno::EINVAL | Errno::EIO | Errno::EMSGSIZE | Errno::EOPNOTSUPP)
-        );
+        // What the way to somebody cannot do now it will not be able to do soon. It says nothing of the way to others: whoever is
+        // answered chooses where, and how large a datagram may be there.
+        if let Err(Errno::EINVAL | Errno::EIO | Errno::EMSGSIZE | Errno::EOPNOTSUPP) = sent {
+            self.apart_to = Some(destination);
+        }
         sent.is_ok()
     }
 
@@ -187,9 +190,19 @@ mod tests {
         let together = [IoSlice::new(&octets), IoSlice::new(&octets)];
         for _ in 0..2 {
             assert!(!sender.send_together(&together, 40_000, destination));
-            assert!(!sender.takes_apart);
+            assert_eq!(sender.apart_to, Some(destination));
         }
         assert!(sender.send(b"one", destination).unwrap());
         assert_eq!(receiver.recv(&mut [0; 16]).unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn whoever_cannot_be_sent_to_has_others_sent_to_all_the_same() {
+        let mut sender = Listener::bind(HERE, 65_536).unwrap();
+        let receiver = std::net::UdpSocket::bind(HERE).unwrap();
+        let together = [b"one", b"two"].map(|datagram| IoSlice::new(datagram));
+        // A port that a Via may name, and that nobody has.
+        assert!(!sender.send_together(&together, 3, HERE));
+        assert!(sender.send_together(&together, 3, receiver.local_addr().unwrap()));
     }
 }

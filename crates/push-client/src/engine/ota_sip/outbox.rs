@@ -10,8 +10,9 @@ use bytes::Bytes;
 /// Datagrams that wait at most. Whoever is answered has something to do while the next ones are made.
 const WAITING: usize = 16;
 
-/// The longest datagram that is sent together with others: what SIP takes to fit on any way (RFC 3261 18.1.1).
-const TOGETHER: usize = 1_300;
+/// The longest datagram that is sent together with others, none of which may be fragmented: with the headers of IPv6 and UDP it fits on
+/// any way of IPv6 (RFC 8200 5).
+const TOGETHER: usize = 1_280 - 48;
 
 /// Datagrams that wait, in order.
 #[derive(Debug, Default)]
