@@ -1,7 +1,7 @@
 //! A sorted queue with gaps.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// The last slots, among which a key is looked for first: what came last is asked for most, and is in the processor's caches.
 const LAST: usize = 256;
@@ -20,8 +20,9 @@ pub(crate) struct Sparse<K, V> {
     /// Sorted by key; the first and the last are no gaps.
     slots: VecDeque<(K, Option<V>)>,
     held: usize,
-    /// The slot found last: whoever has asked for a key mostly asks for it again, or for the one behind it.
-    found: Cell<usize>,
+    /// The slot found last: whoever has asked for a key mostly asks for it again, or for the one behind it. Whatever else stands there
+    /// by now is seen by its key. Atomic so that the map can be shared between threads.
+    found: AtomicUsize,
 }
 
 impl<K, V> Default for Sparse<K, V> {
@@ -29,7 +30,7 @@ impl<K, V> Default for Sparse<K, V> {
         Self {
             slots: VecDeque::new(),
             held: 0,
-            found: Cell::new(0),
+            found: AtomicUsize::new(0),
         }
     }
 }
@@ -90,7 +91,8 @@ impl<K: Ord + Copy, V> Sparse<K, V> {
     fn close_gaps(&mut self) {
         while self.slots.front().is_some_and(|(_, value)| value.is_none()) {
             self.slots.pop_front();
-            self.found.set(self.found.get().saturating_sub(1));
+            let found = self.found.get_mut();
+            *found = found.saturating_sub(1);
         }
         while self.slots.back().is_some_and(|(_, value)| value.is_none()) {
             self.slots.pop_back();
@@ -114,12 +116,12 @@ impl<K: Ord + Copy, V> Sparse<K, V> {
         if key > last {
             return Err(self.slots.len());
         }
-        let found = self.found.get();
+        let found = self.found.load(Relaxed);
         let is_at = |index: &usize| self.slots.get(*index).is_some_and(|&(at, _)| at == key);
         let near = [found, found.saturating_add(1)].into_iter().find(is_at);
         let searched = near.map_or_else(|| self.search_within(key), Ok);
         if let Ok(index) = searched {
-            self.found.set(index);
+            self.found.store(index, Relaxed);
         }
         searched
     }

@@ -15,3 +15,9 @@ mod ports;
 mod registration;
 mod restarting;
 mod segments;
+
+#[test]
+fn a_push_client_may_be_shared_between_threads() {
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<push_core::PushClient>();
+}
