@@ -9,30 +9,26 @@
 //! A driver gives it every octet that it reads, in order and in whatever pieces they come, and passes on to the HTTP library
 //! what was found good. It also learns here in which part of a request the connection is, for its time-outs.
 
+mod faults;
+mod head;
 mod known;
 #[cfg(any(test, feature = "check"))]
 pub(crate) mod model;
+mod octets;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
+use head::{Begun, Head, HeadState};
 use known::KnownHead;
+
+pub use faults::{FramingError, FramingFault};
+
+pub(super) use octets::{is_token, run, text};
 
 /// Empty lines that may stand before a request line (RFC 9112 2.2).
 const EMPTY_LINES: u8 = 1;
 /// Hexadecimal digits of a chunk's size: as many as 64 bits take.
 const CHUNK_DIGITS: u8 = 16;
-/// Octets of the longest header name that means something here.
-const NAME_LENGTH: usize = TRANSFER_ENCODING.len();
-const CONTENT_LENGTH: &[u8] = b"content-length";
-const HOST: &[u8] = b"host";
-const TRANSFER_ENCODING: &[u8] = b"transfer-encoding";
-const CHUNKED: &[u8] = b"chunked";
-/// What a request line ends with, before the minor version.
-const VERSION: &[u8] = b"HTTP/1.";
-/// What nearly every request line ends with.
-const USUAL_VERSION: &[u8] = b"HTTP/1.1\r\n";
 
 /// How much a head may hold. The trailers of a chunked body count as a head of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,104 +48,6 @@ impl Default for FramingLimits {
     }
 }
 
-macro_rules! framing_faults {
-    ($($(#[doc = $doc:literal])+ $variant:ident $word:literal $message:literal,)+) => {
-        /// What is wrong with the octets of a connection.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[non_exhaustive]
-        pub enum FramingFault { $($(#[doc = $doc])+ $variant,)+ }
-
-        impl FramingFault {
-            /// Every fault.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// A stable word for metrics and explanations.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
-            }
-
-            /// The sentence for people.
-            pub const fn message(self) -> &'static str {
-                match self { $(Self::$variant => $message,)+ }
-            }
-        }
-    };
-}
-
-framing_faults! {
-    /// More empty lines before a request line than one.
-    EmptyLines "emptyLines" "there is more than one empty line before a request",
-    /// A request line that is not a method, a target and a version with one space between them (RFC 9112 3).
-    RequestLine "requestLine" "the request line is not three parts with one space between them",
-    /// A request target with an octet that no URI has, or a fragment (RFC 9112 3.2, RFC 3986 2).
-    RequestTarget "requestTarget" "the request target has an octet that no URI has, or a fragment",
-    /// A version other than HTTP/1.0 and HTTP/1.1.
-    Version "version" "the version is neither HTTP/1.0 nor HTTP/1.1",
-    /// A CR that no LF follows (RFC 9112 2.2).
-    BareCr "bareCr" "a carriage return is not followed by a line feed",
-    /// A LF that follows no CR.
-    BareLf "bareLf" "a line feed does not follow a carriage return",
-    /// A control character in a head, NUL among them.
-    ControlCharacter "controlCharacter" "a control character stands in a request line or a header",
-    /// White space before the first header (RFC 9112 2.2).
-    LeadingSpace "leadingSpace" "white space stands before the first header",
-    /// A header line that continues the one before (obs-fold, RFC 9112 5.2).
-    FoldedLine "foldedLine" "a header is folded over several lines",
-    /// A header without a name.
-    EmptyName "emptyName" "a header has no name",
-    /// A header name with a character that no name has, or a line without a colon.
-    HeaderName "headerName" "a header's name is no token, or no colon follows it",
-    /// White space between a name and its colon (RFC 9112 5.1).
-    SpaceBeforeColon "spaceBeforeColon" "white space stands between a header's name and its colon",
-    /// `Host` twice, equal or not (RFC 9112 3.2).
-    RepeatedHost "repeatedHost" "Host stands there twice",
-    /// More header lines than the limit.
-    TooManyHeaders "tooManyHeaders" "there are too many headers",
-    /// More octets of head than the limit.
-    HeadTooLong "headTooLong" "the request line and its headers are too long",
-    /// `Content-Length` that is no number of digits alone, or none of 64 bits (RFC 9110 8.6).
-    Length "length" "Content-Length is not a number of 64 bits, in digits alone",
-    /// `Content-Length` twice, equal or not.
-    RepeatedLength "repeatedLength" "Content-Length stands there twice",
-    /// `Content-Length` beside `Transfer-Encoding` (RFC 9112 6.3).
-    LengthAndEncoding "lengthAndEncoding" "Content-Length and Transfer-Encoding stand side by side",
-    /// `Transfer-Encoding` other than `chunked`, once.
-    Encoding "encoding" "Transfer-Encoding is not chunked alone",
-    /// `Transfer-Encoding` in a request of HTTP/1.0 (RFC 9112 6.1).
-    OldEncoding "oldEncoding" "Transfer-Encoding stands in a request of HTTP/1.0",
-    /// The size of a chunk is no hexadecimal number of 64 bits.
-    ChunkSize "chunkSize" "the size of a chunk is not a hexadecimal number of 64 bits",
-    /// A chunk has an extension (RFC 9112 7.1.1).
-    ChunkExtension "chunkExtension" "a chunk has an extension",
-    /// A chunk has more or fewer octets than it says.
-    ChunkEnd "chunkEnd" "no line end follows the octets of a chunk",
-    /// `Content-Length` or `Transfer-Encoding` among trailers (RFC 9110 6.5.1).
-    TrailerFraming "trailerFraming" "Content-Length or Transfer-Encoding stands among the trailers",
-}
-
-/// The first octet of a connection that is refused. Nothing behind it is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("{} (octet {offset} of the connection)", .fault.message())]
-pub struct FramingError {
-    /// What is wrong.
-    pub fault: FramingFault,
-    /// The octet that shows it, counted from the first of the connection.
-    pub offset: u64,
-}
-
-impl FramingError {
-    /// A stable word for metrics and explanations.
-    pub const fn as_str(self) -> &'static str {
-        self.fault.as_str()
-    }
-}
-
-impl fmt::Display for FramingFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message())
-    }
-}
-
 /// The check of one connection.
 #[derive(Debug)]
 pub struct Framing {
@@ -160,35 +58,6 @@ pub struct Framing {
     requests: u64,
     head: Head,
     known: KnownHead,
-}
-
-/// What is known of a head so far.
-#[derive(Debug, Default, Clone)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own about a head"
-)]
-struct Head {
-    /// Octets of it found good.
-    length: usize,
-    /// Header lines begun.
-    headers: usize,
-    /// It is the trailers of a chunked body.
-    trailers: bool,
-    old: bool,
-    content_length: Option<u64>,
-    chunked: bool,
-    /// `Host` has come.
-    host: bool,
-    name: Name,
-}
-
-/// The start of a header's name.
-#[derive(Debug, Default, Clone)]
-struct Name {
-    octets: [u8; NAME_LENGTH],
-    /// Octets of the name; more than fit is any greater number.
-    length: usize,
 }
 
 /// What the next octet belongs to.
@@ -207,26 +76,6 @@ enum State {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HeadState {
-    Method(Begun),
-    Target(Begun),
-    /// The version, of which so many octets have come.
-    Version(u8),
-    RequestLineEnd,
-    HeaderStart,
-    Name,
-    Value,
-    /// The value of `Content-Length`.
-    Length(Value),
-    /// The value of `Transfer-Encoding`, of which so many octets have come.
-    Encoding(Value, u8),
-    /// The LF of a line.
-    LineFeed,
-    /// The LF of the empty line behind the headers.
-    LastFeed,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ChunkState {
     /// The size, of which so many digits have come.
     Size(u8, u64),
@@ -234,22 +83,6 @@ enum ChunkState {
     /// The octets, of which so many are to come.
     Octets(u64),
     Feed,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Begun {
-    No,
-    Yes,
-}
-
-/// Where in a value the next octet is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Value {
-    /// In the white space before it.
-    Before,
-    Within,
-    /// In the white space behind it.
-    Behind,
 }
 
 impl Framing {
@@ -420,379 +253,9 @@ impl Framing {
         };
         Ok(State::Chunk(next))
     }
-
-    /// Within a head, or trailers.
-    fn step_head(
-        &mut self,
-        state: HeadState,
-        octet: u8,
-        window: &[u8],
-    ) -> Result<usize, FramingFault> {
-        let mut taken = 1;
-        let next = match state {
-            HeadState::Method(Begun::No) if let Some(length) = usual_request_line(window) => {
-                taken = length;
-                HeadState::HeaderStart
-            }
-            HeadState::Method(begun) => match run(window, is_token) {
-                0 if begun == Begun::Yes && octet == b' ' => HeadState::Target(Begun::No),
-                0 => return Err(fault(octet, FramingFault::RequestLine)),
-                length => {
-                    taken = length;
-                    HeadState::Method(Begun::Yes)
-                }
-            },
-            HeadState::Target(begun) => match run(window, is_target) {
-                0 if begun == Begun::Yes && octet == b' ' => HeadState::Version(0),
-                0 if is_visible(octet) => return Err(FramingFault::RequestTarget),
-                0 => return Err(fault(octet, FramingFault::RequestLine)),
-                length => {
-                    taken = length;
-                    HeadState::Target(Begun::Yes)
-                }
-            },
-            HeadState::Version(0) if window.starts_with(USUAL_VERSION) => {
-                taken = USUAL_VERSION.len();
-                HeadState::HeaderStart
-            }
-            HeadState::Version(come) => self.version(come, octet)?,
-            HeadState::RequestLineEnd | HeadState::Value if octet == b'\r' => HeadState::LineFeed,
-            HeadState::RequestLineEnd => return Err(fault(octet, FramingFault::RequestLine)),
-            HeadState::HeaderStart if window.starts_with(b"\r\n") => {
-                self.state = self.behind_head();
-                return Ok(2);
-            }
-            HeadState::HeaderStart if octet == b'\r' => HeadState::LastFeed,
-            HeadState::HeaderStart => {
-                taken = self.whole_lines(window);
-                if taken == 0 {
-                    self.header(octet)?
-                } else {
-                    HeadState::HeaderStart
-                }
-            }
-            HeadState::Name => match run(window, is_token) {
-                0 if octet == b':' => self.named()?,
-                0 if is_space(octet) => return Err(FramingFault::SpaceBeforeColon),
-                0 => return Err(fault(octet, FramingFault::HeaderName)),
-                length => {
-                    taken = length;
-                    self.head.name.extend(window, length);
-                    HeadState::Name
-                }
-            },
-            HeadState::Value => match text(window) {
-                0 => return Err(fault(octet, FramingFault::ControlCharacter)),
-                length => {
-                    taken = length;
-                    HeadState::Value
-                }
-            },
-            HeadState::Length(value) => self.length(value, octet)?,
-            HeadState::Encoding(value, come) => encoding(value, come, octet)?,
-            HeadState::LineFeed if octet == b'\n' => HeadState::HeaderStart,
-            HeadState::LastFeed if octet == b'\n' => {
-                self.state = self.behind_head();
-                return Ok(taken);
-            }
-            HeadState::LineFeed | HeadState::LastFeed => return Err(FramingFault::BareCr),
-        };
-        self.state = State::Head(next);
-        Ok(taken)
-    }
-
-    fn version(&mut self, come: u8, octet: u8) -> Result<HeadState, FramingFault> {
-        match VERSION.get(usize::from(come)) {
-            Some(&expected) if octet == expected => Ok(HeadState::Version(come + 1)),
-            None if matches!(octet, b'0' | b'1') => {
-                self.head.old = octet == b'0';
-                Ok(HeadState::RequestLineEnd)
-            }
-            _ if come == 0 && matches!(octet, b' ' | b'\r') => Err(FramingFault::RequestLine),
-            _ => Err(fault(octet, FramingFault::Version)),
-        }
-    }
-
-    /// Takes header lines that are whole and good, as far as they go: nearly all are. Whatever else there is, is left to be
-    /// read octet by octet, which finds what is wrong, and where.
-    fn whole_lines(&mut self, window: &[u8]) -> usize {
-        let mut taken = 0;
-        while let Some(rest) = window.get(taken..)
-            && self.head.headers < self.limits.headers
-            && let Some((name, value)) = whole_line(rest)
-            && self.head.takes_line(name, value)
-        {
-            taken += name.len() + 1 + value.len() + 2;
-            self.head.headers += 1;
-        }
-        taken
-    }
-
-    /// The first octet of a header line.
-    fn header(&mut self, octet: u8) -> Result<HeadState, FramingFault> {
-        if is_space(octet) {
-            return Err(if self.head.headers == 0 {
-                FramingFault::LeadingSpace
-            } else {
-                FramingFault::FoldedLine
-            });
-        }
-        if octet == b':' {
-            return Err(FramingFault::EmptyName);
-        }
-        if !is_token(octet) {
-            return Err(fault(octet, FramingFault::HeaderName));
-        }
-        if self.head.headers >= self.limits.headers {
-            return Err(FramingFault::TooManyHeaders);
-        }
-        self.head.headers += 1;
-        self.head.name.length = 0;
-        Ok(HeadState::Name)
-    }
-
-    /// The colon behind a name.
-    fn named(&mut self) -> Result<HeadState, FramingFault> {
-        let head = &mut self.head;
-        if head.name.is(CONTENT_LENGTH) {
-            if head.trailers {
-                return Err(FramingFault::TrailerFraming);
-            }
-            if head.chunked {
-                return Err(FramingFault::LengthAndEncoding);
-            }
-            if head.content_length.is_some() {
-                return Err(FramingFault::RepeatedLength);
-            }
-            head.content_length = Some(0);
-            return Ok(HeadState::Length(Value::Before));
-        }
-        if head.name.is(TRANSFER_ENCODING) {
-            if head.trailers {
-                return Err(FramingFault::TrailerFraming);
-            }
-            if head.content_length.is_some() {
-                return Err(FramingFault::LengthAndEncoding);
-            }
-            if head.chunked {
-                return Err(FramingFault::Encoding);
-            }
-            if head.old {
-                return Err(FramingFault::OldEncoding);
-            }
-            head.chunked = true;
-            return Ok(HeadState::Encoding(Value::Before, 0));
-        }
-        // Among trailers it means nothing.
-        if head.name.is(HOST) && !head.trailers && std::mem::replace(&mut head.host, true) {
-            return Err(FramingFault::RepeatedHost);
-        }
-        Ok(HeadState::Value)
-    }
-
-    fn length(&mut self, value: Value, octet: u8) -> Result<HeadState, FramingFault> {
-        match (value, octet) {
-            (Value::Within | Value::Behind, b'\r') => Ok(HeadState::LineFeed),
-            (Value::Before | Value::Within, b'0'..=b'9') => {
-                let digit = u64::from(octet - b'0');
-                let length = self.head.content_length.unwrap_or(0).checked_mul(10);
-                let length = length.and_then(|length| length.checked_add(digit));
-                self.head.content_length = Some(length.ok_or(FramingFault::Length)?);
-                Ok(HeadState::Length(Value::Within))
-            }
-            (Value::Before, b' ' | b'\t') => Ok(HeadState::Length(Value::Before)),
-            (Value::Within | Value::Behind, b' ' | b'\t') => Ok(HeadState::Length(Value::Behind)),
-            _ => Err(fault(octet, FramingFault::Length)),
-        }
-    }
-
-    /// The empty line behind headers or trailers has come.
-    const fn behind_head(&self) -> State {
-        if self.head.trailers {
-            return State::Start(0);
-        }
-        match self.head.content_length {
-            _ if self.head.chunked => State::Chunk(ChunkState::Size(0, 0)),
-            None | Some(0) => State::Start(0),
-            Some(length) => State::Content(length),
-        }
-    }
-}
-
-impl Head {
-    /// Heeds a header line that is whole; says whether there is nothing wrong with it, and nothing out of the ordinary.
-    fn takes_line(&mut self, name: &[u8], value: &[u8]) -> bool {
-        if name.eq_ignore_ascii_case(CONTENT_LENGTH) {
-            let awaited = !self.trailers && !self.chunked && self.content_length.is_none();
-            let length = decimal(value).filter(|_| awaited);
-            self.content_length = length.or(self.content_length);
-            length.is_some()
-        } else if name.eq_ignore_ascii_case(HOST) {
-            self.trailers || !std::mem::replace(&mut self.host, true)
-        } else {
-            !name.eq_ignore_ascii_case(TRANSFER_ENCODING)
-        }
-    }
-}
-
-impl Name {
-    /// Takes the first `length` octets of `window`.
-    fn extend(&mut self, window: &[u8], length: usize) {
-        let end = self.length.saturating_add(length);
-        if let Some(room) = self.octets.get_mut(self.length..end)
-            && let Some(octets) = window.get(..length)
-        {
-            room.copy_from_slice(octets);
-            self.length = end;
-        } else {
-            self.length = NAME_LENGTH + 1;
-        }
-    }
-
-    fn is(&self, name: &[u8]) -> bool {
-        self.octets
-            .get(..self.length)
-            .is_some_and(|octets| octets.eq_ignore_ascii_case(name))
-    }
-}
-
-/// What an octet is a fault for where it cannot stand: itself if it is a control character, else `otherwise`.
-const fn fault(octet: u8, otherwise: FramingFault) -> FramingFault {
-    match octet {
-        b'\n' => FramingFault::BareLf,
-        b'\t' | b'\r' | 0x20..=0x7E | 0x80..=0xFF => otherwise,
-        0..=0x1F | 0x7F => FramingFault::ControlCharacter,
-    }
-}
-
-/// The length of the request line, if it is whole, good, and of HTTP/1.1.
-fn usual_request_line(octets: &[u8]) -> Option<usize> {
-    let method = run(octets, is_token);
-    let rest = octets.get(method..)?.strip_prefix(b" ")?;
-    let target = run(rest, is_target);
-    let rest = rest.get(target..)?.strip_prefix(b" ")?;
-    let good = method > 0 && target > 0 && rest.starts_with(USUAL_VERSION);
-    good.then_some(method + 1 + target + 1 + USUAL_VERSION.len())
-}
-
-/// Name and value of the first line, if it is a whole header without an octet that may not stand there.
-fn whole_line(octets: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (name, rest) = octets.split_at_checked(run(octets, is_token))?;
-    let value = rest.strip_prefix(b":").filter(|_| !name.is_empty())?;
-    let (value, rest) = value.split_at_checked(text(value))?;
-    rest.starts_with(b"\r\n").then_some((name, value))
-}
-
-/// The number that a value is, in digits alone and of so few that it surely has no more than 64 bits.
-fn decimal(value: &[u8]) -> Option<u64> {
-    let digits = value.trim_ascii();
-    if !(1..=19).contains(&digits.len()) {
-        return None;
-    }
-    digits.iter().try_fold(0, |number: u64, &octet| {
-        let digit = octet.wrapping_sub(b'0');
-        (digit < 10).then(|| number * 10 + u64::from(digit))
-    })
-}
-
-/// A step within the value of `Transfer-Encoding`.
-fn encoding(value: Value, come: u8, octet: u8) -> Result<HeadState, FramingFault> {
-    let next = CHUNKED.get(usize::from(come));
-    match (value, octet) {
-        (Value::Within | Value::Behind, b'\r') if next.is_none() => Ok(HeadState::LineFeed),
-        (Value::Before, b' ' | b'\t') => Ok(HeadState::Encoding(Value::Before, 0)),
-        (Value::Within | Value::Behind, b' ' | b'\t') if next.is_none() => {
-            Ok(HeadState::Encoding(Value::Behind, come))
-        }
-        (Value::Before | Value::Within, _) if next == Some(&octet.to_ascii_lowercase()) => {
-            Ok(HeadState::Encoding(Value::Within, come + 1))
-        }
-        _ => Err(fault(octet, FramingFault::Encoding)),
-    }
 }
 
 /// How many octets of `rest` belong to content of which `left` are to come.
 fn within(rest: &[u8], left: u64) -> usize {
     usize::try_from(left).map_or(rest.len(), |left| rest.len().min(left))
-}
-
-/// How many octets from the start are of a kind.
-pub(super) fn run(octets: &[u8], kind: impl Fn(u8) -> bool) -> usize {
-    octets
-        .iter()
-        .position(|&octet| !kind(octet))
-        .unwrap_or(octets.len())
-}
-
-/// How many octets from the start may stand in a header's value.
-pub(super) fn text(octets: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 0xFF;
-    const HIGH: u64 = ONES * 0x80;
-    let mut good = 0;
-    // Eight at a time. Of the octets that the subtractions mark, the first is a control character or DEL for certain.
-    while let Some(eight) = octets.get(good..).and_then(|rest| rest.first_chunk()) {
-        let word = u64::from_le_bytes(*eight);
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let other = word ^ (ONES * 0x7F);
-        let marked = (control | (other.wrapping_sub(ONES) & !other)) & HIGH;
-        if marked == 0 {
-            good += 8;
-            continue;
-        }
-        good += (marked.trailing_zeros() / 8) as usize;
-        if octets.get(good) != Some(&b'\t') {
-            return good;
-        }
-        good += 1;
-    }
-    good + run(octets.get(good..).unwrap_or_default(), is_text)
-}
-
-const fn is_text(octet: u8) -> bool {
-    (octet >= 0x20 && octet != 0x7F) || octet == b'\t'
-}
-
-const fn is_visible(octet: u8) -> bool {
-    octet.wrapping_sub(0x21) < 0x7F - 0x21
-}
-
-/// The characters of a URI without its fragment (RFC 3986 2), which some keep and others cut off.
-const fn is_target(octet: u8) -> bool {
-    const TARGET: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut octet = 0_u8;
-        while octet < 0x80 {
-            table[octet as usize] = octet.is_ascii_alphanumeric()
-                || matches!(
-                    octet,
-                    b'!' | b'$'
-                        ..=b'/' | b':' | b';' | b'=' | b'?' | b'@' | b'[' | b']' | b'_' | b'~'
-                );
-            octet += 1;
-        }
-        table
-    };
-    TARGET[octet as usize]
-}
-
-const fn is_space(octet: u8) -> bool {
-    matches!(octet, b' ' | b'\t')
-}
-
-/// The characters of a token (RFC 9110 5.6.2).
-pub(super) const fn is_token(octet: u8) -> bool {
-    const TOKEN: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut octet = 0_u8;
-        while octet < 0x80 {
-            table[octet as usize] = octet.is_ascii_alphanumeric()
-                || matches!(
-                    octet,
-                    b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
-                );
-            octet += 1;
-        }
-        table
-    };
-    TOKEN[octet as usize]
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::Head;
+use super::head::Head;
 
 /// The most octets of a head that is remembered.
 const MAX_LENGTH: usize = 1_024;

@@ -448,6 +448,27 @@ fn a_head_that_nearly_comes_again_is_read_as_if_it_came_first() {
 }
 
 #[test]
+fn the_last_head_is_known_that_came_in_one_piece_and_is_not_long() {
+    let mut framing = Framing::new(FramingLimits::default());
+    assert!(framing.known.of(b"").is_none());
+    let head = format!("{POST}Transfer-Encoding: chunked\r\n\r\n");
+    let request = format!("\r\n{head}4\r\nbody\r\n0\r\nx: y\r\n\r\n");
+    framing.check(request.as_bytes()).unwrap();
+    let in_pieces = format!("{OPTIONS}\r\n");
+    for octet in in_pieces.bytes() {
+        framing.check(&[octet]).unwrap();
+    }
+    let long = format!("{OPTIONS}x: {}\r\n\r\n", "y".repeat(1_024));
+    framing.check(long.as_bytes()).unwrap();
+    let is_known = |framing: &Framing, head: &str| framing.known.of(head.as_bytes()).is_some();
+    let known = [&head, &in_pieces, &long].map(|head| is_known(&framing, head));
+    assert_eq!(known, [true, false, false]);
+    framing.check(in_pieces.as_bytes()).unwrap();
+    let known = [&head, &in_pieces].map(|head| is_known(&framing, head));
+    assert_eq!(known, [false, true]);
+}
+
+#[test]
 fn what_was_refused_stays_refused() {
     let mut framing = Framing::new(FramingLimits::default());
     let error = framing.check(b"\n").unwrap_err();
