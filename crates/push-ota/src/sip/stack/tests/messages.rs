@@ -28,6 +28,44 @@ fn compact_names_are_the_names() {
 }
 
 #[test]
+fn a_header_goes_by_each_form_of_its_name_and_by_no_other() {
+    let forms = [
+        ["Accept-Contact", "a"],
+        ["Call-ID", "i"],
+        ["Contact", "m"],
+        ["Content-Encoding", "e"],
+        ["Content-Length", "l"],
+        ["Content-Type", "c"],
+        ["CSeq", "cseq"],
+        ["From", "f"],
+        ["Max-Forwards", "max-forwards"],
+        ["P-Asserted-Identity", "p-asserted-identity"],
+        ["Proxy-Require", "proxy-require"],
+        ["Require", "require"],
+        ["Subject", "s"],
+        ["Timestamp", "timestamp"],
+        ["To", "t"],
+        ["Via", "v"],
+        ["X-Own", "X-Own"],
+    ];
+    for [name, short] in forms {
+        for form in [name, short, &name.to_uppercase(), &short.to_uppercase()] {
+            let head = Bytes::from(format!("OPTIONS sip:a SIP/2.0\r\n{form} \t: 1"));
+            let (_, headers) = Headers::read(&head, 1).unwrap();
+            let asked = forms
+                .iter()
+                .filter(|[asked, _]| headers.named(asked).count() == 1);
+            assert!(asked.eq([&[name, short]]), "{form}");
+            let full = headers
+                .iter()
+                .find_map(|header| header.full_name_where(|_| true));
+            let library = sipx_sip::HeaderName::parse(&Bytes::copy_from_slice(form.as_bytes()));
+            assert_eq!(full.unwrap().as_bytes(), library.canonical(), "{form}");
+        }
+    }
+}
+
+#[test]
 fn octets_that_are_no_text_lose_their_header_alone() {
     let mut octets = wire(MESSAGE);
     let at = octets.windows(2).position(|pair| pair == b"c:").unwrap();
