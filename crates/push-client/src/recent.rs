@@ -176,6 +176,7 @@ pub(crate) fn detail(decision: &Decision) -> String {
         server,
         protocol,
         verdict,
+        full,
         ..
     } = decision;
     let application = &application_of(decision);
@@ -205,9 +206,10 @@ pub(crate) fn detail(decision: &Decision) -> String {
         Verdict::Refused(PushRefusal::ServerNotListed) => {
             format!("{server} is on no whitelist that counts for {application}; list it there, or by default")
         }
-        Verdict::Refused(PushRefusal::NoRoom) => {
-            "there is no room, or the store cannot write; acknowledge events that wait, or see the status".to_owned()
-        }
+        Verdict::Refused(PushRefusal::NoRoom) => match full {
+            Some(full) => format!("{}; acknowledge events that wait", full.describe()),
+            None => "the store cannot write at present, or what is the same is being written; see the status".to_owned(),
+        },
         Verdict::Refused(PushRefusal::NotYet) => {
             format!("an application for {application}{named} was being registered at that moment; the server may send it again")
         }

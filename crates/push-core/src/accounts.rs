@@ -1,8 +1,10 @@
-//! What each user has of the octets that wait, so that one leaves room to the others however many owners it is.
+//! What each user has of the octets and dead letters that wait, so that one leaves room to the others however many owners it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use push_message::Owner;
+
+use crate::EventId;
 
 /// Whose events are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,5 +43,41 @@ impl Accounts {
                 self.0.remove(&account);
             }
         }
+    }
+}
+
+/// Dead letters, and whose each is.
+#[derive(Debug, Default)]
+pub(crate) struct Letters {
+    all: BTreeMap<EventId, Account>,
+    /// The same, by whose they are.
+    of: BTreeMap<Account, BTreeSet<EventId>>,
+}
+
+impl Letters {
+    pub(crate) fn all(&self) -> &BTreeMap<EventId, Account> {
+        &self.all
+    }
+
+    /// Those of an account, if there are any.
+    pub(crate) fn of(&self, account: Account) -> Option<&BTreeSet<EventId>> {
+        self.of.get(&account)
+    }
+
+    pub(crate) fn insert(&mut self, letter: EventId, account: Account) {
+        self.all.insert(letter, account);
+        self.of.entry(account).or_default().insert(letter);
+    }
+
+    /// Takes a letter out; says whose it was.
+    pub(crate) fn remove(&mut self, letter: EventId) -> Option<Account> {
+        let account = self.all.remove(&letter)?;
+        if let Some(letters) = self.of.get_mut(&account) {
+            letters.remove(&letter);
+            if letters.is_empty() {
+                self.of.remove(&account);
+            }
+        }
+        Some(account)
     }
 }

@@ -176,7 +176,8 @@ impl PushClient {
             [_, _, ..] if named.is_some() => return Err(PushRefusal::Ambiguous),
             records => {
                 let octets = octets_of(announced);
-                let has_room = |record: &&Arc<RegistrationRecord>| self.has_room(record, octets);
+                let has_room =
+                    |record: &&Arc<RegistrationRecord>| self.find_room(record, octets).is_ok();
                 return if records.iter().any(has_room) {
                     Ok(())
                 } else {

@@ -222,7 +222,7 @@ impl PushClient {
                 self.written(write, now);
                 self.write_again(now);
                 if had_failed {
-                    self.replay_held();
+                    self.replay_held(now);
                 }
             }
             Err(reason) => {

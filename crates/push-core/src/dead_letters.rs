@@ -131,7 +131,7 @@ impl PushClient {
         octets: usize,
         now: Now,
     ) -> Result<Vec<Change>, Refusal> {
-        if !self.has_room(record, octets) {
+        if self.check_queue(record, octets).is_err() {
             return Err(Refusal::new(
                 Reason::QuotaExceeded,
                 format!(

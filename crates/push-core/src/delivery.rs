@@ -271,18 +271,12 @@ impl PushClient {
     /// Drops the oldest of the dead letters that are counted with this one, beyond their bound.
     pub(crate) fn bound_letters_beside(&mut self, letter: EventId, now: Now) {
         let most = self.settings.max_dead_letters_per_user;
-        if self.journal.dead().len() <= most {
+        let Some(letters) = self.journal.dead_beside(letter) else {
             return;
-        }
-        let beyond = self
-            .journal
-            .dead_beside(letter)
-            .count()
-            .saturating_sub(most);
-        let oldest = self.journal.dead_beside(letter).take(beyond);
-        for letter in oldest.copied().collect::<Vec<_>>() {
-            self.drop_event(letter, now);
-        }
+        };
+        let beyond = letters.len().saturating_sub(most);
+        let oldest = letters.iter().copied().take(beyond).collect();
+        self.drop_all(oldest, now);
     }
 
     /// Drops the oldest dead letters beyond the bound on all.

@@ -217,7 +217,7 @@ impl PushClient {
             self.announce_only(&deregistering.protocols);
         }
         self.answer(*ticket, Answer::Refused(refusal));
-        self.replay_held();
+        self.replay_held(now);
         self.pump(record.id, now);
         self.next_in_turn(&record.push_application_id, now);
     }

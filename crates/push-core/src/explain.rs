@@ -120,21 +120,23 @@ impl PushClient {
         let judgement = self.judge(push, &mut told);
         let observers = self.observers_beside(push, &judgement);
         explain_observers(&observers, &mut told);
-        let has_room = |record: &Arc<RegistrationRecord>| self.has_room(record, octets_of(push));
+        let octets = octets_of(push);
+        let full = |record: &Arc<RegistrationRecord>| self.find_room(record, octets).err();
         let verdict = match judgement {
             Judgement::Unmatched | Judgement::Refused(_) if !observers.is_empty() => {
-                let taking = observers.iter().find(|record| has_room(record));
+                let taking = observers.iter().find(|record| full(record).is_none());
                 taking.map_or(ExplainedVerdict::Refused(PushRefusal::NoRoom), |record| {
                     ExplainedVerdict::Accepted(record.id)
                 })
             }
-            Judgement::For(record) if !has_room(&record) => {
-                told.step(|| "as many events wait for the application as there may be".to_owned());
-                ExplainedVerdict::Refused(PushRefusal::NoRoom)
-            }
             Judgement::For(record) => {
-                told.step(|| "it would be journalled and delivered".to_owned());
-                ExplainedVerdict::Accepted(record.id)
+                if let Some(full) = full(&record) {
+                    told.step(|| full.describe().to_owned());
+                    ExplainedVerdict::Refused(PushRefusal::NoRoom)
+                } else {
+                    told.step(|| "it would be journalled and delivered".to_owned());
+                    ExplainedVerdict::Accepted(record.id)
+                }
             }
             Judgement::Unmatched if self.holds(push) => {
                 told.step(|| {

@@ -9,7 +9,7 @@ use crate::dispatch::{Judgement, Silent};
 use crate::journal::{Event, Stage, octets_of};
 use crate::pending::{PushWrite, Stored, Write};
 use crate::taking::{Arrival, insertion, new_event, removal_of};
-use crate::{Change, EventId, Now, PushRefusal, RegistrationId, Verdict, fingerprint};
+use crate::{Change, EventId, Full, Now, RegistrationId, Verdict, fingerprint};
 
 impl PushClient {
     /// Whether a push that matched nobody is kept: its server gets no answer, so it does not know that nobody had it.
@@ -30,7 +30,7 @@ impl PushClient {
         };
         let octets = octets_of(&arrival.push);
         if !self.make_room_among_held(octets, now) {
-            self.refuse_push(arrival, PushRefusal::NoRoom);
+            self.refuse_for_want_of_room(arrival, Full::Octets);
             return;
         }
         let Arrival {
@@ -66,7 +66,7 @@ impl PushClient {
             self.journal.hold(event);
             self.restart_expiry(event);
             self.bound_held(now);
-            self.replay(&[event]);
+            self.replay(&[event], now);
         }
     }
 
@@ -80,15 +80,15 @@ impl PushClient {
     }
 
     /// Gives every event that nobody has to whoever takes it by now.
-    pub(crate) fn replay_held(&mut self) {
+    pub(crate) fn replay_held(&mut self, now: Now) {
         let held: Vec<_> = self.journal.held().iter().copied().collect();
-        self.replay(&held);
+        self.replay(&held, now);
     }
 
-    fn replay(&mut self, held: &[EventId]) {
+    fn replay(&mut self, held: &[EventId], now: Now) {
         let mut given: Vec<(RegistrationId, Vec<EventId>)> = Vec::new();
         for &event in held {
-            let Some(registration) = self.give(event) else {
+            let Some(registration) = self.give(event, now) else {
                 continue;
             };
             match given.iter_mut().find(|(id, _)| *id == registration) {
@@ -101,16 +101,17 @@ impl PushClient {
         }
     }
 
-    /// Puts a held event into the queue of whoever takes it, if there is room.
-    fn give(&mut self, event: EventId) -> Option<RegistrationId> {
+    /// Puts a held event into the queue of whoever takes it, if there is room: dead letters of the same user give way to it, as to
+    /// one that arrives.
+    fn give(&mut self, event: EventId, now: Now) -> Option<RegistrationId> {
         let held = self.journal.get(event)?;
         let octets = held.octets;
         let Judgement::For(record) = self.judge(&held.push, &mut Silent) else {
             return None;
         };
-        if !self.has_room(&record, octets) || !self.has_room_with(&record.owner, octets) {
-            return None;
-        }
+        self.check_queue(&record, octets).ok()?;
+        let leaving = self.find_room_of_user(&record.owner, octets).ok()?;
+        self.drop_all(leaving, now);
         self.stop_expiry(event);
         self.journal.assign(event, record.id, &record.owner);
         Some(record.id)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use push_message::{Owner, ReceivedPush};
 
-use crate::accounts::{Account, Accounts};
+use crate::accounts::{Account, Accounts, Letters};
 use crate::queue::Queue;
 use crate::sparse::Sparse;
 use crate::{Change, EventId, EventState, Outcome, RegistrationId, SubscriberId, fingerprint};
@@ -80,7 +80,7 @@ pub(crate) struct Journal {
     /// The queues of each owner, by a hash of the owner.
     queued: BTreeSet<(u64, RegistrationId)>,
     held: BTreeSet<EventId>,
-    dead: BTreeMap<EventId, Account>,
+    dead: Letters,
     octets: usize,
     /// Of these, the octets of each account.
     accounts: Accounts,
@@ -128,25 +128,23 @@ impl Journal {
 
     /// The dead letters, each with whose it is.
     pub(crate) fn dead(&self) -> &BTreeMap<EventId, Account> {
-        &self.dead
+        self.dead.all()
     }
 
-    /// The dead letters that are counted with this one.
-    pub(crate) fn dead_beside(&self, letter: EventId) -> impl Iterator<Item = &EventId> {
-        let account = self.dead.get(&letter).copied();
-        self.dead_of(account)
+    /// The dead letters that are counted with this one, which is among them.
+    pub(crate) fn dead_beside(&self, letter: EventId) -> Option<&BTreeSet<EventId>> {
+        let account = self.dead.all().get(&letter)?;
+        self.dead.of(*account)
     }
 
     /// The dead letters that are counted with an owner's.
     pub(crate) fn dead_with(&self, owner: &Owner) -> impl Iterator<Item = &EventId> {
-        self.dead_of(Some(Whose::of(owner).account))
+        self.dead.of(Whose::of(owner).account).into_iter().flatten()
     }
 
-    fn dead_of(&self, account: Option<Account>) -> impl Iterator<Item = &EventId> {
-        let letters = self.dead.iter();
-        letters
-            .filter(move |(_, of)| Some(**of) == account)
-            .map(|(letter, _)| letter)
+    /// What gives way to events of applications, in this order: events that nobody has, and dead letters.
+    pub(crate) fn giving_way(&self) -> impl Iterator<Item = &EventId> {
+        self.held.iter().chain(self.dead.all().keys())
     }
 
     /// The octets of an owner and those that are counted with it: of its user, where it has one.
@@ -220,7 +218,7 @@ impl Journal {
         let event = self.events.remove(id)?;
         self.octets -= event.octets;
         self.held.remove(&id);
-        if let Some(account) = self.dead.remove(&id) {
+        if let Some(account) = self.dead.remove(id) {
             self.accounts.remove(account, event.octets);
         }
         if let Some(registration) = event.registration {
@@ -288,7 +286,7 @@ impl Journal {
         };
         event.stage = Stage::Waiting;
         let octets = event.octets;
-        if let Some(account) = self.dead.remove(&id) {
+        if let Some(account) = self.dead.remove(id) {
             self.accounts.remove(account, octets);
             self.enqueue(registration, owner, id, octets);
         } else if let Some((_, queue)) = self.queues.get_mut(&registration) {
@@ -303,7 +301,7 @@ impl Journal {
             return;
         };
         event.stage = Stage::Dead;
-        if self.dead.contains_key(&id) {
+        if self.dead.all().contains_key(&id) {
             return;
         }
         let (registration, octets) = (event.registration, event.octets);
@@ -324,7 +322,7 @@ impl Journal {
                 .get(*id)
                 .is_some_and(|event| event.registration == Some(registration))
         };
-        let dead = self.dead.keys().copied().filter(is_its);
+        let dead = self.dead.all().keys().copied().filter(is_its);
         queue.flat_map(Queue::events).chain(dead).collect()
     }
 

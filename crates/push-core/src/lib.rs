@@ -41,6 +41,7 @@ mod registry;
 mod resolving;
 mod restoring;
 mod rising;
+mod room;
 mod selection;
 mod settings;
 mod sparse;
@@ -69,6 +70,7 @@ pub use record::{
     Change, EventRecord, EventState, Fingerprint, RegistrationRecord, RegistrationState,
     SegmentRecord, Snapshot,
 };
+pub use room::Full;
 pub use selection::Selection;
 pub use settings::{Addressing, Ambiguous, BearerSettings, OwnPorts, ProtocolSettings, Settings};
 pub use views::{Counts, DeadLetter, HandlerStage, HandlerState, RegistrationView};

@@ -68,7 +68,7 @@ impl PushClient {
         let octets = octets_of(announced);
         let observers = self.observers_of(announced, None, None);
         let mut observers = observers.iter();
-        observers.any(|record| self.has_room(record, octets))
+        observers.any(|record| self.find_room(record, octets).is_ok())
     }
 
     /// Takes a push for its application, if there is one that takes it, and for observers.
@@ -120,8 +120,8 @@ impl PushClient {
         }) = application
         {
             match self.enqueue(&record, fingerprints, &arrival.push, &mut changes, now) {
-                Some(one) => stored.push(one),
-                None => return self.refuse_push(arrival, PushRefusal::NoRoom),
+                Ok(one) => stored.push(one),
+                Err(full) => return self.refuse_for_want_of_room(arrival, full),
             }
         }
         let mut without_room = Vec::new();
@@ -131,14 +131,14 @@ impl PushClient {
         } in observers
         {
             match self.enqueue(&record, fingerprints, &arrival.push, &mut changes, now) {
-                Some(one) => stored.push(one),
-                None => without_room.push(record.id),
+                Ok(one) => stored.push(one),
+                Err(full) => without_room.push((record.id, full)),
             }
         }
-        if stored.is_empty() {
-            return self.refuse_push(arrival, PushRefusal::NoRoom);
+        if let (true, Some((_, full))) = (stored.is_empty(), without_room.first()) {
+            return self.refuse_for_want_of_room(arrival, *full);
         }
-        for registration in without_room {
+        for (registration, _) in without_room {
             self.occurred(Occurrence::CopyDropped { registration });
         }
         drop_repeated_fingerprints(&mut stored);

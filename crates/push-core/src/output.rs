@@ -9,7 +9,8 @@ use push_message::{
 };
 
 use crate::{
-    Change, EventId, PersistTicket, RegistrationId, RegistrationRecord, RequestTicket, SubscriberId,
+    Change, EventId, Full, PersistTicket, RegistrationId, RegistrationRecord, RequestTicket,
+    SubscriberId,
 };
 
 /// One effect for the driver to carry out.
@@ -412,4 +413,6 @@ pub struct Decision {
     pub destination_port: Option<u16>,
     /// The judgement.
     pub verdict: Verdict,
+    /// The bound for which there was no room; absent where there was, or the store cannot write.
+    pub full: Option<Full>,
 }

@@ -291,7 +291,7 @@ impl PushClient {
             },
         );
         self.occurred(Occurrence::Registered(Arc::clone(&record)));
-        self.replay_held();
+        self.replay_held(now);
         self.pump(record.id, now);
         self.next_in_turn(&record.push_application_id, now);
     }

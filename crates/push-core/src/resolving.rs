@@ -42,7 +42,7 @@ impl PushClient {
     /// A name resolves to these addresses; perhaps somebody takes a held push by now.
     pub(crate) fn resolved(&mut self, host: &str, addresses: Vec<IpAddr>, now: Now) {
         if self.hosts.resolved(host, addresses) {
-            self.replay_held();
+            self.replay_held(now);
         }
         if self.hosts.is_unknown(host) {
             self.resolve_soon(now);

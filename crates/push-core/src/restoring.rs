@@ -49,10 +49,10 @@ impl PushClient {
             self.bound_letters_beside(letter, now);
         }
         self.bound_dead_letters(now);
-        self.make_room(0, now);
+        self.bound_octets(now);
         // Whoever registered last may not have been given what waited, and what outlived its time is nobody's.
         self.handle_timeout(now);
-        self.replay_held();
+        self.replay_held(now);
         self.restore_handlers(now);
         let explicit: std::collections::BTreeSet<_> = self.explicit_protocols().collect();
         if !explicit.is_empty() {

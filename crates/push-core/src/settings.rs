@@ -245,7 +245,7 @@ impl Default for Settings {
             max_held_events: 256,
             hold_unmatched: Duration::from_hours(1),
             max_dead_letters: 1_024,
-            max_dead_letters_per_user: 512,
+            max_dead_letters_per_user: 768,
             event_lifetime: Duration::from_hours(7 * 24),
             acknowledgement_timeout: Duration::from_secs(30),
             max_attempts: 16,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use push_message::{Owner, ReceivedPush};
+use push_message::ReceivedPush;
 
 use crate::client::{PushClient, later};
 use crate::dispatch::{Judgement, Silent};
@@ -13,7 +13,7 @@ use crate::journal::{Event, Stage, octets_of};
 use crate::pending::{PushWrite, Reply, Stored, Write};
 use crate::timers::Timer;
 use crate::{
-    Change, Decision, EventId, EventRecord, EventState, Fingerprint, Now, Occurrence, Output,
+    Change, Decision, EventId, EventRecord, EventState, Fingerprint, Full, Now, Occurrence, Output,
     PersistTicket, PushRefusal, RegistrationId, RegistrationRecord, RequestTicket, SegmentId,
     Verdict, fingerprint,
 };
@@ -51,10 +51,10 @@ impl PushClient {
         };
         let mut changes = Vec::with_capacity(4);
         match self.enqueue(record, fingerprints, &arrival.push, &mut changes, now) {
-            Some(stored) => {
+            Ok(stored) => {
                 self.write_events(arrival, (stored, Vec::new()), changes, false, now);
             }
-            None => self.refuse_push(arrival, PushRefusal::NoRoom),
+            Err(full) => self.refuse_for_want_of_room(arrival, full),
         }
     }
 
@@ -66,11 +66,10 @@ impl PushClient {
         push: &Arc<ReceivedPush>,
         changes: &mut Vec<Change>,
         now: Now,
-    ) -> Option<Stored> {
+    ) -> Result<Stored, Full> {
         let octets = octets_of(push);
-        if !self.has_room(record, octets) || !self.make_room_for(&record.owner, octets, now) {
-            return None;
-        }
+        let leaving = self.find_room(record, octets)?;
+        self.drop_all(leaving, now);
         let id = self.next_event(now);
         let event = Event {
             expires: now.monotonic + self.settings.event_lifetime,
@@ -78,7 +77,7 @@ impl PushClient {
         };
         self.journal.insert_queued(id, &record.owner, event);
         changes.push(insertion(id, Some(record.id), Arc::clone(push)));
-        Some(Stored {
+        Ok(Stored {
             event: id,
             fingerprints,
             suppression: record.suppress_equal_content_millis.unwrap_or(0),
@@ -148,94 +147,6 @@ impl PushClient {
             }
             Some(_) | None => self.offer_again(reply),
         }
-    }
-
-    pub(crate) fn has_room(&self, record: &RegistrationRecord, octets: usize) -> bool {
-        self.journal.queue(record.id).is_none_or(|queue| {
-            queue.len() < self.settings.max_queue_events
-                && queue.octets + octets <= self.settings.max_queue_octets
-        }) && octets <= self.settings.max_queue_octets
-    }
-
-    /// Makes sure that an event of an application fits into the bound on all octets: events that nobody has, then dead
-    /// letters, give way. Where that would not do, none of them does.
-    pub(crate) fn make_room(&mut self, octets: usize, now: Now) -> bool {
-        let excess = self.excess(octets);
-        excess == 0 || {
-            let journal = &self.journal;
-            let letters = journal.held().iter().chain(journal.dead().keys());
-            let leaving = self.oldest(letters, excess);
-            self.drop_all(leaving, now)
-        }
-    }
-
-    /// Makes sure that an event of an owner fits into the bound on what its user has, and into that on all: dead letters of the same
-    /// user give way to it first. Where that would not do, none of them does.
-    fn make_room_for(&mut self, owner: &Owner, octets: usize, now: Now) -> bool {
-        let has = self.journal.octets_with(owner).saturating_add(octets);
-        let excess = has.saturating_sub(self.settings.max_octets_per_user);
-        if excess == 0 {
-            return self.make_room(octets, now);
-        }
-        let leaving = self.oldest(self.journal.dead_with(owner), excess);
-        // What leaves makes room among all as well, for more than comes.
-        let left = leaving
-            .as_ref()
-            .map(|leaving| self.octets_together(leaving));
-        let fits = left.is_some_and(|left| self.excess(octets) <= left);
-        fits && self.drop_all(leaving, now)
-    }
-
-    fn octets_together(&self, events: &[EventId]) -> usize {
-        let events = events.iter().filter_map(|event| self.journal.get(*event));
-        events.map(|event| event.octets).sum()
-    }
-
-    /// Whether a held event fits into the bound on what the user of an owner has.
-    pub(crate) fn has_room_with(&self, owner: &Owner, octets: usize) -> bool {
-        let has = self.journal.octets_with(owner).saturating_add(octets);
-        has <= self.settings.max_octets_per_user
-    }
-
-    /// Makes sure that an event that nobody has fits into the bound on all octets: only others that nobody has give way.
-    pub(crate) fn make_room_among_held(&mut self, octets: usize, now: Now) -> bool {
-        let excess = self.excess(octets);
-        excess == 0 || {
-            let leaving = self.oldest(self.journal.held().iter(), excess);
-            self.drop_all(leaving, now)
-        }
-    }
-
-    /// How many octets too many there would be with so many more.
-    fn excess(&self, octets: usize) -> usize {
-        let all = self.journal.octets().saturating_add(octets);
-        all.saturating_sub(self.settings.max_total_octets)
-    }
-
-    /// The first of these events that have so many octets together, if all of them have as many.
-    fn oldest<'a>(
-        &self,
-        events: impl Iterator<Item = &'a EventId>,
-        octets: usize,
-    ) -> Option<Vec<EventId>> {
-        let mut left = octets;
-        let mut leaving = Vec::new();
-        for &event in events {
-            if left == 0 {
-                break;
-            }
-            left = left.saturating_sub(self.journal.get(event).map_or(0, |event| event.octets));
-            leaving.push(event);
-        }
-        (left == 0).then_some(leaving)
-    }
-
-    fn drop_all(&mut self, leaving: Option<Vec<EventId>>, now: Now) -> bool {
-        let fits = leaving.is_some();
-        for event in leaving.into_iter().flatten() {
-            self.drop_event(event, now);
-        }
-        fits
     }
 
     pub(crate) fn push_write(
@@ -362,6 +273,12 @@ impl PushClient {
         self.give_reply(reply);
     }
 
+    pub(crate) fn refuse_for_want_of_room(&mut self, arrival: Arrival, full: Full) {
+        let mut reply = self.reply(arrival, Verdict::Refused(PushRefusal::NoRoom));
+        reply.decision.full = Some(full);
+        self.give_reply(reply);
+    }
+
     fn reply(&self, arrival: Arrival, verdict: Verdict) -> Reply {
         let Arrival {
             ticket,
@@ -421,6 +338,7 @@ impl PushClient {
             server: origin.server.clone(),
             destination_port: origin.destination_port,
             verdict,
+            full: None,
         }
     }
 }

@@ -607,6 +607,14 @@ fn what_waits_for_the_sandboxes_of_a_user_leaves_room_to_others() {
     terminal.accepted(large(ids[3], 4));
     assert_eq!(terminal.client.counts().dead_letters, 0);
     assert_eq!(terminal.push_refused(large(ids[0], 5)), PushRefusal::NoRoom);
+    let push = large(ids[0], 5).received(terminal.clock.now().unix);
+    let explained = terminal.client.explain(&push);
+    assert_eq!(
+        explained.verdict,
+        ExplainedVerdict::Refused(PushRefusal::NoRoom)
+    );
+    let says = |step: &String| step.contains("max_octets_per_user");
+    assert!(explained.steps.iter().any(says), "{explained:?}");
     terminal.accepted(large(MMS, 6));
     terminal.accepted(large(MMS, 7));
     // What is taken makes room again, after a restart as well.
@@ -614,6 +622,53 @@ fn what_waits_for_the_sandboxes_of_a_user_leaves_room_to_others() {
     assert_eq!(terminal.push_refused(large(ids[0], 8)), PushRefusal::NoRoom);
     terminal.deregistered("uid:7/snap:x-example:b", ids[1]);
     terminal.accepted(large(ids[0], 9));
+}
+
+#[test]
+fn what_gives_way_among_all_does_so_for_a_user_with_too_much_as_well() {
+    let mut terminal = Terminal::new(Settings {
+        max_total_octets: 5_200,
+        max_octets_per_user: 4_500,
+        ..wsp()
+    });
+    terminal.registered("uid:7", request(MMS));
+    let of = |id: &str, transaction, octets| {
+        let push = PushBuilder::to(id).transaction(transaction);
+        push.content(vec![0; octets])
+    };
+    terminal.judged(of(PRIVATE, 1, 1_000));
+    let dead = terminal.accepted(of(MMS, 2, 100));
+    terminal.acknowledge("uid:7", &[dead], Outcome::Rejected);
+    terminal.accepted(of(MMS, 3, 1_000));
+    terminal.accepted(of(MMS, 4, 1_000));
+    let counts = terminal.client.counts();
+    assert_eq!((counts.held_events, counts.dead_letters), (1, 1));
+    // The letter makes room for it among what the user has, and not among all.
+    terminal.accepted(of(MMS, 5, 1_500));
+    let counts = terminal.client.counts();
+    assert_eq!((counts.held_events, counts.dead_letters), (0, 0));
+}
+
+#[test]
+fn dead_letters_give_way_to_what_was_held_for_their_user() {
+    let mut terminal = Terminal::new(Settings {
+        max_octets_per_user: 4_500,
+        ..wsp()
+    });
+    terminal.registered("uid:7", request(MMS));
+    let large = |id: &str, transaction| {
+        let push = PushBuilder::to(id).transaction(transaction);
+        push.content(vec![0; 1_000])
+    };
+    for transaction in 1..=3 {
+        let dead = terminal.accepted(large(MMS, transaction));
+        terminal.acknowledge("uid:7", &[dead], Outcome::Rejected);
+    }
+    terminal.judged(large(PRIVATE, 4));
+    terminal.registered("uid:7/snap:late", request(PRIVATE));
+    let counts = terminal.client.counts();
+    assert_eq!((counts.held_events, counts.dead_letters), (0, 2));
+    assert_eq!(counts.waiting_events, 1);
 }
 
 #[test]
@@ -675,6 +730,8 @@ fn an_explanation_says_what_a_push_would_meet() {
     terminal.accepted(answerable(MMS));
     let full = explain(&terminal, answerable(MMS).transaction(1));
     assert_eq!(full.verdict.as_str(), "noRoom");
+    let last = full.steps.last().unwrap();
+    assert!(last.contains("max_queue_events"), "{full:?}");
     assert_eq!(terminal.client.counts().waiting_events, 1);
 }
 
