@@ -1,13 +1,11 @@
 //! Who calls: told once for each connection to the bus, and forgotten when it leaves.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use push_api::{Caller, Owner, Reason, Share, ShareBounds, ShareTaken, Sharer, Shares};
 use push_identity::{Credentials, Lookups, caller_of};
-use tokio::sync::{OnceCell, watch};
-use tokio::task::AbortHandle;
+use tokio::sync::watch;
 use zbus::fdo::ConnectionCredentials;
 use zbus::message::Header;
 use zbus::names::OwnedUniqueName;
@@ -16,9 +14,11 @@ use zbus::{Connection, MessageStream};
 use crate::DbusSettings;
 use crate::bus::{ask_bus, next_owner, owner_changes};
 use crate::failure::{Failure, Fallible};
+use crate::peers::{Known, Peer};
 use crate::places::{Place, Places};
 
-/// The part of the places that is left to connections while the bus is asked whose they are: nobody's share can be told of these.
+/// The part of the places that is left to connections of which it is not told yet whose they are, and of its calls to each of them:
+/// nobody's share can be told of these.
 const UNTOLD: usize = 4;
 
 /// The connections of applications that called since they came.
@@ -26,32 +26,19 @@ const UNTOLD: usize = 4;
 pub(crate) struct Callers {
     settings: DbusSettings,
     calls: Arc<Places>,
-    /// Calls of connections of which the bus has not said yet whose they are.
-    untold: Arc<Places>,
     calls_of: Arc<Shares>,
     connections_of: Arc<Shares>,
     lookups: Lookups,
     known: Mutex<Known>,
 }
 
-#[derive(Debug, Default)]
-struct Known {
-    connections: BTreeMap<OwnedUniqueName, Arc<Peer>>,
-    /// Grows with every call, so that the one that has been idle for longest is known.
-    turn: u64,
-}
-
-/// One connection.
+/// A call of a connection, for as long as it is under way.
 #[derive(Debug)]
-struct Peer {
-    caller: OnceCell<Caller>,
-    /// What it takes of its owner's and its user's share of connections.
-    share: Mutex<Option<Share>>,
-    calls: Arc<Places>,
-    was_admitted: AtomicBool,
-    gone: watch::Sender<bool>,
-    watching: Mutex<Option<AbortHandle>>,
-    turn: Mutex<u64>,
+struct Calling {
+    callers: Arc<Callers>,
+    name: OwnedUniqueName,
+    one: Arc<Peer>,
+    place: Option<Place>,
 }
 
 /// A call that was admitted, for as long as it is under way.
@@ -61,7 +48,8 @@ pub(crate) struct Admitted {
     /// Whether it is the first of its connection that is admitted.
     pub(crate) is_first: bool,
     gone: watch::Receiver<bool>,
-    _places: [Place; 2],
+    _place: Place,
+    _calling: Calling,
     _share: Share,
 }
 
@@ -83,7 +71,6 @@ impl Callers {
         Arc::new(Self {
             settings,
             calls: Arc::default(),
-            untold: Arc::default(),
             calls_of: Shares::new(calls_of),
             connections_of: Shares::new(connections_of),
             lookups: Lookups::new(most, per_user),
@@ -114,22 +101,18 @@ impl Callers {
                 "the call has no sender; call over a bus",
             )
         })?;
-        let known = self.find(&sender)?;
-        let most = self.settings.max_calls_per_connection;
-        let own_place = known.calls.take(most).ok_or_else(|| {
-            let calls = format!("{most} calls of this connection (`max_calls_per_connection`)");
-            under_way(&calls, "wait for one of them")
-        })?;
-        let caller = self.tell(connection, &sender, &known).await?;
+        let calling = self.find(sender)?;
+        let caller = self.tell(connection, &calling).await?;
         let share = self.calls_of.take(&caller.owner).map_err(|taken| {
             let calls = taken.describe("calls", "max_calls");
             under_way(&calls, "wait for one of them")
         })?;
         Ok(Admitted {
             caller,
-            is_first: !known.was_admitted.swap(true, Ordering::Relaxed),
-            gone: known.gone.subscribe(),
-            _places: [place, own_place],
+            is_first: !calling.one.was_admitted.swap(true, Ordering::Relaxed),
+            gone: calling.one.gone.subscribe(),
+            _place: place,
+            _calling: calling,
             _share: share,
         })
     }
@@ -176,60 +159,77 @@ impl Callers {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, name: &OwnedUniqueName) -> Fallible<Arc<Peer>> {
+    /// A call of a connection, which is known from then on.
+    fn find(self: &Arc<Self>, name: OwnedUniqueName) -> Fallible<Calling> {
         let mut known = self.lock();
         known.turn += 1;
         let turn = known.turn;
-        if let Some(one) = known.connections.get(name) {
+        let one = if let Some(one) = known.connections.get(&name) {
             *one.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
-            return Ok(Arc::clone(one));
+            Arc::clone(one)
+        } else {
+            self.make_room(&mut known)?;
+            let one = Arc::new(Peer::new(turn));
+            known.connections.insert(name.clone(), Arc::clone(&one));
+            one
+        };
+        let place = self.place_of(&one)?;
+        Ok(Calling {
+            callers: Arc::clone(self),
+            name,
+            one,
+            place: Some(place),
+        })
+    }
+
+    fn make_room(&self, known: &mut Known) -> Fallible<()> {
+        let most = self.settings.max_connections;
+        if known.untold() >= untold(most) {
+            return Err(still_untold(untold(most)));
         }
-        if known.untold() >= untold(self.settings.max_connections) {
-            return Err(still_untold());
-        }
-        if known.connections.len() >= self.settings.max_connections && !known.forget_of_most() {
-            let most = self.settings.max_connections;
+        let of_users = |owner: &Owner| Some(Sharer::of(owner));
+        if known.connections.len() >= most && !known.forget_of_most(of_users) {
             let calls = format!("calls of {most} connections (`max_connections`)");
             return Err(under_way(&calls, "try again later"));
         }
-        let one = Arc::new(Peer {
-            caller: OnceCell::new(),
-            share: Mutex::default(),
-            calls: Arc::default(),
-            was_admitted: AtomicBool::new(false),
-            gone: watch::Sender::new(false),
-            watching: Mutex::default(),
-            turn: Mutex::new(turn),
-        });
-        known.connections.insert(name.clone(), Arc::clone(&one));
-        Ok(one)
+        Ok(())
+    }
+
+    /// A place for a call among those of its connection. While nobody knows whose it is it has less, so that connections that are
+    /// not told for long leave room to others.
+    fn place_of(&self, one: &Peer) -> Fallible<Place> {
+        let most = self.settings.max_calls_per_connection;
+        let (most, of) = if one.caller.initialized() {
+            (most, "")
+        } else {
+            (untold(most), "a quarter of ")
+        };
+        one.calls.take(most).ok_or_else(|| {
+            let calls = format!("{most} calls of this connection ({of}`max_calls_per_connection`)");
+            under_way(&calls, "wait for one of them")
+        })
     }
 
     /// Says who calls, and keeps a place among the connections of its owner and its user: asked once for each connection.
     async fn tell(
         self: &Arc<Self>,
         connection: &Connection,
-        name: &OwnedUniqueName,
-        one: &Arc<Peer>,
+        calling: &Calling,
     ) -> Fallible<Caller> {
-        if let Some(caller) = one.caller.get() {
-            return Ok(caller.clone());
-        }
-        let untold = untold(self.settings.max_calls);
-        let _waits = self.untold.take(untold).ok_or_else(still_untold)?;
+        let Calling { name, one, .. } = calling;
         let identify = || async {
-            let caller = self.identify(connection, name, one).await?;
+            let (caller, changes) = self.identify(connection, name).await?;
             self.keep(&caller.owner, one)?;
+            let callers = Arc::downgrade(self);
+            let ended = watch_for_end(changes, callers, name.clone(), Arc::downgrade(one));
+            *one.watching() = Some(tokio::spawn(ended).abort_handle());
             Ok(caller)
         };
-        let told = one.caller.get_or_try_init(identify).await.cloned();
-        if told.is_err() {
-            self.forget(name, one);
-        }
-        told
+        one.caller.get_or_try_init(identify).await.cloned()
     }
 
-    /// Takes a place for a connection. Of whoever has no more, the connection is forgotten that has been idle for longest.
+    /// Takes a place for a connection. Of whoever has no more, the connection is forgotten that has been idle for longest: of a user,
+    /// one of the owner who has the most.
     fn keep(&self, owner: &Owner, one: &Peer) -> Fallible<()> {
         loop {
             let taken = match self.connections_of.take(owner) {
@@ -239,33 +239,37 @@ impl Callers {
                 }
                 Err(taken) => taken,
             };
-            let of_sharer = |other: &Peer| other.owner().is_some_and(|of| taken.sharer.counts(of));
-            if !self.lock().forget_idle(of_sharer) {
+            let own = |of: &Owner| Sharer::Owner(of.clone());
+            let of_sharer = |of: &Owner| taken.sharer.counts(of).then(|| own(of));
+            if !self.lock().forget_of_most(of_sharer) {
                 return Err(no_connection(&taken));
             }
         }
     }
 
     fn forget(&self, name: &OwnedUniqueName, one: &Arc<Peer>) {
-        let mut known = self.lock();
-        if known
-            .connections
-            .get(name)
-            .is_some_and(|known| Arc::ptr_eq(known, one))
-        {
-            known.connections.remove(name);
-        }
-        drop(known);
+        self.lock().remove(name, one);
         one.end();
     }
 
-    /// Says who is behind a name, and watches for its end: in this order, so that a name that is gone is told to be.
+    /// Forgets a connection of which nobody knows whose it is, once none of its calls is under way: nobody watches for its end.
+    fn forget_untold(&self, name: &OwnedUniqueName, one: &Arc<Peer>) {
+        if one.caller.initialized() {
+            return;
+        }
+        let mut known = self.lock();
+        if one.calls.is_idle() && !one.caller.initialized() {
+            known.remove(name, one);
+        }
+    }
+
+    /// Says who is behind a name, and gives what will say that it has ended: that is asked for first, so that of a name that is gone
+    /// this is said.
     async fn identify(
-        self: &Arc<Self>,
+        &self,
         connection: &Connection,
         name: &OwnedUniqueName,
-        one: &Arc<Peer>,
-    ) -> Fallible<Caller> {
+    ) -> Fallible<(Caller, MessageStream)> {
         let unknown = |error: zbus::Error| {
             let detail = format!("the bus does not say who `{name}` is: {error}");
             Failure::new(Reason::NotAuthorized, None, &detail)
@@ -280,78 +284,14 @@ impl Callers {
         let settings = &self.settings;
         let (identity, proc_path) = (settings.identity, &settings.proc_path);
         let caller = caller_of(&credentials, identity, proc_path, &self.lookups).await?;
-        let ended = watch_for_end(
-            changes,
-            Arc::downgrade(self),
-            name.clone(),
-            Arc::downgrade(one),
-        );
-        let watching = tokio::spawn(ended).abort_handle();
-        *one.watching.lock().unwrap_or_else(PoisonError::into_inner) = Some(watching);
-        Ok(caller)
+        Ok((caller, changes))
     }
 }
 
-impl Known {
-    /// How many there are of which the bus has not said yet whose they are.
-    fn untold(&self) -> usize {
-        let connections = self.connections.values();
-        connections.filter(|one| one.owner().is_none()).count()
-    }
-
-    /// Forgets the connection that has been idle for longest among those that `may` be forgotten; says whether there was one.
-    fn forget_idle(&mut self, may: impl Fn(&Peer) -> bool) -> bool {
-        let idle = self.connections.iter();
-        let idle = idle.filter(|(_, one)| one.calls.is_idle() && may(one));
-        let oldest = idle.min_by_key(|(_, one)| one.last_turn());
-        let Some(name) = oldest.map(|(name, _)| name.clone()) else {
-            return false;
-        };
-        if let Some(one) = self.connections.remove(&name) {
-            one.end();
-        }
-        true
-    }
-
-    /// Forgets an idle connection of whoever has the most, sandboxes counted with their user: who comes with many does not push out
-    /// those of others.
-    fn forget_of_most(&mut self) -> bool {
-        let mut sharers = BTreeMap::new();
-        for owner in self.connections.values().filter_map(|one| one.owner()) {
-            *sharers.entry(Sharer::of(owner)).or_insert(0_usize) += 1;
-        }
-        let mut sharers: Vec<_> = sharers.into_iter().map(|(of, count)| (count, of)).collect();
-        sharers.sort_unstable();
-        while let Some((_, most)) = sharers.pop() {
-            if self.forget_idle(|one| one.owner().is_some_and(|of| most.counts(of))) {
-                return true;
-            }
-        }
-        false
-    }
-}
-
-impl Peer {
-    /// Whose it is, once the bus has said so.
-    fn owner(&self) -> Option<&Owner> {
-        self.caller.get().map(|caller| &caller.owner)
-    }
-
-    fn share(&self) -> MutexGuard<'_, Option<Share>> {
-        self.share.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn last_turn(&self) -> u64 {
-        *self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn end(&self) {
-        *self.share() = None;
-        self.gone.send_replace(true);
-        let mut watching = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(watching) = watching.take() {
-            watching.abort();
-        }
+impl Drop for Calling {
+    fn drop(&mut self) {
+        drop(self.place.take());
+        self.callers.forget_untold(&self.name, &self.one);
     }
 }
 
@@ -372,16 +312,16 @@ fn connections_of(settings: &DbusSettings) -> ShareBounds {
     }
 }
 
-/// How many of so many may be of connections that the bus has not told of yet.
+/// How many of so many there may be before it is told whose they are.
 fn untold(most: usize) -> usize {
     (most / UNTOLD).max(1)
 }
 
-fn still_untold() -> Failure {
-    under_way(
-        "as many calls as may be of connections that the bus is still asked about",
-        "try again later",
-    )
+fn still_untold(most: usize) -> Failure {
+    let calls = format!(
+        "calls of {most} connections of which it is not told yet whose they are (a quarter of `max_connections`)"
+    );
+    under_way(&calls, "try again later")
 }
 
 fn no_connection(taken: &ShareTaken) -> Failure {
@@ -419,5 +359,42 @@ async fn watch_for_end(
     {}
     if let (Some(callers), Some(one)) = (callers.upgrade(), one.upgrade()) {
         callers.forget(&name, &one);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(number: u32) -> OwnedUniqueName {
+        format!(":1.{number}").try_into().unwrap()
+    }
+
+    fn callers() -> Arc<Callers> {
+        Callers::new(DbusSettings {
+            max_connections: 8,
+            max_calls_per_connection: 8,
+            ..DbusSettings::default()
+        })
+    }
+
+    #[test]
+    fn connections_that_are_not_told_for_long_leave_room_and_nothing_of_them_stays() {
+        let callers = callers();
+        for round in 0..20 {
+            let first = [callers.find(name(round)), callers.find(name(round))];
+            assert!(first.iter().all(Result::is_ok), "{first:?}");
+            let detail = format!("{:?}", callers.find(name(round)));
+            assert!(detail.contains("2 calls of this connection"), "{detail}");
+            let second = callers.find(name(100)).unwrap();
+            let detail = format!("{:?}", callers.find(name(101)));
+            assert!(detail.contains("2 connections of which"), "{detail}");
+            let [one, other] = first;
+            drop((one, second));
+            let left = callers.lock().connections.len();
+            assert_eq!(left, 1, "a call of it is under way");
+            drop(other);
+            assert!(callers.lock().connections.is_empty());
+        }
     }
 }

@@ -1,16 +1,12 @@
 //! What connections have heard of their owners' registrations, so that each hears what differs from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use push_api::{Happening, WatchedRegistration};
 use zbus::names::OwnedUniqueName;
 
 /// The word for a registration that is whole again.
 const RESTORED: &str = "restored";
-
-/// So many registrations are remembered of a connection. Of one that is forgotten it may hear twice that it is lost, and after something
-/// was missed not that it is whole again.
-const MAX_HEARD: usize = 256;
 
 /// What became of a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,20 +45,44 @@ impl Change {
     }
 }
 
-/// What each connection has heard, for as long as it holds.
-#[derive(Debug, Default)]
-pub(crate) struct Heard(BTreeMap<OwnedUniqueName, BTreeMap<String, Change>>);
+/// What a connection has heard last of a registration.
+#[derive(Debug)]
+struct Last {
+    registration: WatchedRegistration,
+    cause: String,
+}
+
+/// What each connection has heard, for as long as it holds. Of a registration that is forgotten it may hear twice that it is lost, and
+/// after something was missed not that it is whole again.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// Registrations that are remembered of one connection.
+    most: usize,
+    connections: BTreeMap<OwnedUniqueName, BTreeMap<String, Last>>,
+}
 
 impl Heard {
+    /// Nobody has heard anything.
+    pub(crate) const fn new(most: usize) -> Self {
+        Self {
+            most,
+            connections: BTreeMap::new(),
+        }
+    }
+
     /// A connection is told this.
     pub(crate) fn note(&mut self, connection: &OwnedUniqueName, change: &Change) {
-        let heard = self.0.entry(connection.clone()).or_default();
+        let heard = self.connections.entry(connection.clone()).or_default();
         let id = &change.registration.registration_id;
         if change.cause == RESTORED {
             heard.remove(id);
         } else {
-            heard.insert(id.clone(), change.clone());
-            if heard.len() > MAX_HEARD {
+            let last = Last {
+                registration: change.registration.clone(),
+                cause: change.cause.clone(),
+            };
+            heard.insert(id.clone(), last);
+            if heard.len() > self.most {
                 heard.pop_first();
             }
         }
@@ -70,7 +90,8 @@ impl Heard {
 
     /// Forgets all connections but these.
     pub(crate) fn keep(&mut self, is_known: impl Fn(&OwnedUniqueName) -> bool) {
-        self.0.retain(|connection, _| is_known(connection));
+        self.connections
+            .retain(|connection, _| is_known(connection));
     }
 
     /// Forgets what a connection has heard of registrations that are not among those that are not what they were; says of which ones.
@@ -79,20 +100,20 @@ impl Heard {
         connection: &OwnedUniqueName,
         now: &[Change],
     ) -> Vec<WatchedRegistration> {
-        let Some(heard) = self.0.get_mut(connection) else {
+        let Some(heard) = self.connections.get_mut(connection) else {
             return Vec::new();
         };
-        let is_now = |id: &String| {
-            let mut changes = now.iter();
-            changes.any(|change| change.registration.registration_id == *id)
-        };
-        let others = heard.extract_if(.., |id, _| !is_now(id));
-        others.map(|(_, change)| change.registration).collect()
+        let now = now
+            .iter()
+            .map(|change| &change.registration.registration_id);
+        let now: BTreeSet<_> = now.collect();
+        let others = heard.extract_if(.., |id, _| !now.contains(id));
+        others.map(|(_, last)| last.registration).collect()
     }
 
     /// Whether a connection has heard this last of its registration.
     pub(crate) fn knows(&self, connection: &OwnedUniqueName, change: &Change) -> bool {
-        let heard = self.0.get(connection);
+        let heard = self.connections.get(connection);
         let last = heard.and_then(|heard| heard.get(&change.registration.registration_id));
         last.is_some_and(|last| last.cause == change.cause)
     }
@@ -121,7 +142,7 @@ mod tests {
     #[test]
     fn what_each_connection_has_heard_last_is_known() {
         let (one, other) = (connection(":1.1"), connection(":1.2"));
-        let mut heard = Heard::default();
+        let mut heard = Heard::new(4);
         for (id, cause) in [(1, "lost"), (2, "lost"), (2, "restored"), (3, "lost")] {
             heard.note(&one, &change(id, cause));
         }
@@ -134,18 +155,18 @@ mod tests {
         assert!(!heard.knows(&one, &change(1, "lost")));
         assert!(heard.knows(&one, &change(3, "lost")));
         heard.keep(|_| false);
-        assert!(heard.0.is_empty());
+        assert!(heard.connections.is_empty());
     }
 
     #[test]
     fn so_many_are_remembered_of_a_connection() {
         let one = connection(":1.1");
-        let mut heard = Heard::default();
-        for id in 0..=MAX_HEARD {
+        let mut heard = Heard::new(4);
+        for id in 0..=4 {
             heard.note(&one, &change(id, "lost"));
         }
-        assert_eq!(heard.0[&one].len(), MAX_HEARD);
-        let oldest = heard.0[&one].first_key_value();
+        assert_eq!(heard.connections[&one].len(), 4);
+        let oldest = heard.connections[&one].first_key_value();
         assert_eq!(oldest.unwrap().0, "0001");
     }
 }

@@ -20,6 +20,7 @@ mod heard;
 mod interface;
 mod marshal;
 mod options;
+mod peers;
 mod places;
 mod replies;
 mod sealed;

@@ -16,6 +16,7 @@ use crate::authority::Authority;
 use crate::bus::open;
 use crate::callers::Callers;
 use crate::failure::Failure;
+use crate::heard::Heard;
 use crate::interface::{Client1, Shared};
 use crate::socket::TooLarge;
 use crate::watching::tell_of_changes;
@@ -120,13 +121,14 @@ pub async fn serve_on<S: PushService>(
     let (closer, closing) = watch::channel(false);
     let shutdown_timeout = settings.shutdown_timeout;
     let authority = Authority::new(settings.address.clone(), settings.authorization_timeout);
+    let heard = Mutex::new(Heard::new(settings.max_heard));
     let shared = Arc::new(Shared {
         service,
         settings,
         callers: Arc::clone(&callers),
         authority,
         closing,
-        heard: Mutex::default(),
+        heard,
     });
     connection
         .object_server()

@@ -25,21 +25,23 @@ pub struct DbusSettings {
     pub max_sandbox_lookups_per_user: usize,
     /// Octets of one message from the bus; a call that is larger is refused unread.
     pub max_message: usize,
-    /// Calls under way at one time; a quarter of these may be of connections of which the bus has not said yet whose they are.
+    /// Calls under way at one time.
     pub max_calls: usize,
-    /// Calls of one connection under way at one time.
+    /// Calls of one connection under way at one time; a quarter of these before it is told whose it is.
     pub max_calls_per_connection: usize,
     /// Calls of one owner's connections under way at one time.
     pub max_calls_per_owner: usize,
     /// Calls of one user's connections under way at one time, those of its sandboxed applications included.
     pub max_calls_per_user: usize,
-    /// Connections that are known at one time, a quarter of these before the bus has said whose they are; an idle one is forgotten
+    /// Connections that are known at one time, a quarter of these before it is told whose they are; an idle one is forgotten
     /// for a new one, of whoever has the most. Each takes a match rule at the bus.
     pub max_connections: usize,
     /// Connections of one owner that are known at one time.
     pub max_connections_per_owner: usize,
     /// Connections of one user that are known at one time, those of its sandboxed applications included.
     pub max_connections_per_user: usize,
+    /// Registrations of which it is remembered what one connection has heard of them.
+    pub max_heard: usize,
     /// Events that one fetch may ask for.
     pub max_fetch: u32,
     /// How long one fetch may wait.
@@ -79,6 +81,7 @@ impl Default for DbusSettings {
             max_connections: 256,
             max_connections_per_owner: 32,
             max_connections_per_user: 128,
+            max_heard: 256,
             max_fetch: 1000,
             max_wait: Duration::from_mins(5),
             max_answer_octets: 4 * 1024 * 1024,

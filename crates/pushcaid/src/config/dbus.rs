@@ -25,21 +25,24 @@ section! {
         address: String = "system".to_owned(),
         /// Octets of one message from the bus; a call that is larger is refused without being read.
         max_message: Octets = Octets(DbusSettings::default().max_message),
-        /// Calls under way at a time; a quarter of these before the bus has said whose they are.
+        /// Calls under way at a time.
         max_calls: usize = DbusSettings::default().max_calls,
-        /// Calls of one connection under way at a time.
+        /// Calls of one connection under way at a time; a quarter of these before it is told whose it is.
         max_calls_per_connection: usize = DbusSettings::default().max_calls_per_connection,
         /// Calls of one owner under way at a time.
         max_calls_per_owner: usize = DbusSettings::default().max_calls_per_owner,
         /// Calls of one user under way at a time, those of its sandboxed applications included.
         max_calls_per_user: usize = DbusSettings::default().max_calls_per_user,
-        /// Connections that are known at a time, a quarter of these before the bus has said whose they are. Of whoever has the most,
+        /// Connections that are known at a time, a quarter of these before it is told whose they are. Of whoever has the most,
         /// the one that has been idle for longest gives way. Each takes a match rule at the bus, which has a bound on those as well.
         max_connections: usize = DbusSettings::default().max_connections,
         /// Connections of one owner that are known at a time.
         max_connections_per_owner: usize = DbusSettings::default().max_connections_per_owner,
         /// Connections of one user that are known at a time, those of its sandboxed applications included.
         max_connections_per_user: usize = DbusSettings::default().max_connections_per_user,
+        /// Registrations of which it is remembered what one connection has heard of them. Of others it may hear twice that they are not
+        /// what they were, and after a time with much to tell not that they are whole again.
+        max_heard: usize = DbusSettings::default().max_heard,
         /// Events that one fetch may ask for.
         max_fetch: u32 = DbusSettings::default().max_fetch,
         /// How long one fetch may wait.
@@ -105,6 +108,7 @@ impl Dbus {
             max_connections: self.max_connections,
             max_connections_per_owner: self.max_connections_per_owner,
             max_connections_per_user: self.max_connections_per_user,
+            max_heard: self.max_heard,
             max_fetch: self.max_fetch,
             max_wait: self.max_wait.0,
             max_answer_octets: self.max_answer.0,
