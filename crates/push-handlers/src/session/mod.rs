@@ -1,6 +1,6 @@
 //! Session helpers: processes of users that reach applications on the buses of their sessions (`pushcai session-helper`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -54,6 +54,8 @@ struct State {
 struct Connected {
     connection: u64,
     tasks: mpsc::Sender<Given>,
+    /// Openings that have ended, and of which it is told so once it has room for that.
+    ended: VecDeque<u64>,
 }
 
 /// A task that is not answered.
@@ -199,6 +201,7 @@ impl SessionHelpers for SessionHelperTable {
         let connected = Connected {
             connection,
             tasks: sender,
+            ended: VecDeque::new(),
         };
         if let Some(former) = state.helpers.insert(uid, connected) {
             // It ends anyhow: its channel does.
@@ -305,13 +308,14 @@ impl Table {
         let ended = state.end_tasks(
             |task| matches!(task.waits, Waits::Event { opening, .. } if opening == number),
         );
-        let helper = state.helpers.get(&uid);
+        let helper = state.helpers.get_mut(&uid);
         if let Some(helper) = helper.filter(|helper| helper.connection == connection) {
-            // A helper that has so much to do ends the oldest openings by itself.
-            helper
-                .tasks
-                .try_send(SessionTask::close(number).into())
-                .ok();
+            helper.ended.push_back(number);
+            helper.tell_ends();
+            if helper.ended.len() > self.settings.max_tasks {
+                // A helper that has so much to do ends the oldest openings by itself.
+                helper.ended.pop_front();
+            }
         }
         drop(state);
         drop(ended);
@@ -334,6 +338,19 @@ impl Table {
         }
         drop(state);
         tell_gone(ended);
+    }
+}
+
+impl Connected {
+    /// Tells the helper of openings that have ended, behind what it was given before, as far as it has room.
+    fn tell_ends(&mut self) {
+        while let Some(&number) = self.ended.front() {
+            let close = SessionTask::close(number).into();
+            if self.tasks.try_send(close).is_err() {
+                return;
+            }
+            self.ended.pop_front();
+        }
     }
 }
 

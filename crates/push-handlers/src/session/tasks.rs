@@ -58,6 +58,15 @@ impl Tasks {
         }
     }
 
+    /// The helper has taken a task, so that there is room for another one.
+    fn taken(&self) {
+        let mut state = self.table.state();
+        let helper = state.helpers.get_mut(&self.uid);
+        if let Some(helper) = helper.filter(|helper| helper.connection == self.connection) {
+            helper.tell_ends();
+        }
+    }
+
     /// Whether a task is still to be done. Where it is not, there is room for another one.
     fn is_wanted(&self, given: &Given) -> bool {
         let Some(number) = given.loss else {
@@ -78,6 +87,7 @@ impl SessionTasks for Tasks {
         Box::pin(async {
             loop {
                 let given = self.receiver.recv().await?;
+                self.taken();
                 if self.is_wanted(&given) {
                     return Some(given.task);
                 }

@@ -195,6 +195,27 @@ async fn an_opening_ends_with_its_helper() {
 }
 
 #[tokio::test]
+async fn a_helper_with_much_to_do_hears_of_every_opening_that_has_ended() {
+    let table = SessionHelperTable::new(SessionSettings {
+        max_tasks: 2,
+        ..SessionSettings::default()
+    });
+    let mut helper = table.connect(&caller("uid:7")).unwrap().tasks;
+    let connection = table.0.state().helpers[&7].connection;
+    for number in 1..=4 {
+        table.0.close(Opening {
+            uid: 7,
+            connection,
+            number,
+        });
+    }
+    for number in 1..=4 {
+        assert_eq!(helper.next().await, Some(SessionTask::close(number)));
+    }
+    assert!(table.0.state().helpers[&7].ended.is_empty());
+}
+
+#[tokio::test]
 async fn what_a_closed_opening_left_unanswered_takes_no_room() {
     let table = table();
     let user = caller("uid:7");
