@@ -12,11 +12,15 @@ use zbus::{DynamicType, ObjectPath, Variant};
 
 use crate::HANDLER_INTERFACE;
 use crate::event_map::EventMap;
-use crate::frame::{BODY_LENGTH, LONGEST, Lengths, SERIAL};
+use crate::frame::{BODY_LENGTH, Lengths, SERIAL};
 use crate::marshal::{Marshal, length};
 
 const INTERFACE: InterfaceName<'static> =
     InterfaceName::from_static_str_unchecked(HANDLER_INTERFACE);
+/// The longest array that D-Bus has, and an event is one.
+const LONGEST_EVENT: usize = 64 * 1024 * 1024;
+/// What stands in a body before the entries of a map: its length, and what aligns them.
+const BEFORE_ENTRIES: usize = 8;
 const PUSH_EVENT: MemberName<'static> = MemberName::from_static_str_unchecked("PushEvent");
 
 /// The calls of `org.pushcai.Handler1.PushEvent` of one service.
@@ -61,7 +65,7 @@ impl EventCalls {
     /// The call with this event.
     ///
     /// # Errors
-    /// It would be longer than messages of D-Bus are.
+    /// It would be longer than arrays of D-Bus are: a bus ends the connection of whoever sends such a message.
     pub fn call(&self, event: &EventMap<'_>) -> zbus::Result<EventCall> {
         let form = if event.has_descriptor() {
             Form::Message(self.message(event)?)
@@ -76,10 +80,11 @@ impl EventCalls {
         let mut message = Marshal(Vec::with_capacity(room));
         message.0.extend_from_slice(&self.head);
         event.marshal(&mut message);
-        if message.0.len() > LONGEST {
+        let body = message.0.len() - self.head.len();
+        if body > BEFORE_ENTRIES + LONGEST_EVENT {
             return Err(zbus::Error::ExcessData);
         }
-        let body = length(message.0.len() - self.head.len());
+        let body = length(body);
         // Numbered among the messages of zbus.
         let serial = PrimaryHeader::new(Kind::MethodCall, body).serial_num();
         message.set_number(BODY_LENGTH, body);
@@ -225,6 +230,27 @@ mod tests {
         let event = event_map(event, INLINE).unwrap();
         let call = calls().call(&event).unwrap();
         assert_eq!(call.octets().unwrap(), model(&event, call.serial()));
+    }
+
+    #[test]
+    fn an_event_is_no_longer_than_an_array_may_be() {
+        let headers = Headers::new();
+        let content = vec![0; LONGEST_EVENT];
+        let call = |octets| {
+            let content = &content[..octets];
+            let event = PushEventView {
+                content,
+                ..view(&headers)
+            };
+            calls().call(&event_map(event, LONGEST_EVENT).unwrap())
+        };
+        let beside = call(0).unwrap().octets().unwrap().len() - calls().head.len() - BEFORE_ENTRIES;
+        // The entries are aligned to eight octets, and those behind the content with it.
+        let most = (LONGEST_EVENT - beside) / 8 * 8;
+        let longest = call(most).unwrap();
+        let octets = longest.octets().unwrap();
+        assert!(Lengths::of(octets).unwrap().whole == octets.len());
+        assert!(matches!(call(most + 8), Err(zbus::Error::ExcessData)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(crate) const SERIAL: usize = 8;
 /// The field that says how many descriptors a message brings.
 const UNIX_FDS: u8 = 9;
 /// The longest message that D-Bus has.
-pub(crate) const LONGEST: usize = 128 * 1024 * 1024;
+const LONGEST: usize = 128 * 1024 * 1024;
 
 /// How long a message and its parts are, in octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ const NOTHING: [u8; 8] = [0; 8];
 
 /// A message that is written, in this machine's order of octets. What stands in it is aligned to where it begins.
 ///
-/// What is longer than D-Bus can say has the greatest length: such a message is longer than any may be, and is not sent.
+/// What is longer than D-Bus can say has the greatest length: such a message is longer than any may be, and is not to be sent.
 #[derive(Debug)]
 pub(crate) struct Marshal(pub(crate) Vec<u8>);
 

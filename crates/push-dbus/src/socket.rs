@@ -9,7 +9,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, Shutdown, recvmsg, shutdown,
+};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
@@ -133,6 +135,8 @@ impl ReadHalf for Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         self.replies.close();
+        // Nobody would be told what becomes of a call that is written now.
+        shutdown(self.input.stream.as_fd(), Shutdown::Both).ok();
     }
 }
 
@@ -327,4 +331,27 @@ async fn receive(stream: &UnixStream, buffer: &mut [u8]) -> io::Result<(usize, V
             Ok((received.bytes, descriptors))
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_read_no_more_is_written_to_no_more() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (socket, _refused) = BoundedSocket::new(ours, 1024);
+        let writer = socket.writer();
+        let mut reader = socket.split().take().0;
+        writer.write(&[b"before"], &[]).await.unwrap();
+        // No message begins so, and where the next one would begin is not known.
+        theirs.write_all(&[0; FIXED]).await.unwrap();
+        let (mut received, mut descriptors) = (Vec::new(), Vec::new());
+        let read = reader.receive_message(0, &mut received, &mut descriptors);
+        assert!(matches!(read.await, Err(zbus::Error::InputOutput(_))));
+        drop(reader);
+        assert!(writer.write(&[b"after"], &[]).await.is_err());
+    }
 }
