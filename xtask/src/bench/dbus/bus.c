@@ -206,8 +206,8 @@ static void headers(sd_bus_message *call, uint32_t number)
 }
 
 /*
- * A call with the entries of an event of the daemon, each as long as there, and by the receiver's unique name as there. The pushes are those that the daemon is sent: every fourth of
- * corpus.rs, from the third on.
+ * A call with the entries of an event of the daemon, each as long as there, and by the receiver's unique name as there. The pushes are
+ * those that the daemon is sent: every fourth of corpus.rs, from the one with the number 3 on.
  */
 static void begin(sd_bus *bus)
 {
