@@ -126,6 +126,15 @@ impl Events {
         }
     }
 
+    /// How many events have come and were not taken; none once the subscription has ended.
+    pub fn waiting(&self) -> usize {
+        if self.deliveries.is_closed() {
+            0
+        } else {
+            self.deliveries.len()
+        }
+    }
+
     /// Waits for the next event; `None` when the subscription has ended. Safe to cancel: no event is lost.
     pub async fn next_event(&mut self) -> Option<Event> {
         self.deliveries.recv().await.map(Event::new)

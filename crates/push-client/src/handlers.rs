@@ -157,8 +157,9 @@ impl Client {
         self.handler_host()?.secret(registration, handler)
     }
 
-    /// The events of a registration, on behalf of its event handler; at most `window` of them are unacknowledged at a time. What is not
-    /// acknowledged when the stream ends counts as not given to the handler, so each that was given needs an acknowledgement.
+    /// The events of a registration, on behalf of its event handler; at most `window` of them are unacknowledged at a time. One may be
+    /// `held` for so long before the handler is given it. What is not acknowledged when the stream ends counts as not given to the
+    /// handler, so each that was given needs an acknowledgement.
     ///
     /// # Errors
     /// The registration has ended or has another handler by now; the handler rests; or the engine has ended.
@@ -166,11 +167,13 @@ impl Client {
         &self,
         record: &RegistrationRecord,
         window: u32,
+        held: Duration,
     ) -> Result<Events, Refusal> {
         let selector = Selector {
             handler_of: Some(HandlerOf {
                 registration: record.id,
                 handler: record.event_handler.as_deref().unwrap_or_default().into(),
+                held,
             }),
             ..Selector::default()
         };

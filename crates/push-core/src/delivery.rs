@@ -99,7 +99,10 @@ impl PushClient {
         taker: Option<SubscriberId>,
         now: Now,
     ) -> Option<Delivery> {
-        let overdue = now.monotonic + self.settings.acknowledgement_timeout;
+        let taking = taker.and_then(|id| self.subscribers.get_mut(id));
+        let held = taking.map_or(Duration::ZERO, |subscriber| subscriber.held);
+        let patience = self.settings.acknowledgement_timeout.saturating_add(held);
+        let overdue = now.monotonic.saturating_add(patience);
         let handed = self.journal.depart(event, taker, overdue)?;
         handed.attempts = handed.attempts.saturating_add(1);
         handed.delivered = true;

@@ -125,6 +125,7 @@ impl PushClient {
         HandlerOf {
             registration,
             handler,
+            held: _,
         }: &HandlerOf,
     ) -> Result<(), Refusal> {
         let registration = *registration;

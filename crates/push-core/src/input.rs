@@ -221,6 +221,8 @@ pub struct HandlerOf {
     pub registration: RegistrationId,
     /// Its handler, as the application wrote it.
     pub handler: Box<str>,
+    /// For how long an event may be held ready before the handler is given it: so much later may it be acknowledged.
+    pub held: Duration,
 }
 
 /// Which dead letters are meant.

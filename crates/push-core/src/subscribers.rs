@@ -15,6 +15,8 @@ pub(crate) struct Subscriber {
     pub(crate) owner: Owner,
     pub(crate) selection: Selection,
     pub(crate) window: usize,
+    /// For how long it may hold an event before an application is given it.
+    pub(crate) held: Duration,
     pub(crate) under_way: Rising<EventId>,
     /// Registrations that have something for it once there is room in its window.
     pub(crate) blocked: BTreeSet<RegistrationId>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use push_message::{Owner, Reason, Refusal};
 
@@ -29,6 +30,7 @@ impl PushClient {
                     owner: owner.clone(),
                     selection,
                     window: self.window(window),
+                    held: held_by(selector),
                     under_way: Rising::default(),
                     blocked: BTreeSet::new(),
                 };
@@ -146,4 +148,9 @@ impl PushClient {
             self.pump(registration, now);
         }
     }
+}
+
+fn held_by(selector: &Selector) -> Duration {
+    let handler_of = selector.handler_of.as_ref();
+    handler_of.map_or(Duration::ZERO, |handler_of| handler_of.held)
 }

@@ -55,18 +55,21 @@ impl Job {
     }
 
     async fn serve(self, mut handler: Box<dyn Handler>) {
+        let limit = handler.timeout().unwrap_or(self.settings.event_timeout);
         let (window, ahead) = if self.probe {
             (1, 0)
         } else {
-            (handler.window().max(1), handler.ahead())
+            let window = handler.window().max(1);
+            (window, handler.ahead().min(window))
         };
         let fetched = window.saturating_add(ahead);
-        let events = self.client.events_of_handler(&self.record, fetched);
+        // No more than a window is held: by then each that went before has been answered, or given up.
+        let held = if ahead > 0 { limit } else { Duration::ZERO };
+        let events = self.client.events_of_handler(&self.record, fetched, held);
         let events = match events.await {
             Ok(events) => events,
             Err(refusal) => return self.fail(Unreachable::new(refusal.to_string())).await,
         };
-        let limit = handler.timeout().unwrap_or(self.settings.event_timeout);
         let mut work = Work {
             flow: Flow::new(&self.client, &self.record, &self.settings, limit),
             limit,
@@ -75,6 +78,7 @@ impl Job {
             window: usize::try_from(window).unwrap_or(usize::MAX),
             // A probe is one event.
             turn: if self.probe { 1 } else { u32::MAX },
+            is_leaving: false,
             events,
             arrived: Vec::new(),
         };
@@ -122,8 +126,10 @@ struct Work<'a> {
     window: usize,
     /// How long the handler may take over one event.
     limit: Duration,
-    /// How many events it may still be given, whoever waits.
+    /// How many events it may be given, whoever waits.
     turn: u32,
+    /// Whether the handler is not wanted any more.
+    is_leaving: bool,
     events: Events,
     /// Events that the handler is given next.
     arrived: Vec<Event>,
@@ -133,6 +139,8 @@ struct Work<'a> {
 enum Next {
     /// Events have arrived, so many.
     Events(usize),
+    /// The handler is not wanted any more.
+    LetGo,
     /// No more events are taken.
     Enough,
     Progress,
@@ -146,16 +154,8 @@ impl Work<'_> {
     ) -> Result<(), Unreachable> {
         let linger = handler.linger().max(LEAST_LINGER);
         let mut given = 0_u32;
-        loop {
-            let turn = if *self.others_wait.borrow() {
-                settings.events_per_turn.min(self.turn)
-            } else {
-                self.turn
-            };
-            if given >= turn {
-                break;
-            }
-            let most = handler.together(self.flow.len()).clamp(1, turn - given);
+        while let left @ 1.. = self.left(given, settings) {
+            let most = handler.together(self.flow.len()).clamp(1, left);
             match self.next(linger, most).await? {
                 Next::Events(count) => {
                     given = given.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
@@ -163,6 +163,7 @@ impl Work<'_> {
                         break;
                     }
                 }
+                Next::LetGo => self.leave(given),
                 Next::Enough => break,
                 Next::Progress => {}
             }
@@ -173,11 +174,33 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// How many events it may be given beside those that it was given.
+    fn left(&self, given: u32, settings: &RunnerSettings) -> u32 {
+        // What is held for a registration that has ended meanwhile is nobody's.
+        if self.is_leaving && self.events.waiting() == 0 {
+            return 0;
+        }
+        let turn = if *self.others_wait.borrow() {
+            settings.events_per_turn.min(self.turn)
+        } else {
+            self.turn
+        };
+        turn.saturating_sub(given)
+    }
+
+    /// From now on it is given nothing but what is held for it: whoever takes the events from here on gets those behind.
+    fn leave(&mut self, given: u32) {
+        let held = u32::try_from(self.events.waiting()).unwrap_or(u32::MAX);
+        self.turn = self.turn.min(given.saturating_add(held));
+        self.is_leaving = true;
+    }
+
     /// Waits for what is next; takes so many events at most.
     async fn next(&mut self, linger: Duration, most: u32) -> Result<Next, Unreachable> {
         let room = self.window.saturating_sub(self.flow.len());
         let room = room.min(usize::try_from(most).unwrap_or(usize::MAX));
         let is_idle = self.flow.is_idle();
+        let is_leaving = self.is_leaving;
         let Self {
             flow,
             let_go,
@@ -189,7 +212,7 @@ impl Work<'_> {
         tokio::select! {
             biased;
             progress = flow.progress() => progress.map(|()| Next::Progress),
-            () = until(let_go) => Ok(Next::Enough),
+            () = until(let_go), if !is_leaving => Ok(Next::LetGo),
             count = events.next(arrived, room), if room > 0 => Ok(match count {
                 0 => Next::Enough,
                 count => Next::Events(count),

@@ -92,7 +92,7 @@ pub trait Handler: Debug + Send {
     /// The application cannot be reached (any more): nothing is said of this event nor of those that are not answered.
     fn take(&mut self, event: Event, answering: Answering) -> Boxed<'_, Result<(), Unreachable>>;
 
-    /// How many events beyond its window are held for it, so that none has to be fetched once it has room.
+    /// How many events beyond its window are held for it, so that none has to be fetched once it has room; a window's at most.
     fn ahead(&self) -> u32 {
         0
     }

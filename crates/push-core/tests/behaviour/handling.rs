@@ -13,6 +13,8 @@ use push_testkit::{PushBuilder, StoreAnswer, Terminal};
 const OWNER: &str = "uid:1";
 const METER: &str = "exec:meter";
 const HOUR: Duration = Duration::from_hours(1);
+/// For how long an event may be held ready for a handler.
+const HELD: Duration = Duration::from_secs(3);
 
 fn settings() -> Settings {
     Settings {
@@ -86,6 +88,7 @@ impl Scene {
         let handler_of = HandlerOf {
             registration: self.id,
             handler: handler.into(),
+            held: HELD,
         };
         let selector = Selector {
             handler_of: Some(handler_of),
@@ -578,6 +581,22 @@ fn what_attaches_for_the_former_handler_gets_nothing() {
     assert_eq!(scene.takers(), []);
     let next = scene.attach_for(OWNER, other, 1);
     assert_eq!(scene.takers(), [(next, event, 1)]);
+}
+
+#[test]
+fn an_event_that_may_be_held_for_a_handler_may_be_acknowledged_so_much_later() {
+    let (mut scene, event, handler) = Scene::attached();
+    let was_delayed = |scene: &Scene| {
+        let mut occurrences = scene.terminal.out.occurrences.iter();
+        occurrences.any(|occurrence| matches!(occurrence, Occurrence::Delayed { .. }))
+    };
+    let limit = settings().acknowledgement_timeout;
+    scene.terminal.advance(limit + HELD / 2);
+    assert!(!was_delayed(&scene));
+    scene.terminal.advance(HELD / 2);
+    assert!(was_delayed(&scene));
+    scene.terminal.advance(HOUR);
+    assert_eq!(scene.takers().first(), Some(&(handler, event, 2)));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a driver knows of event handlers: whom it was asked for, and who is at work.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use push_core::{HandlerOf, HandlerStage, Input, RegistrationId, Selector, SubscriberId};
 use push_testkit::Terminal;
@@ -63,6 +64,8 @@ impl HandlersAtWork {
             handler_of: Some(HandlerOf {
                 registration,
                 handler: handler.into(),
+                // Some hold events for longer than others.
+                held: Duration::from_secs(u64::from(window)),
             }),
             ..Selector::default()
         };

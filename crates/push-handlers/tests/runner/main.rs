@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use push_api::{Caller, DeregistrationQuery, ExplainRequest, PushService as _};
 use push_client::{
-    Acknowledgement, Builder, Client, ClientSettings, Event, Outcome, RegistrationId,
+    Acknowledgement, Builder, Client, ClientSettings, Event, Events, Outcome, RegistrationId,
     RegistrationRequest, Selector, Settings, handlers,
 };
 use push_handlers::{Answering, Handed, Handlers, Runner, RunnerSettings, Unreachable};
@@ -38,6 +38,15 @@ impl Bench {
         window: u32,
         settings: RunnerSettings,
     ) -> Self {
+        Self::on(Settings::default(), faults, window, settings)
+    }
+
+    fn on(
+        core: Settings,
+        faults: impl IntoIterator<Item = Fault>,
+        window: u32,
+        settings: RunnerSettings,
+    ) -> Self {
         let (played, acts) = mpsc::channel(64);
         let scheme = Played {
             window,
@@ -50,7 +59,7 @@ impl Bench {
         let core = Settings {
             backoff_base: soon,
             handler_backoff_base: soon,
-            ..Settings::default()
+            ..core
         };
         let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let builder = Builder::new().core_settings(core);
@@ -98,6 +107,20 @@ impl Bench {
         let octets = [body, 0x06, 0x03, 0xBE, 0xAF, 0x80 | number, body];
         let address = self.client.listening()[0];
         self.gateway.send_to(&octets, address).unwrap();
+    }
+
+    /// Another application's events, from one on that came behind all that was pushed so far.
+    async fn behind(&self) -> Events {
+        let other = self.client.application("behind");
+        let request = RegistrationRequest {
+            push_application_id: "9".to_owned(),
+            ..RegistrationRequest::default()
+        };
+        other.register(request).await.unwrap();
+        let mut events = other.subscribe(Selector::default()).await.unwrap();
+        self.push(9, 1);
+        assert_eq!(events.next_event().await.unwrap().content(), [1]);
+        events
     }
 
     async fn act(&mut self) -> Act {
@@ -155,6 +178,86 @@ async fn a_window_keeps_the_order_and_its_bound() {
     }
     under_way.into_iter().for_each(accept);
     bench.closed().await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_held_for_a_handler_is_not_overdue_for_that() {
+    let core = Settings {
+        acknowledgement_timeout: Duration::from_millis(50),
+        ..Settings::default()
+    };
+    let mut bench = Bench::on(core, [], 2, RunnerSettings::default());
+    bench.register("app", 4).await;
+    for body in 1..=3 {
+        bench.push(4, body);
+    }
+    let (_, _, first) = bench.taken().await;
+    let (_, _, second) = bench.taken().await;
+    let mut later = bench.behind().await;
+    // It has had its time, and so have those that came before it.
+    assert_eq!(later.next_event().await.unwrap().attempt(), 2);
+    bench.push(4, 4);
+    accept(first);
+    accept(second);
+    for body in [3, 4] {
+        let (_, event, answering) = bench.taken().await;
+        assert_eq!((event.content(), event.attempt()), (&[body][..], 1));
+        accept(answering);
+    }
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_not_wanted_any_more_is_given_what_is_held_for_it() {
+    let mut bench = Bench::start(2, RunnerSettings::default());
+    bench.register("app", 4).await;
+    for body in 1..=4 {
+        bench.push(4, body);
+    }
+    let (_, _, first) = bench.taken().await;
+    let (_, _, second) = bench.taken().await;
+    bench.behind().await;
+    let application = bench.client.application("app");
+    let mut events = application.subscribe(Selector::default()).await.unwrap();
+    bench.push(4, 5);
+    assert_eq!(events.next_event().await.unwrap().content(), [5]);
+    accept(first);
+    accept(second);
+    for body in [3, 4] {
+        let (_, event, answering) = bench.taken().await;
+        assert_eq!((event.content(), event.attempt()), (&[body][..], 1));
+        accept(answering);
+    }
+    bench.closed().await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_held_for_a_registration_that_ends_is_given_to_nobody() {
+    let mut bench = Bench::start(2, RunnerSettings::default());
+    bench.register("app", 4).await;
+    for body in 1..=3 {
+        bench.push(4, body);
+    }
+    let (_, _, first) = bench.taken().await;
+    let (_, _, second) = bench.taken().await;
+    bench.behind().await;
+    // It is let go of before, and has held events by then that are still its own.
+    let application = bench.client.application("app");
+    let mut events = application.subscribe(Selector::default()).await.unwrap();
+    bench.push(4, 4);
+    assert_eq!(events.next_event().await.unwrap().content(), [4]);
+    bench.revoke("app", 4).await;
+    accept(first);
+    accept(second);
+    loop {
+        let act = bench.act().await;
+        assert!(!matches!(act, Act::Taken(..)), "{act:?}");
+        if matches!(act, Act::Closed) {
+            break;
+        }
+    }
     bench.stop().await;
 }
 
