@@ -6,7 +6,8 @@ use std::time::Duration;
 use push_api::{Happening, WatchStream as _};
 use tokio::task::yield_now;
 use tokio::time::sleep;
-use zbus::fdo;
+use zbus::message::Type;
+use zbus::{Connection, MatchRule, MessageStream, fdo};
 
 use crate::service::{outcome, serve};
 use crate::stage::{INLINE, Stage};
@@ -63,9 +64,11 @@ async fn events_keep_their_order_with_many_under_way_some_of_them_by_descriptor(
     let Some(stage) = Stage::start() else {
         return;
     };
-    let connection = stage.bus.connect().await;
-    let mut taken = serve(&connection, NAME, |_| outcome("accepted")).await;
+    let gone = stage.bus.connect().await;
+    let _nothing = serve(&gone, NAME, |_| outcome("accepted")).await;
     stage.register(0, HANDLER).await.unwrap();
+    // All of them wait, so that it is given several at one time.
+    gone.close().await.unwrap();
     let content = |number: u8| {
         let padding = if number.is_multiple_of(3) { INLINE } else { 0 };
         format!("{number}{:padding$}", "")
@@ -73,6 +76,8 @@ async fn events_keep_their_order_with_many_under_way_some_of_them_by_descriptor(
     for number in 1..=40 {
         stage.push(number, content(number).as_bytes()).await;
     }
+    let connection = stage.bus.connect().await;
+    let mut taken = serve(&connection, NAME, |_| outcome("accepted")).await;
     for number in 1..=40 {
         let event = taken.recv().await.unwrap();
         assert_eq!((event.content, event.attempt), (content(number), 1));
@@ -108,15 +113,8 @@ async fn a_crash_counts_against_the_event_that_was_held_and_loses_none() {
     let Some(stage) = Stage::start() else {
         return;
     };
-    // It takes events and never answers.
     let silent = stage.bus.connect().await;
-    let rule = zbus::MatchRule::builder()
-        .msg_type(zbus::message::Type::MethodCall)
-        .build();
-    let mut calls = zbus::MessageStream::for_match_rule(rule.unwrap(), &silent, None)
-        .await
-        .unwrap();
-    silent.request_name(NAME).await.unwrap();
+    let mut calls = keep_silent(&silent).await;
     stage.register(0, HANDLER).await.unwrap();
     stage.push(1, b"poison").await;
     stage.push(2, b"behind").await;
@@ -130,6 +128,32 @@ async fn a_crash_counts_against_the_event_that_was_held_and_loses_none() {
     let first = taken.recv().await.unwrap();
     assert_eq!((first.content.as_str(), first.attempt), ("poison", 2));
     assert_eq!(taken.recv().await.unwrap().content, "behind");
+}
+
+/// Takes calls on a connection, and answers on none.
+async fn keep_silent(connection: &Connection) -> MessageStream {
+    let rule = MatchRule::builder().msg_type(Type::MethodCall).build();
+    let calls = MessageStream::for_match_rule(rule.unwrap(), connection, None).await;
+    connection.request_name(NAME).await.unwrap();
+    calls.unwrap()
+}
+
+#[tokio::test]
+async fn what_was_under_way_as_the_bus_went_comes_again_and_counts_no_attempt() {
+    let Some(mut stage) = Stage::start() else {
+        return;
+    };
+    let silent = stage.bus.connect().await;
+    let mut calls = keep_silent(&silent).await;
+    stage.register(0, HANDLER).await.unwrap();
+    stage.push(1, b"under way").await;
+    push_dbus::next_message(&mut calls).await.unwrap();
+    stage.bus.end();
+    assert!(stage.bus.run_daemon());
+    let connection = stage.bus.connect().await;
+    let mut taken = serve(&connection, NAME, |_| outcome("accepted")).await;
+    let event = taken.recv().await.unwrap();
+    assert_eq!((event.content.as_str(), event.attempt), ("under way", 1));
 }
 
 #[tokio::test]
