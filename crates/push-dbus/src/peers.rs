@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn an_owner_with_many_connections_gives_way_before_others_of_its_user() {
         let mut known = Known::default();
-        let owners = ["uid:7", "uid:7/snap:a", "uid:7/snap:a", "uid:8"];
+        let owners = ["uid:7/snap:b", "uid:7/snap:a", "uid:7/snap:a", "uid:8"];
         for (turn, owner) in (0..).zip(owners) {
             let one = Peer {
                 caller: OnceCell::new_with(Some(Caller {
