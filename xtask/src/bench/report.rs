@@ -238,13 +238,14 @@ fn sip_table(comparisons: &[answers::Comparison]) -> String {
 }
 
 fn dbus_table(comparisons: &[dbus::Comparison]) -> String {
-    let mut text = String::from(
-        "## D-Bus\n\nEvents per second at an application that was registered as `dbus:NAME` and answers each, 16 under way (`[dbus] window`), \
+    let window = dbus::WINDOW;
+    let mut text = format!(
+        "## D-Bus\n\nEvents per second at an application that was registered as `dbus:NAME` and answers each, {window} under way (`[dbus] window`), \
          pushes of 60 to 187 octets over UDP, nothing synced; beside calls of sd-bus with a map of the same entries to the same application on \
-         the same bus, 16 under way. The bus is on core 1 with the application and nobody else; whoever calls is on core 0, and so is what sends the \
+         the same bus, {window} under way. The bus is on core 1 with the application and nobody else; whoever calls is on core 0, and so is what sends the \
          pushes. Then the time until the application is called, one short \
          message at a time: from submitting it to the daemon over its API; and from the modem's +CMT to oFono (on core 0), whose push agent the \
-         application is.\n\n| bus | | events/s at 16 | p50 at 1 | p99 at 1 |\n| --- | --- | ---: | ---: | ---: |\n",
+         application is.\n\n| bus | | events/s at {window} | p50 at 1 | p99 at 1 |\n| --- | --- | ---: | ---: | ---: |\n",
     );
     for comparison in comparisons {
         let dbus::Comparison {

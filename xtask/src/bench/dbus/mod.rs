@@ -13,6 +13,8 @@ use super::process::pin_to_client_core;
 use super::report::median;
 use program::Program;
 
+pub(crate) use roads::WINDOW;
+
 /// What the rate is to reach, of that of sd-bus.
 pub(crate) const RATE_AIM: f64 = 0.85;
 /// What the median time may be, of oFono's.

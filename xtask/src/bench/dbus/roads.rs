@@ -22,7 +22,7 @@ use crate::bench::process::{Daemon, on_server_core};
 use crate::bench::{Programs, corpus};
 
 /// Calls under way in a rate run: what the daemon's `[dbus] window` is where nothing is said.
-const WINDOW: u32 = 32;
+pub(crate) const WINDOW: u32 = 32;
 /// Calls of one rate run.
 const RATE_COUNT: u32 = 32_000;
 /// The application tells of every call of this number.
