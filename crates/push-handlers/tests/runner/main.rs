@@ -123,6 +123,24 @@ impl Bench {
         events
     }
 
+    /// An application that runs connects by itself: it gets what is pushed from then on.
+    async fn connects(&self, owner: &str, number: u8, body: u8) -> Events {
+        let application = self.client.application(owner);
+        let mut events = application.subscribe(Selector::default()).await.unwrap();
+        self.push(number, body);
+        assert_eq!(events.next_event().await.unwrap().content(), [body]);
+        events
+    }
+
+    /// A handler takes events with these bodies, each for the first time, and accepts them.
+    async fn accepts(&mut self, bodies: impl IntoIterator<Item = u8>) {
+        for body in bodies {
+            let (_, event, answering) = self.taken().await;
+            assert_eq!((event.content(), event.attempt()), (&[body][..], 1));
+            accept(answering);
+        }
+    }
+
     async fn act(&mut self) -> Act {
         let act = tokio::time::timeout(Duration::from_secs(20), self.acts.recv());
         act.await.unwrap().unwrap()
@@ -162,9 +180,7 @@ impl Bench {
 async fn a_window_keeps_the_order_and_its_bound() {
     let mut bench = Bench::start(3, RunnerSettings::default());
     bench.register("app", 4).await;
-    for body in 1..=9 {
-        bench.push(4, body);
-    }
+    (1..=9).for_each(|body| bench.push(4, body));
     let mut under_way = Vec::new();
     for body in 1..=9 {
         if under_way.len() == 3 {
@@ -189,9 +205,7 @@ async fn what_is_held_for_a_handler_is_not_overdue_for_that() {
     };
     let mut bench = Bench::on(core, [], 2, RunnerSettings::default());
     bench.register("app", 4).await;
-    for body in 1..=3 {
-        bench.push(4, body);
-    }
+    (1..=3).for_each(|body| bench.push(4, body));
     let (_, _, first) = bench.taken().await;
     let (_, _, second) = bench.taken().await;
     let mut later = bench.behind().await;
@@ -200,11 +214,7 @@ async fn what_is_held_for_a_handler_is_not_overdue_for_that() {
     bench.push(4, 4);
     accept(first);
     accept(second);
-    for body in [3, 4] {
-        let (_, event, answering) = bench.taken().await;
-        assert_eq!((event.content(), event.attempt()), (&[body][..], 1));
-        accept(answering);
-    }
+    bench.accepts([3, 4]).await;
     bench.stop().await;
 }
 
@@ -212,23 +222,14 @@ async fn what_is_held_for_a_handler_is_not_overdue_for_that() {
 async fn who_is_not_wanted_any_more_is_given_what_is_held_for_it() {
     let mut bench = Bench::start(2, RunnerSettings::default());
     bench.register("app", 4).await;
-    for body in 1..=4 {
-        bench.push(4, body);
-    }
+    (1..=4).for_each(|body| bench.push(4, body));
     let (_, _, first) = bench.taken().await;
     let (_, _, second) = bench.taken().await;
     bench.behind().await;
-    let application = bench.client.application("app");
-    let mut events = application.subscribe(Selector::default()).await.unwrap();
-    bench.push(4, 5);
-    assert_eq!(events.next_event().await.unwrap().content(), [5]);
+    let _events = bench.connects("app", 4, 5).await;
     accept(first);
     accept(second);
-    for body in [3, 4] {
-        let (_, event, answering) = bench.taken().await;
-        assert_eq!((event.content(), event.attempt()), (&[body][..], 1));
-        accept(answering);
-    }
+    bench.accepts([3, 4]).await;
     bench.closed().await;
     bench.stop().await;
 }
@@ -237,17 +238,12 @@ async fn who_is_not_wanted_any_more_is_given_what_is_held_for_it() {
 async fn what_is_held_for_a_registration_that_ends_is_given_to_nobody() {
     let mut bench = Bench::start(2, RunnerSettings::default());
     bench.register("app", 4).await;
-    for body in 1..=3 {
-        bench.push(4, body);
-    }
+    (1..=3).for_each(|body| bench.push(4, body));
     let (_, _, first) = bench.taken().await;
     let (_, _, second) = bench.taken().await;
     bench.behind().await;
     // It is let go of before, and has held events by then that are still its own.
-    let application = bench.client.application("app");
-    let mut events = application.subscribe(Selector::default()).await.unwrap();
-    bench.push(4, 4);
-    assert_eq!(events.next_event().await.unwrap().content(), [4]);
+    let _events = bench.connects("app", 4, 4).await;
     bench.revoke("app", 4).await;
     accept(first);
     accept(second);
@@ -265,9 +261,7 @@ async fn what_is_held_for_a_registration_that_ends_is_given_to_nobody() {
 async fn who_is_unreachable_within_a_window_gets_again_what_was_not_answered() {
     let mut bench = Bench::start(3, RunnerSettings::default());
     bench.register("app", 4).await;
-    for body in 1..=4 {
-        bench.push(4, body);
-    }
+    (1..=4).for_each(|body| bench.push(4, body));
     let (_, _, first) = bench.taken().await;
     let (_, _, second) = bench.taken().await;
     let (_, _, third) = bench.taken().await;

@@ -42,20 +42,7 @@ pub(super) const fn is_visible(octet: u8) -> bool {
 
 /// The characters of a URI without its fragment (RFC 3986 2), which some keep and others cut off.
 pub(super) const fn is_target(octet: u8) -> bool {
-    const TARGET: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut octet = 0_u8;
-        while octet < 0x80 {
-            table[octet as usize] = octet.is_ascii_alphanumeric()
-                || matches!(
-                    octet,
-                    b'!' | b'$'
-                        ..=b'/' | b':' | b';' | b'=' | b'?' | b'@' | b'[' | b']' | b'_' | b'~'
-                );
-            octet += 1;
-        }
-        table
-    };
+    const TARGET: [bool; 256] = letters_digits_and(b"!$%&'()*+,-./:;=?@[]_~");
     TARGET[octet as usize]
 }
 
@@ -65,18 +52,21 @@ pub(super) const fn is_space(octet: u8) -> bool {
 
 /// The characters of a token (RFC 9110 5.6.2).
 pub(in crate::http) const fn is_token(octet: u8) -> bool {
-    const TOKEN: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut octet = 0_u8;
-        while octet < 0x80 {
-            table[octet as usize] = octet.is_ascii_alphanumeric()
-                || matches!(
-                    octet,
-                    b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
-                );
-            octet += 1;
-        }
-        table
-    };
+    const TOKEN: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~");
     TOKEN[octet as usize]
+}
+
+/// True at the letters and digits of ASCII and at these octets.
+const fn letters_digits_and(mut others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut octet = 0_u8;
+    while octet < 0x80 {
+        table[octet as usize] = octet.is_ascii_alphanumeric();
+        octet += 1;
+    }
+    while let [first, rest @ ..] = others {
+        table[*first as usize] = true;
+        others = rest;
+    }
+    table
 }
