@@ -87,7 +87,7 @@ impl Listener for Peers {
 
     fn user(stream: &UnixStream) -> Option<Owner> {
         let credentials = stream.peer_cred().ok()?;
-        Some(Owner::proved(format!("uid:{}", credentials.uid())))
+        Some(Owner::of_user(credentials.uid()))
     }
 
     async fn prove<S: PushService>((): (), stream: &UnixStream, shared: &Shared<S>) -> Proof {

@@ -25,7 +25,7 @@ impl Lookups {
 
     /// Takes a place for a sandbox of a user, whoever it will be told to be.
     pub(crate) fn take(&self, uid: u32) -> Result<Share, Refusal> {
-        let user = Owner::proved(format!("uid:{uid}"));
+        let user = Owner::of_user(uid);
         self.0.take(&user).map_err(|taken| {
             let sandboxes = taken.most;
             let of = match taken.sharer {

@@ -214,9 +214,25 @@ impl Owner {
         Self(text.into())
     }
 
+    /// The owner that a user is, outside sandboxes.
+    pub fn of_user(uid: u32) -> Self {
+        Self::proved(format!("uid:{uid}"))
+    }
+
     /// The text of the owner.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Its user, and what it is beside its user: `unit:meter.service`, `flatpak:org.example.App`. `None` for one that is told by a
+    /// token, and for what the terminal makes itself.
+    pub fn user(&self) -> Option<(u32, Option<&str>)> {
+        let rest = self.0.strip_prefix("uid:")?;
+        let (uid, beside) = match rest.split_once('/') {
+            Some((uid, beside)) => (uid, Some(beside)),
+            None => (rest, None),
+        };
+        Some((uid.parse().ok()?, beside))
     }
 
     /// Whether its applications live in a sandbox: what its user may do they may not.
@@ -229,12 +245,8 @@ impl Owner {
     /// user makes as many as it likes. `None` for a service of the system, a token and what the terminal makes itself: it takes
     /// an administrator to have more of these.
     pub fn accountable_user(&self) -> Option<u32> {
-        let rest = self.0.strip_prefix("uid:")?;
-        match rest.split_once('/') {
-            None => rest.parse().ok(),
-            Some((user, _)) if self.is_sandboxed() => user.parse().ok(),
-            Some(_) => None,
-        }
+        let (user, beside) = self.user()?;
+        (beside.is_none() || self.is_sandboxed()).then_some(user)
     }
 }
 
@@ -252,6 +264,17 @@ mod tests {
 
     fn id(text: &str) -> PushApplicationId {
         PushApplicationId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_user_of_an_owner_is_read_from_what_the_transport_proved() {
+        let uid = |owner: &str| Owner::proved(owner.to_owned()).user().map(|(uid, _)| uid);
+        assert_eq!(uid("uid:1000"), Some(1000));
+        assert_eq!(uid("uid:0/unit:meter.service"), Some(0));
+        assert_eq!(uid("uid:7/flatpak:org.example.App"), Some(7));
+        assert_eq!(uid("token:uid:7"), None);
+        assert_eq!(uid("uid:x"), None);
+        assert_eq!(Owner::of_user(7), Owner::proved("uid:7"));
     }
 
     #[test]

@@ -19,7 +19,6 @@ use super::service_files::{ServiceUser, service_user};
 use super::{Bus, ServiceName};
 use crate::bus::HeldConnection;
 use crate::host::{not_allowed, not_available};
-use crate::owner::user_of;
 use crate::{Handler, Unreachable};
 
 /// Settings of services on the system bus.
@@ -260,11 +259,13 @@ impl Bus for SystemBus {
 /// name any when they registered, as administrators.
 fn may_deliver(owner: &Owner, uid: u32) -> bool {
     let own = rustix::process::geteuid().as_raw();
-    user_of(owner).is_none_or(|(user, _)| user == uid || user == 0 || user == own)
+    owner
+        .user()
+        .is_none_or(|(user, _)| user == uid || user == 0 || user == own)
 }
 
 fn check_user(caller: &Caller, service: &ServiceName, uid: u32) -> Result<(), Refusal> {
-    if caller.administrator || user_of(&caller.owner).is_some_and(|(user, _)| user == uid) {
+    if caller.administrator || caller.owner.user().is_some_and(|(user, _)| user == uid) {
         return Ok(());
     }
     let detail = format!(

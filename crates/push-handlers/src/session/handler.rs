@@ -10,7 +10,7 @@ use super::losses::Loss;
 use super::{Opening, SessionFault, SessionHelperTable, Waits};
 use crate::dbus::{Bus, ServiceName};
 use crate::host::OPTION;
-use crate::owner::{Registrant, user_of};
+use crate::owner::Registrant;
 use crate::{Answering, Handler, Unreachable};
 
 impl Bus for SessionHelperTable {
@@ -78,7 +78,7 @@ fn application(service: &ServiceName) -> SessionApplication {
 /// The user whose session has the service, where this owner may name it there. A Flatpak application has its own names alone; whose
 /// the names of snaps are, nobody says.
 fn user(owner: &Owner, service: &ServiceName) -> Result<u32, (Reason, String)> {
-    let Some((uid, beside)) = user_of(owner) else {
+    let Some((uid, beside)) = owner.user() else {
         let detail = format!("{owner} is no user of this machine, and has no session");
         return Err((Reason::OptionNotAvailable, detail));
     };

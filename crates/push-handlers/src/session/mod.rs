@@ -14,7 +14,7 @@ use push_message::{Owner, Reason, Refusal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::owner::{is_sandbox, user_of};
+use crate::owner::is_sandbox;
 use crate::{Answering, Handed, Handler, Unreachable};
 
 mod handler;
@@ -253,7 +253,7 @@ impl SessionHelpers for SessionHelperTable {
 /// The user that a caller may be the helper of.
 fn helper_user(owner: &Owner) -> Result<u32, Refusal> {
     let refused = |detail: String| Err(Refusal::new(Reason::NotAuthorized, detail));
-    match user_of(owner) {
+    match owner.user() {
         None => refused(format!(
             "{owner} is no user of this machine; a session helper connects to the daemon's socket as its user"
         )),

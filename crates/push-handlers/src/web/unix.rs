@@ -16,7 +16,7 @@ use super::post::{Octets, Road};
 use super::settings::{PostSettings, UnixSocketSettings};
 use super::webhooks::Secrets;
 use crate::host::{not_allowed, not_available, refusal};
-use crate::owner::{is_sandbox, user_of};
+use crate::owner::is_sandbox;
 use crate::{Opened, Scheme, Unreachable};
 
 /// The most octets of a socket's path: the system's address has room for one more, a zero.
@@ -209,7 +209,7 @@ impl Scheme for UnixSockets {
 /// The user of an owner that is a user, or a service of one. One in a sandbox shares its user's number, but is kept from that user's
 /// sockets for a reason; the holder of a token has none.
 fn listening_user(owner: &Owner) -> Option<u32> {
-    let (user, beside) = user_of(owner)?;
+    let (user, beside) = owner.user()?;
     (!beside.is_some_and(is_sandbox)).then_some(user)
 }
 
